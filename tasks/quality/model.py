@@ -1,0 +1,440 @@
+"""The words the kernel speaks: frozen records that pass between stages.
+
+Everything but `Dataset`, `Finding` and the effects is plain data: it goes through JSON unharmed, so it can be
+a Prefect result, a ledger payload and a report's input. Tables are never inside; a `Snapshot` says where
+one is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import ibis
+
+    from tasks.quality.contract import Contract
+
+ROW = "_row"
+"""Name of the column that carries a row's 0-based position in the source."""
+
+
+class Dimension(StrEnum):
+    """Data quality dimensions (DAMA DMBOK2, ch. 13; confidentiality from ISO/IEC 25012)."""
+
+    COMPLETENESS = "completeness"
+    UNIQUENESS = "uniqueness"
+    VALIDITY = "validity"
+    CONSISTENCY = "consistency"
+    ACCURACY = "accuracy"
+    TIMELINESS = "timeliness"
+    INTEGRITY = "integrity"
+    CONFIDENTIALITY = "confidentiality"
+
+
+class Severity(StrEnum):
+    """How much an issue matters. `INFO` never lowers a score and is never recommended against."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+
+class Verdict(StrEnum):
+    """What a pilot can say at a gate."""
+
+    GO = "go"
+    RESOLVE = "resolve"
+    NO_GO = "no-go"
+
+
+class Disposition(StrEnum):
+    """Where a row went that is no longer in the table."""
+
+    DROPPED = "dropped"
+    QUARANTINED = "quarantined"
+    MERGED = "merged"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An immutable table in staging: `_row` (int64) and text columns, sorted by `_row`."""
+
+    id: str
+    uri: str
+    fingerprint: str
+    rows: int
+    columns: tuple[str, ...]
+    parent: str | None = None
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """Statistics of one column from one scan; counts are of rows."""
+
+    name: str
+    rows: int
+    null_count: int
+    blank_count: int
+    distinct_count: int
+    numeric_count: int = 0
+    integer_count: int = 0
+    date_count: int = 0
+    boolean_count: int = 0
+    min_length: int = 0
+    max_length: int = 0
+    mean_length: float = 0.0
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+    median: float | None = None
+    top: tuple[tuple[str, int], ...] = ()
+    histogram: tuple[tuple[float, float, int], ...] = ()
+
+    @property
+    def missing_count(self) -> int:
+        """Rows that hold nothing: null, or nothing but white space."""
+        return self.null_count + self.blank_count
+
+    @property
+    def present_count(self) -> int:
+        """Rows that hold something."""
+        return self.rows - self.missing_count
+
+    @property
+    def missing_rate(self) -> float:
+        """Share of rows that hold nothing, 0 to 1."""
+        return self.missing_count / self.rows if self.rows else 0.0
+
+    @property
+    def kind(self) -> Literal["empty", "integer", "number", "date", "boolean", "text"]:
+        """The type that every present value can be read as."""
+        present = self.present_count
+        if not present:
+            return "empty"
+        if self.integer_count == present:
+            return "integer"
+        if self.numeric_count == present:
+            return "number"
+        if self.date_count == present:
+            return "date"
+        return "boolean" if self.boolean_count == present else "text"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Statistics of every column of one snapshot."""
+
+    snapshot: str
+    rows: int
+    columns: tuple[ColumnProfile, ...]
+
+    def column(self, name: str) -> ColumnProfile:
+        """The profile of one column.
+
+        Raises:
+            KeyError: no such column.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One suspect value, as evidence."""
+
+    row: int
+    column: str
+    value: str | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One cell before and after a remedy."""
+
+    row: int
+    column: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a remedy would do, computed before anyone decides."""
+
+    rows_changed: int = 0
+    cells_changed: int = 0
+    rows_removed: int = 0
+    columns_dropped: tuple[str, ...] = ()
+    columns_added: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    removed: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing a pilot can do about an issue.
+
+    Attributes:
+        key: unique within the issue, `[a-z0-9-]+`; what an answer names.
+        remedy: the registered remedy that does it.
+        parameters: its parameters, already filled in.
+        label: what a person reads, e.g. "fill with the median (12)".
+        why: the evidence for it.
+        safe: may be pre-selected; at most one option of an issue is.
+        needs: parameters that only the pilot can supply.
+    """
+
+    key: str
+    remedy: str
+    label: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    why: str = ""
+    safe: bool = False
+    needs: tuple[str, ...] = ()
+    preview: Preview | None = None
+
+
+@dataclass(frozen=True)
+class Issue:
+    """Suspect cells or rows of one snapshot, and the query that says which.
+
+    Attributes:
+        id: `[a-z0-9-]+`, unique within an assessment and the same in every run over the same columns.
+        count: suspect cells (`unit` "cell") or rows (`unit` "row"), out of `checked`.
+        sql: selects `_row`, `column`, `value` of every suspect cell from the tables `snapshot` and `domains`;
+            for row issues `column` and `value` are null.
+        facts: what the detector learned and the remedies need.
+        failed: the detector itself crashed: nothing is known ("could not check").
+    """
+
+    id: str
+    kind: str
+    module: str
+    dimension: Dimension
+    severity: Severity
+    columns: tuple[str, ...]
+    count: int
+    checked: int
+    unit: Literal["cell", "row"]
+    title: str
+    why: str
+    sql: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    sample: tuple[Cell, ...] = ()
+    options: tuple[Option, ...] = ()
+    recommended: str = "keep"
+    failed: bool = False
+
+    @property
+    def rate(self) -> float:
+        """`count` out of `checked`, 0 to 1."""
+        return self.count / self.checked if self.checked else 0.0
+
+    def option(self, key: str) -> Option:
+        """The option with this key.
+
+        Raises:
+            KeyError: the issue offers no such option.
+        """
+        for option in self.options:
+            if option.key == key:
+                return option
+        raise KeyError(key)
+
+
+@dataclass(frozen=True)
+class DimensionScore:
+    """One dimension's score and the counts it was computed from."""
+
+    dimension: Dimension
+    score: float
+    suspect_cells: int
+    suspect_rows: int
+
+
+@dataclass(frozen=True)
+class Score:
+    """Quality from 0 (worst) to 100, overall and per dimension; the formula is in `tasks.quality.score`."""
+
+    overall: float
+    dimensions: tuple[DimensionScore, ...]
+    cells: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Everything found in one snapshot."""
+
+    snapshot: Snapshot
+    profile: Profile
+    issues: tuple[Issue, ...]
+    score: Score
+
+    def issue(self, id: str) -> Issue:
+        """The issue with this id.
+
+        Raises:
+            KeyError: no such issue.
+        """
+        for issue in self.issues:
+            if issue.id == id:
+                return issue
+        raise KeyError(id)
+
+
+@dataclass(frozen=True)
+class Action:
+    """The pilot's choice for one issue."""
+
+    issue: str
+    option: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was said at a gate, by whom, and how we know."""
+
+    gate: str
+    verdict: Verdict
+    answered_by: str
+    method: str
+    comment: str = ""
+    actions: tuple[Action, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One remedy that was decided, numbered within the run from 1."""
+
+    number: int
+    gate: str
+    issue: str
+    kind: str
+    module: str
+    remedy: str
+    option: str
+    label: str
+    columns: tuple[str, ...]
+    parameters: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    sql: str
+    answered_by: str
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """What one decision did; the cells and rows themselves are in the Parquet files it names.
+
+    `cells_uri` holds `_row`, `column`, `before`, `after`, `decision`; `rows_uri` holds `_row`, `disposition`,
+    `into`, `reason`, `decision` and the columns of the row as it was when it left.
+    """
+
+    decision: int
+    cells_changed: int
+    rows_changed: int
+    rows_in: int
+    rows_out: int
+    dropped: int
+    quarantined: int
+    merged: int
+    columns_dropped: tuple[str, ...]
+    columns_added: tuple[str, ...]
+    cells_uri: str
+    cells_fingerprint: str
+    rows_uri: str
+    rows_fingerprint: str
+
+
+# --- what lives only inside one computation: these hold Ibis expressions and never leave a task ---------
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A snapshot opened for computing.
+
+    Attributes:
+        table: `snapshot`: `_row` and text columns.
+        domains: `domains`: `column`, `value`, `n`: every distinct value that is not null, with its count.
+    """
+
+    table: ibis.Table
+    domains: ibis.Table
+    profile: Profile
+    contract: Contract
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The data columns, without `_row`."""
+        return tuple(c for c in self.table.columns if c != ROW)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a detector returns; `tasks.quality.detect` makes an `Issue` of it.
+
+    Attributes:
+        cells: `_row`, `column`, `value` of the suspect cells (rows: `column` and `value` null).
+    """
+
+    columns: tuple[str, ...]
+    cells: ibis.Table
+    count: int
+    checked: int
+    why: str
+    severity: Severity = Severity.MEDIUM
+    unit: Literal["cell", "row"] = "cell"
+    title: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ValueMap:
+    """Write `new` wherever `column` holds `old`, for each (old, new)."""
+
+    column: str
+    pairs: tuple[tuple[str | None, str | None], ...]
+
+
+@dataclass(frozen=True)
+class CellWrites:
+    """Write `after` to `column` in the rows `_row`; `values` has exactly those two columns."""
+
+    column: str
+    values: ibis.Table
+
+
+@dataclass(frozen=True)
+class RowExits:
+    """Take rows out; `rows` has `_row` and `into` (the surviving row of a merge, else null)."""
+
+    disposition: Disposition
+    rows: ibis.Table
+    reason: str
+
+
+@dataclass(frozen=True)
+class ColumnDrop:
+    """Take a column out."""
+
+    column: str
+
+
+@dataclass(frozen=True)
+class ColumnAdd:
+    """Add a text column that is `value` in the rows `_row` of `rows` and `otherwise` elsewhere."""
+
+    column: str
+    rows: ibis.Table
+    value: str
+    otherwise: str
+
+
+Effect: TypeAlias = ValueMap | CellWrites | RowExits | ColumnDrop | ColumnAdd
