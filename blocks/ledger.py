@@ -1,0 +1,253 @@
+"""The ledger's store: append-only tables in SQLite or PostgreSQL, safe for several processes at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from tasks.quality.errors import PilotMustDecide, TryAgain, did_you_mean
+from tasks.quality.ledger import Entry, canonical, link
+from tasks.quality.model import Action, Answer, Verdict
+from tasks.quality.secrets import mask, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine, Table
+
+_BUSY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run as the ledger knows it."""
+
+    run_id: str
+    name: str
+    pipeline: str
+    opened_at: str
+    entries: int
+    last_kind: str
+    head: str
+
+
+class Ledger:
+    """Every run's diary.
+
+    Args:
+        url: an SQLAlchemy URL, e.g. `sqlite:////home/ann/.gonogo/ledger.db`; tables are made when first needed.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._engine: Engine | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    def append(
+        self,
+        run_id: str,
+        key: str,
+        kind: str,
+        payload: Mapping[str, Any],
+        *,
+        actor: str = "gonogo",
+        method: str = "system",
+    ) -> Entry:
+        """Write an entry, unless the run has one under this key: the first one written stays, and is given back.
+
+        Secrets in the payload are masked.
+
+        Raises:
+            TryAgain: the database is away, locked or full.
+        """
+        with self._transaction() as connection:
+            if existing := self._find(connection, run_id, key):
+                return existing
+            previous = self._last(connection, run_id)
+            at = datetime.now(UTC).isoformat(timespec="microseconds")
+            plain = redact(json.loads(canonical(payload)))
+            entry = link(previous, run_id=run_id, key=key, kind=kind, payload=plain, actor=actor, method=method, at=at)
+            row = {**entry.__dict__, "payload": canonical(entry.payload)}
+            connection.execute(_table().insert().values(row))
+            return entry
+
+    def entries(self, run_id: str) -> tuple[Entry, ...]:
+        """A run's entries in order."""
+        from sqlalchemy import select
+
+        table = _table()
+        with self._transaction(write=False) as connection:
+            rows = connection.execute(select(table).where(table.c.run_id == run_id).order_by(table.c.seq))
+            return tuple(_entry(row) for row in rows.mappings())
+
+    def find(self, run_id: str, key: str) -> Entry | None:
+        """The entry under this key, if there is one."""
+        with self._transaction(write=False) as connection:
+            return self._find(connection, run_id, key)
+
+    def head(self, run_id: str) -> str:
+        """The hash of the run's last entry, or an empty string."""
+        with self._transaction(write=False) as connection:
+            last = self._last(connection, run_id)
+        return last.hash if last else ""
+
+    def answer(self, run_id: str, gate: str) -> Answer | None:
+        """What was answered at a gate, if it was answered."""
+        entry = self.find(run_id, f"answer-{gate}")
+        if entry is None:
+            return None
+        said = entry.payload
+        actions = tuple(Action(**action) for action in said["actions"])
+        return Answer(gate, Verdict(said["verdict"]), entry.actor, entry.method, str(said["comment"]), actions)
+
+    def submissions(self, run_id: str, gate: str) -> Iterable[Entry]:
+        """Answers that identified people handed in for a gate."""
+        return [e for e in self.entries(run_id) if e.kind == "submission" and e.payload["gate"] == gate]
+
+    def runs(self) -> tuple[RunSummary, ...]:
+        """Every run, the latest first."""
+        from sqlalchemy import func, select
+
+        table = _table()
+        counted = select(table.c.run_id, func.count().label("n"), func.max(table.c.seq).label("last")).group_by(table.c.run_id)
+        with self._transaction(write=False) as connection:
+            found = [(r.run_id, r.n) for r in connection.execute(counted)]
+            summaries = [self._summary(connection, run_id, n) for run_id, n in found]
+        return tuple(sorted(summaries, key=lambda s: s.opened_at, reverse=True))
+
+    def resolve(self, name: str) -> str:
+        """The id of the run that is meant: its name, its id or the start of it, or "latest".
+
+        Raises:
+            PilotMustDecide: no run, or several, are meant by it.
+        """
+        runs = self.runs()
+        if name == "latest" and runs:
+            return runs[0].run_id
+        meant = [r for r in runs if name == r.name] or [r for r in runs if r.run_id.startswith(name)]
+        if len(meant) == 1:
+            return meant[0].run_id
+        names = [r.name for r in (meant or runs)]
+        if meant:
+            raise PilotMustDecide(f"'{name}' means {len(meant)} runs", available=[r.run_id for r in meant])
+        todo = did_you_mean(name, names) or "list them with 'gonogo runs'"
+        raise PilotMustDecide(f"no run '{name}'", available=names[:8], todo=todo)
+
+    def _summary(self, connection: Connection, run_id: str, count: int) -> RunSummary:
+        opened, last = self._find(connection, run_id, "opened"), self._last(connection, run_id)
+        said = opened.payload if opened else {}
+        name, pipeline = str(said.get("name", run_id)), str(said.get("pipeline", ""))
+        at = opened.at if opened else ""
+        return RunSummary(run_id, name, pipeline, at, count, last.kind if last else "", last.hash if last else "")
+
+    def _find(self, connection: Connection, run_id: str, key: str) -> Entry | None:
+        from sqlalchemy import select
+
+        table = _table()
+        row = connection.execute(select(table).where(table.c.run_id == run_id, table.c.key == key)).mappings().first()
+        return _entry(row) if row else None
+
+    def _last(self, connection: Connection, run_id: str) -> Entry | None:
+        from sqlalchemy import select
+
+        table = _table()
+        newest = select(table).where(table.c.run_id == run_id).order_by(table.c.seq.desc()).limit(1)
+        row = connection.execute(newest).mappings().first()
+        return _entry(row) if row else None
+
+    @contextmanager
+    def _transaction(self, *, write: bool = True) -> Iterator[Connection]:
+        from sqlalchemy import text
+        from sqlalchemy.exc import OperationalError
+
+        try:
+            if self._engine is None:
+                self._engine = _engine(self._url)
+            with self._engine.connect() as connection:
+                if write and connection.dialect.name == "sqlite":
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                elif write and connection.dialect.name == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(7407646)"))
+                yield connection
+                connection.commit()
+        except OperationalError as error:
+            why = mask(str(error.orig))
+            raise TryAgain(f"the ledger cannot be used: {why}", where=mask(self._url), todo="then run it again") from error
+
+
+def _table() -> Table:
+    from sqlalchemy import Column, Integer, MetaData, String, Table, Text, UniqueConstraint
+
+    names = ("kind", "payload", "actor", "method", "at", "previous", "hash")
+    return Table(
+        "gonogo_ledger",
+        MetaData(),
+        Column("run_id", String(64), primary_key=True),
+        Column("seq", Integer, primary_key=True, autoincrement=False),
+        Column("key", String(200), nullable=False),
+        *(Column(name, Text, nullable=False) for name in names),
+        UniqueConstraint("run_id", "key"),
+    )
+
+
+_APPEND_ONLY = {
+    "sqlite": [
+        f"CREATE TRIGGER IF NOT EXISTS gonogo_ledger_no_{verb} BEFORE {verb} ON gonogo_ledger "
+        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+        for verb in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        "CREATE OR REPLACE FUNCTION gonogo_ledger_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$",
+        "CREATE OR REPLACE TRIGGER gonogo_ledger_append_only BEFORE UPDATE OR DELETE ON gonogo_ledger "
+        "FOR EACH ROW EXECUTE FUNCTION gonogo_ledger_append_only()",
+    ],
+}
+
+
+def _engine(url: str) -> Engine:
+    """The engine, with the tables and the triggers that keep them append-only."""
+    from pathlib import Path
+
+    from sqlalchemy import create_engine, event, inspect, make_url
+    from sqlalchemy.pool import NullPool
+
+    parsed = make_url(url)
+    sqlite = parsed.get_backend_name() == "sqlite"
+    if sqlite and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": _BUSY_SECONDS} if sqlite else {})
+    if sqlite:
+        event.listen(engine, "connect", _sqlite_connected)
+    if not inspect(engine).has_table("gonogo_ledger"):
+        with engine.connect() as connection:
+            if sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            elif engine.dialect.name == "postgresql":
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7407646)")
+            _table().create(connection, checkfirst=True)
+            for statement in _APPEND_ONLY.get(engine.dialect.name, []):
+                connection.exec_driver_sql(statement)
+            connection.commit()
+    return engine
+
+
+def _sqlite_connected(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # transactions are begun by us: the driver's own begin too late
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    return Entry(**{**row, "payload": json.loads(row["payload"])})

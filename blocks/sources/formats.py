@@ -1,0 +1,462 @@
+"""Reading one file of each format into DuckDB as text: `row` (0-based) and `c0`, `c1`, …
+
+What is no record becomes a row of the piece's `bad` table: `origin`, `line` (1-based), `bytes`, `reason`.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blocks.sources.base import staged_names
+from tasks.quality.errors import SourceError, did_you_mean
+
+if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
+
+    from blocks.sources.file import FileSource
+
+SNIFFED_BYTES = 1 << 18
+LONGEST_RECORD_BYTES = 64 << 20
+DELIMITERS = ",;\t|"
+
+_ENDINGS = {
+    ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".psv": "csv",
+    ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson",
+    ".parquet": "parquet", ".pq": "parquet",
+    ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel", ".xlsb": "excel", ".ods": "excel",
+}  # fmt: skip
+_PACKED = (".gz", ".zst")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One file in DuckDB.
+
+    Attributes:
+        table: name of the table with `row`, `c0`, `c1`, …
+        bad: name of the table of records that could not be read.
+        columns: names as staged, in file order.
+        renames: (name in the file, name as staged).
+    """
+
+    name: str
+    path: Path
+    table: str
+    bad: str
+    columns: tuple[str, ...]
+    renames: tuple[tuple[str, str], ...]
+    rows: int
+    quarantined: int
+    types: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def format_of(path: Path) -> str | None:
+    """The format that a file's name tells, or None."""
+    endings = [ending.lower() for ending in path.suffixes]
+    if endings and endings[-1] in _PACKED:
+        endings.pop()
+    return _ENDINGS.get(endings[-1]) if endings else None
+
+
+def plain_file(path: Path, unpacked: Path) -> Path:
+    """The file itself, or its unpacked copy when it is compressed.
+
+    Raises:
+        SourceError: the file is empty, or damaged.
+    """
+    import zstandard
+
+    ending = path.suffix.lower()
+    if path.stat().st_size == 0:
+        raise SourceError("the file is empty (0 bytes)", where=str(path), todo="export it again")
+    if ending not in _PACKED:
+        return path
+    try:
+        with path.open("rb") as packed, unpacked.open("wb") as out:
+            reader = gzip.GzipFile(fileobj=packed) if ending == ".gz" else zstandard.open(packed, "rb")
+            shutil.copyfileobj(reader, out, 1 << 20)
+    except (EOFError, gzip.BadGzipFile, zstandard.ZstdError, OSError) as error:
+        raise SourceError(f"damaged {ending[1:]} file: {error}", where=str(path), todo="fetch it again") from error
+    if unpacked.stat().st_size == 0:
+        raise SourceError("nothing is in the compressed file", where=str(path), todo="export it again")
+    return unpacked
+
+
+# --- delimited text -------------------------------------------------------------------------------------------
+
+
+def read_csv(tables: Backend, plain: Path, path: Path, number: int, source: FileSource, scratch: Path) -> Piece:
+    """Read delimited text; lines with too few or too many fields, bad quotes or bad bytes are quarantined."""
+    import duckdb
+
+    notes: list[str] = []
+    text = _as_utf8(plain, path, source.encoding, scratch / f"{number}.utf8", notes)
+    sample = _sample(text)
+    delimiter = source.delimiter or sniff_delimiter(sample)
+    records = list(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter))
+    if not any(records):
+        raise SourceError("the file holds only white space", where=str(path), todo="export it again")
+    first = next(record for record in records if record)
+    header = source.header if source.header is not None else sniff_header(records)
+    if not header:
+        notes.append(f"{path.name} has no header; its columns are numbered")
+    columns, renames = staged_names([name.strip() for name in first] if header else ["" for _ in first])
+    fields = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(columns)))
+    options = (
+        f"delim={_text(delimiter)}, quote='\"', escape='\"', header={str(header).lower()}, auto_detect=false, "
+        f"columns={{{fields}}}, store_rejects=true, rejects_table='errors{number}', rejects_scan='scans{number}', "
+        f"strict_mode=true, allow_quoted_nulls=false, nullstr='', max_line_size={LONGEST_RECORD_BYTES}, null_padding=false"
+    )
+    query = f"SELECT row_number() OVER () - 1 AS \"row\", * FROM read_csv({_text(str(text))}, {options})"
+    try:
+        tables.raw_sql(f'CREATE TABLE "t{number}" AS {query}')
+    except duckdb.Error as error:
+        raise SourceError(f"cannot be read as delimited text: {_first_line(error)}", where=str(path)) from error
+    tables.raw_sql(
+        f'CREATE TABLE "bad{number}" AS SELECT {_text(path.name)} AS origin, line::BIGINT AS line, '
+        f"encode(any_value(csv_line)) AS bytes, any_value(lower(error_type::VARCHAR)) AS reason "
+        f'FROM errors{number} GROUP BY line, byte_position ORDER BY line'
+    )
+    return _piece(tables, path, number, columns, renames, notes=notes)
+
+
+def sniff_delimiter(sample: str) -> str:
+    """The delimiter that splits most records alike; a comma when none does.
+
+    >>> sniff_delimiter("a;b;c\\n1;2,5;3\\n")
+    ';'
+    """
+    def alike(delimiter: str) -> tuple[float, int]:
+        widths = Counter(len(record) for record in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if record)
+        width, count = max(widths.items(), key=lambda item: (item[1], item[0]), default=(1, 0))
+        return (count / widths.total() if width > 1 else 0.0, width)
+
+    best = max(DELIMITERS, key=lambda delimiter: (alike(delimiter), -DELIMITERS.index(delimiter)))
+    return best if alike(best)[0] > 0 else ","
+
+
+def sniff_header(records: Sequence[Sequence[str]]) -> bool:
+    """Whether the first record names the columns.
+
+    It does unless one of its values is a number in a column whose other values are all numbers and the record
+    holds no text that stands above numbers.
+
+    >>> sniff_header([["id", "price"], ["1", "2.5"]]), sniff_header([["1", "2.5"], ["2", "3"]])
+    (True, False)
+    """
+    records = [record for record in records if record]
+    first, rest = records[0], [record for record in records[1:] if len(record) == len(records[0])]
+    numeric = [
+        place for place in range(len(first)) if rest and all(_NUMBER.fullmatch(r[place].strip()) for r in rest if r[place])
+        and any(r[place] for r in rest)
+    ]
+    if not numeric:
+        return not (len(first) > 0 and all(_NUMBER.fullmatch(name.strip()) for name in first))
+    return not all(_NUMBER.fullmatch(first[place].strip()) for place in numeric)
+
+
+def _as_utf8(plain: Path, path: Path, encoding: str | None, copy: Path, notes: list[str]) -> Path:
+    """The file as UTF-8 without byte order mark; bad bytes stay when most of the file is UTF-8."""
+    found = encoding or sniff_encoding(plain)
+    if found == "utf-8" and not plain.open("rb").read(3) == b"\xef\xbb\xbf":
+        return plain
+    try:
+        with plain.open("rb") as raw, copy.open("w", encoding="utf-8", newline="") as out:
+            shutil.copyfileobj(io.TextIOWrapper(raw, "utf-8-sig" if found == "utf-8" else found, newline=""), out, 1 << 20)
+    except LookupError as error:
+        raise SourceError(f"unknown encoding '{found}'", where=str(path), available=_ENCODINGS) from error
+    except UnicodeError as error:
+        raise SourceError(
+            f"is not {found}: {error.reason if isinstance(error, UnicodeDecodeError) else error}",
+            where=str(path),
+            available=_ENCODINGS,
+            todo="set 'encoding', or leave it out to have it sniffed",
+        ) from error
+    if found != "utf-8":
+        notes.append(f"{path.name} was read as {found}")
+    return copy
+
+
+_ENCODINGS = ("utf-8", "cp1252", "latin-1", "utf-16", "any other that Python knows")
+
+
+def sniff_encoding(path: Path) -> str:
+    """The encoding of a file: by its mark, else UTF-8 when most lines beyond ASCII are, else the likeliest."""
+    from charset_normalizer import from_bytes
+
+    start = path.open("rb").read(4)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-32" if start in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff") else "utf-16"
+    good = bad = 0
+    sample = bytearray()
+    with path.open("rb") as file:
+        for line in file:
+            if line.isascii():
+                continue
+            try:
+                line.decode("utf-8")
+                good += 1
+            except UnicodeDecodeError:
+                bad += 1
+                if len(sample) < SNIFFED_BYTES:
+                    sample += line
+    if bad <= good:
+        return "utf-8"
+    best = from_bytes(bytes(sample), cp_isolation=["cp1252", "latin-1", "cp1250", "cp1251", "utf-16", "shift_jis", "gb18030", "big5"]).best()
+    return best.encoding if best else "latin-1"
+
+
+def _sample(path: Path) -> str:
+    with path.open("rb") as file:
+        raw = file.read(SNIFFED_BYTES)
+    text = raw.decode("utf-8", "replace")
+    if len(raw) == SNIFFED_BYTES and "\n" in text:
+        text = text[: text.rfind("\n") + 1]
+    return text
+
+
+# --- JSON -----------------------------------------------------------------------------------------------------
+
+
+def read_json(tables: Backend, plain: Path, path: Path, number: int, source: FileSource, scratch: Path) -> Piece:
+    """Read a JSON file: a list of objects, or an object that holds one."""
+    try:
+        value = _parse(plain.read_text(source.encoding or "utf-8-sig"))
+    except (ValueError, RecursionError, LookupError) as error:
+        todo = "one object per line is NDJSON: set format: ndjson"
+        raise SourceError(f"is not JSON: {error}", where=str(path), todo=todo) from error
+    items = list(enumerate(_records(value, source.records, path), start=1))
+    bad = [(place, _json(item), "not an object") for place, item in items if not isinstance(item, dict)]
+    return _from_objects(tables, path, number, [item for _, item in items if isinstance(item, dict)], bad, scratch)
+
+
+def read_ndjson(tables: Backend, plain: Path, path: Path, number: int, source: FileSource, scratch: Path) -> Piece:
+    """Read a file of one JSON object per line; other lines are quarantined."""
+    good: list[dict[str, Any]] = []
+    bad: list[tuple[int, bytes, str]] = []
+    with plain.open("rb") as file:
+        for line, raw in enumerate(file, start=1):
+            if not raw.strip():
+                continue
+            try:
+                item = _parse(raw.decode(source.encoding or "utf-8-sig"))
+            except (ValueError, RecursionError) as error:
+                bad.append((line, raw.rstrip(b"\r\n"), f"not JSON: {error}"))
+                continue
+            if isinstance(item, dict):
+                good.append(item)
+            else:
+                bad.append((line, raw.rstrip(b"\r\n"), "not an object"))
+    return _from_objects(tables, path, number, good, bad, scratch)
+
+
+class _Number(str):
+    """A JSON number in the spelling of the file."""
+
+
+def _parse(text: str) -> Any:
+    return json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+
+
+def _records(value: Any, where: str | None, path: Path) -> Sequence[Any]:
+    for name in where.split(".") if where else ():
+        if not isinstance(value, dict) or name not in value:
+            there = list(value) if isinstance(value, dict) else []
+            raise SourceError(f"no '{name}' on the way to '{where}'", where=str(path), available=there, todo=did_you_mean(name, there))
+        value = value[name]
+    if isinstance(value, list):
+        return value
+    lists = [name for name, item in value.items() if isinstance(item, list)] if isinstance(value, dict) else []
+    if len(lists) == 1 and not where:
+        return list(value[lists[0]])
+    if isinstance(value, dict) and not lists:
+        return [value]
+    raise SourceError("holds no single list of records", where=str(path), available=lists, todo="name it in 'records'")
+
+
+def _from_objects(
+    tables: Backend, path: Path, number: int, objects: list[dict[str, Any]], bad: list[tuple[int, bytes, str]], scratch: Path
+) -> Piece:
+    names = list(dict.fromkeys(name for item in objects for name in item))
+    if not names and not bad:
+        raise SourceError("holds no records", where=str(path), todo="export it again")
+    columns, renames = staged_names(names or [""])
+    rows = ([_json_text(item.get(name)) for name in names or [""]] for item in objects)
+    return _from_rows(tables, path, number, columns, renames, rows, bad)
+
+
+def _json_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return None if value is None else str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _json(value).decode("utf-8", "surrogatepass")
+
+
+def _json(value: Any) -> bytes:
+    return _compact(value).encode("utf-8", "surrogatepass")
+
+
+def _compact(value: Any) -> str:
+    if isinstance(value, _Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_compact(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_compact, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+# --- tables with types ----------------------------------------------------------------------------------------
+
+
+def read_parquet(tables: Backend, plain: Path, path: Path, number: int, source: FileSource, scratch: Path) -> Piece:
+    """Read a Parquet file; every value becomes its text, nested ones JSON. The types are kept for the contract."""
+    import duckdb
+
+    try:
+        schema = tables.raw_sql(f"DESCRIBE SELECT * FROM read_parquet({_text(str(plain))})").fetchall()
+    except duckdb.Error as error:
+        raise SourceError(f"is not Parquet: {_first_line(error)}", where=str(path)) from error
+    columns, renames = staged_names([row[0] for row in schema])
+    picked = ", ".join(f'{_cast(row[0], row[1])} AS "c{place}"' for place, row in enumerate(schema))
+    tables.raw_sql(
+        f'CREATE TABLE "t{number}" AS SELECT row_number() OVER () - 1 AS "row", {picked} '
+        f"FROM read_parquet({_text(str(plain))})"
+    )
+    types = {column: str(row[1]).lower() for column, row in zip(columns, schema, strict=True)}
+    return _piece(tables, path, number, columns, renames, types=types)
+
+
+def _cast(name: str, type: str) -> str:
+    column = '"' + name.replace('"', '""') + '"'
+    if type == "BLOB":
+        return f"hex({column})"
+    nested = type.endswith("]") or type.startswith(("STRUCT", "MAP"))
+    return f"CAST({'to_json(' + column + ')' if nested else column} AS VARCHAR)"
+
+
+def read_excel(tables: Backend, plain: Path, path: Path, number: int, source: FileSource, scratch: Path) -> Piece:
+    """Read one sheet of an Excel or OpenDocument file; whole numbers have no '.0', dates are ISO."""
+    import python_calamine
+
+    try:
+        book = python_calamine.CalamineWorkbook.from_path(str(plain))
+    except (python_calamine.CalamineError, OSError) as error:
+        raise SourceError(f"is not a spreadsheet: {error}", where=str(path)) from error
+    if source.sheet is not None and source.sheet not in book.sheet_names:
+        todo = did_you_mean(source.sheet, book.sheet_names)
+        raise SourceError(f"no sheet '{source.sheet}'", where=str(path), available=book.sheet_names, todo=todo)
+    name = source.sheet or book.sheet_names[0]
+    grid = [[_excel_text(cell) for cell in row] for row in book.get_sheet_by_name(name).to_python(skip_empty_area=True)]
+    if not grid:
+        raise SourceError(f"sheet '{name}' is empty", where=str(path), available=book.sheet_names)
+    header = source.header if source.header is not None else True
+    names = [cell or "" for cell in grid[0]] if header else ["" for _ in grid[0]]
+    columns, renames = staged_names(names)
+    notes = [f"sheet '{name}' of {', '.join(book.sheet_names)}"] if len(book.sheet_names) > 1 else []
+    return _from_rows(tables, path, number, columns, renames, grid[1:] if header else grid, [], notes)
+
+
+def _excel_text(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+# --- common ---------------------------------------------------------------------------------------------------
+
+Reader = Callable[["Backend", Path, Path, int, "FileSource", Path], Piece]
+FORMATS: Mapping[str, Reader] = {
+    "csv": read_csv,
+    "json": read_json,
+    "ndjson": read_ndjson,
+    "parquet": read_parquet,
+    "excel": read_excel,
+}
+
+
+def _from_rows(
+    tables: Backend,
+    path: Path,
+    number: int,
+    columns: Sequence[str],
+    renames: tuple[tuple[str, str], ...],
+    rows: Iterable[Sequence[str | None]],
+    bad: Sequence[tuple[int, bytes, str]],
+    notes: Sequence[str] = (),
+) -> Piece:
+    import pyarrow as pa
+
+    schema = pa.schema([("row", pa.int64()), *((f"c{place}", pa.string()) for place in range(len(columns)))])
+    batches = (_batch(chunk, schema) for chunk in _chunks(rows, 10_000))
+    tables.con.register(f"arrow{number}", pa.RecordBatchReader.from_batches(schema, batches))
+    tables.raw_sql(f'CREATE TABLE "t{number}" AS SELECT * FROM arrow{number}')
+    lines = [{"origin": path.name, "line": line, "bytes": raw, "reason": reason} for line, raw, reason in bad]
+    fields = pa.schema([("origin", pa.string()), ("line", pa.int64()), ("bytes", pa.binary()), ("reason", pa.string())])
+    tables.con.register(f"arrowbad{number}", pa.Table.from_pylist(lines, schema=fields))
+    tables.raw_sql(f'CREATE TABLE "bad{number}" AS SELECT * FROM arrowbad{number}')
+    return _piece(tables, path, number, columns, renames, notes=notes)
+
+
+def _chunks(rows: Iterable[Sequence[str | None]], size: int) -> Iterator[list[tuple[int, Sequence[str | None]]]]:
+    chunk = []
+    for row in enumerate(rows):
+        chunk.append(row)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _batch(chunk: list[tuple[int, Sequence[str | None]]], schema: Any) -> Any:
+    import pyarrow as pa
+
+    cells = [pa.array([_utf8(row[place]) for _, row in chunk], pa.string()) for place in range(len(schema) - 1)]
+    return pa.RecordBatch.from_arrays([pa.array([row for row, _ in chunk], pa.int64()), *cells], schema=schema)
+
+
+def _utf8(value: str | None) -> str | None:
+    """The value without lone surrogates, which no UTF-8 file can hold."""
+    return None if value is None else value.encode("utf-8", "replace").decode()
+
+
+def _piece(
+    tables: Backend,
+    path: Path,
+    number: int,
+    columns: Sequence[str],
+    renames: tuple[tuple[str, str], ...],
+    types: Mapping[str, str] = {},
+    notes: Sequence[str] = (),
+) -> Piece:
+    there = {row[0] for row in tables.raw_sql("SELECT table_name FROM duckdb_tables()").fetchall()}
+    rows = tables.raw_sql(f'SELECT count(*) FROM "t{number}"').fetchone()[0]
+    bad = f"bad{number}" if f"bad{number}" in there else ""
+    quarantined = tables.raw_sql(f'SELECT count(*) FROM "{bad}"').fetchone()[0] if bad else 0
+    return Piece(path.name, path, f"t{number}", bad, tuple(columns), renames, rows, quarantined, types, tuple(notes))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,233 @@
+"""The staging area: immutable Parquet snapshots, one folder per run, and what the stages keep beside them.
+
+A file is written under a temporary name, made durable and renamed, so it is there wholly or not at all. Writing
+the same bytes again changes nothing, because a killed stage is run again; other bytes under a known name are an
+error. Rows are sorted by `_row` and row groups have a fixed size, so the same rows give the same bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.quality.errors import Abort, SpecError, TamperError, TryAgain, Unavailable
+from tasks.quality.ledger import canonical
+from tasks.quality.model import ROW, Snapshot
+
+if TYPE_CHECKING:
+    import ibis
+    from ibis.backends.duckdb import Backend
+
+ROW_GROUP_ROWS = 122_880
+_CHUNK_BYTES = 1 << 20
+
+
+class Staging:
+    """The staging area under one root.
+
+    Args:
+        root: a local folder; it is made when first written to.
+
+    Raises:
+        SpecError: the root is an address of a kind that staging can't use.
+    """
+
+    def __init__(self, root: str) -> None:
+        if "://" in root:
+            raise SpecError(f"staging cannot use '{root}'", available=("a local folder",))
+        self._root = Path(root)
+
+    def folder(self, run_id: str) -> Path:
+        """The run's folder, made when it isn't there.
+
+        Raises:
+            TryAgain: it cannot be made.
+        """
+        folder = self._root / run_id
+        with _doing("make", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def write(self, run_id: str, name: str, table: ibis.Table, *, parent: Snapshot | None = None, **about: Any) -> Snapshot:
+        """Write a table as a snapshot, and a manifest beside it.
+
+        Args:
+            run_id: the run.
+            name: the step, e.g. "missing-1"; unique within the run.
+            table: `_row` and text columns, of any backend connection that `open` gave.
+            parent: the snapshot it was made from.
+            about: JSON values for the manifest.
+
+        Raises:
+            TryAgain: the disk is full or the folder cannot be written to.
+            Abort: the run has other rows under this name.
+        """
+        columns = tuple(column for column in table.columns if column != ROW)
+        uri, fingerprint, rows = self._copy(run_id, name, table.order_by(ROW).select(ROW, *columns))
+        snapshot = Snapshot(name, uri, fingerprint, rows, columns, parent.fingerprint if parent else None)
+        self.write_json(run_id, f"{name}.manifest", {**about, **snapshot.__dict__, "uri": Path(uri).name})
+        return snapshot
+
+    def write_aux(self, run_id: str, name: str, table: ibis.Table) -> tuple[str, str, int]:
+        """Write a table that is no snapshot, in the order it has: its address, fingerprint and rows."""
+        return self._copy(run_id, name, table)
+
+    def write_domains(self, run_id: str, snapshot: Snapshot, domains: ibis.Table) -> str:
+        """Write a snapshot's value domains; `open` gives them as `domains` from now on. Returns the fingerprint."""
+        return self._copy(run_id, f"{snapshot.id}.domains", domains)[1]
+
+    @contextmanager
+    def open(self, snapshot: Snapshot, views: Mapping[str, str] = {}) -> Iterator[Backend]:
+        """A DuckDB connection with the view `snapshot`, the view `domains` once written, and `views` by address.
+
+        Raises:
+            Unavailable: a file is not there.
+        """
+        domains = _beside(snapshot.uri, ".domains.parquet")
+        known = {"snapshot": snapshot.uri, **views} | ({"domains": str(domains)} if domains.exists() else {})
+        with connected() as backend:
+            for name, uri in known.items():
+                if not Path(uri).exists():
+                    raise Unavailable(f"{uri} is not in staging", where=name, todo="restore it, or run the pipeline again")
+                backend.raw_sql(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_text(uri)})")
+            yield backend
+
+    def verify(self, snapshot: Snapshot) -> None:
+        """Check that a snapshot's file still has its fingerprint.
+
+        Raises:
+            TamperError: it has another one.
+            Unavailable: the file is not there.
+        """
+        found = fingerprint_of(Path(snapshot.uri))
+        if found != snapshot.fingerprint:
+            raise TamperError(
+                f"the rows were changed: expected {snapshot.fingerprint}, found {found}", where=snapshot.uri
+            )
+
+    def write_json(self, run_id: str, name: str, payload: Any) -> Path:
+        """Keep a JSON value under a name; written again it replaces the old one."""
+        path = self.folder(run_id) / f"{name}.json"
+        write_text(path, canonical(payload))
+        return path
+
+    def read_json(self, run_id: str, name: str) -> Any:
+        """The JSON value under a name.
+
+        Raises:
+            Unavailable: there is none.
+        """
+        path = self._root / run_id / f"{name}.json"
+        try:
+            return json.loads(path.read_text("utf-8", "surrogatepass"))
+        except FileNotFoundError as error:
+            raise Unavailable(f"{path} is not in staging", todo="restore it, or run the pipeline again") from error
+
+    def _copy(self, run_id: str, name: str, table: ibis.Table) -> tuple[str, str, int]:
+        path = self.folder(run_id) / f"{name}.parquet"
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            rows = _copy_parquet(table, partial)
+            fingerprint = fingerprint_of(partial)
+            if path.exists() and fingerprint_of(path) != fingerprint:
+                raise Abort(f"the run has other rows under the name '{name}'", where=str(path), todo="nothing was changed")
+            publish(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return str(path), fingerprint, rows
+
+
+@contextmanager
+def connected() -> Iterator[Backend]:
+    """An in-memory DuckDB connection that spills to disk, and is closed afterwards."""
+    import ibis
+
+    backend = ibis.duckdb.connect(preserve_insertion_order=True)
+    try:
+        yield backend
+    finally:
+        backend.disconnect()
+
+
+def fingerprint_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, as `sha256:<hex>`.
+
+    Raises:
+        Unavailable: the file is not there.
+    """
+    hash = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                hash.update(chunk)
+    except FileNotFoundError as error:
+        raise Unavailable(f"{path} is not there", todo="restore it, or run the pipeline again") from error
+    return f"sha256:{hash.hexdigest()}"
+
+
+def write_text(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a text file wholly or not at all.
+
+    Raises:
+        TryAgain: the disk is full or the folder cannot be written to.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    with _doing("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(text.encode("utf-8", "surrogatepass"))
+        partial.chmod(mode)
+    publish(partial, path)
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Give a finished file its name, durably.
+
+    Raises:
+        TryAgain: the disk is full or the folder cannot be written to.
+    """
+    with _doing("write", path):
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _copy_parquet(table: ibis.Table, path: Path) -> int:
+    import duckdb
+
+    backend = table.get_backend()
+    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+    try:
+        backend._run_pre_execute_hooks(table)  # noqa: SLF001  (registers memtables, as every execution of Ibis does)
+        copied = backend.raw_sql(f"COPY ({backend.compile(table)}) TO {_text(str(path))} ({options})")
+        return int(copied.fetchone()[0])
+    except duckdb.IOException as error:
+        raise TryAgain(f"cannot write {path.name}: {error}", where=str(path.parent), todo="free some space") from error
+
+
+@contextmanager
+def _doing(what: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        todo = "free some space, then go on with 'gonogo resume'" if error.errno == errno.ENOSPC else "check the folder"
+        raise TryAgain(f"cannot {what} {path}: {why}", todo=todo) from error
+
+
+def _beside(uri: str, suffix: str) -> Path:
+    return Path(uri.removesuffix(".parquet") + suffix)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,70 @@
+"""Answers without a person at the gate: from a file, or whatever is recommended. Both are labelled so."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tasks.quality.errors import AnswerError, SpecError
+from tasks.quality.model import Answer, Verdict
+from tasks.quality.question import KEEP, Question, answer_of
+
+ACCEPTED = "automatic, --accept-recommended"
+
+
+def accept_recommended(question: Question) -> Answer:
+    """Go, with what is recommended; measure again for as long as something is recommended and rounds are left."""
+    wanted = any(choice.recommended != KEEP for choice in question.choices)
+    again = wanted and Verdict.RESOLVE in question.verdicts
+    verdict = Verdict.RESOLVE if again else Verdict.GO
+    return answer_of(question, {"verdict": verdict.value, "answered_by": getpass.getuser()}, method=ACCEPTED)
+
+
+class AnswersFile:
+    """Answers by gate from a YAML file.
+
+    A key is a gate ("quality-2") or a family of gates ("quality"); a family's value may be a list, one answer for
+    each of its gates in turn. `answered_by` at the top names who answers.
+
+    Raises:
+        SpecError: the file is missing or not a YAML mapping.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            said = yaml.safe_load(path.read_text("utf-8"))
+        except FileNotFoundError as error:
+            raise SpecError(f"no answers file {path}", todo="check the path") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise SpecError(f"{path} is not YAML", todo=" ".join(str(error).split())) from error
+        if not isinstance(said, Mapping):
+            raise SpecError(f"{path} is not a mapping of gates to answers", todo="e.g. 'quality: {verdict: go}'")
+        self._said = dict(said)
+
+    def __call__(self, question: Question) -> Answer | None:
+        """The answer to a question, or None when the file has none for its gate.
+
+        Raises:
+            AnswerError: the file's answer cannot be taken.
+        """
+        said = self._of(question.gate)
+        if said is None:
+            return None
+        if not isinstance(said, Mapping):
+            raise AnswerError(f"{said!r} is not an answer", where=f"{self.path}: {question.gate}", todo="{verdict: go}")
+        name = self._said.get("answered_by") or getpass.getuser()
+        return answer_of(question, {"answered_by": name, **said}, method=f"answers file {self.path.name}")
+
+    def _of(self, gate: str) -> Any:
+        family, _, number = gate.rpartition("-")
+        if gate in self._said:
+            return self._said[gate]
+        said = self._said.get(family)
+        if not isinstance(said, list):
+            return said
+        return said[int(number) - 1] if int(number) <= len(said) else None

@@ -1,0 +1,183 @@
+"""The gonogo command: every verb a pilot needs, each a thin call; heavy imports wait until they are needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(
+    name="gonogo",
+    help="An ETL that a person pilots: measured quality, recommended remedies, and a go or no-go at every stage.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, the start of its id, or 'latest'.")]
+
+
+@app.command(rich_help_panel="Pilot a run")
+def run(
+    pipeline: Annotated[Path, typer.Argument(metavar="PIPELINE.yaml|DATA", help="A pipeline, or a data file, folder or glob.")],
+    accept_recommended: Annotated[
+        bool, typer.Option("--accept-recommended", help="Answer every gate with go and what is recommended.")
+    ] = False,
+    answers: Annotated[Optional[Path], typer.Option(metavar="FILE.yaml", help="Answer the gates from a file.")] = None,
+    name: Annotated[Optional[str], typer.Option(help="Call the run this.")] = None,
+) -> None:
+    """Take data from its source to its destination, stopping at every gate.
+
+    At a terminal each gate shows its evidence and asks; the same gate can be answered in the Prefect UI,
+    whichever comes first. Without a terminal and without answers the run is left held at its first gate.
+    """
+    from flows.commands import run_pipeline
+
+    run_pipeline(pipeline, accept_recommended=accept_recommended, answers=answers, name=name)
+
+
+@app.command(rich_help_panel="Pilot a run")
+def decide(
+    run: RunName,
+    answers: Annotated[Optional[Path], typer.Option(metavar="FILE.yaml", help="Answer from a file.")] = None,
+    accept_recommended: Annotated[bool, typer.Option("--accept-recommended", help="Go, with what is recommended.")] = False,
+) -> None:
+    """Answer a held run's question, the same as its form in the Prefect UI, and carry it on."""
+    from flows.commands import decide_run
+
+    decide_run(run, accept_recommended=accept_recommended, answers=answers)
+
+
+@app.command(rich_help_panel="Pilot a run")
+def resume(run: RunName) -> None:
+    """Carry on a run whose process died or that failed; nothing is asked or loaded twice."""
+    from flows.commands import resume_run
+
+    resume_run(run)
+
+
+@app.command(rich_help_panel="Pilot a run")
+def hold(run: RunName, comment: Annotated[str, typer.Option(help="Why; shown where the run is held.")] = "") -> None:
+    """Hold a run before its next stage."""
+    from flows.commands import request
+
+    request(run, "hold", comment)
+
+
+@app.command(rich_help_panel="Pilot a run")
+def stop(run: RunName, comment: Annotated[str, typer.Option(help="Why; written into the ledger.")] = "") -> None:
+    """Stop a run for good: at once when it is held, otherwise before its next stage. Nothing is loaded."""
+    from flows.commands import request
+
+    request(run, "stop", comment)
+
+
+@app.command(rich_help_panel="Look")
+def pending() -> None:
+    """List the runs that wait for an answer."""
+    from flows.commands import list_pending
+
+    list_pending()
+
+
+@app.command(rich_help_panel="Look")
+def show(run: RunName = "latest") -> None:
+    """Tell a run's story: stages, gates, decisions, changes, where the data is."""
+    from flows.commands import show_run
+
+    show_run(run)
+
+
+@app.command(rich_help_panel="Look")
+def runs() -> None:
+    """List all runs."""
+    from flows.commands import list_runs
+
+    list_runs()
+
+
+@app.command(rich_help_panel="Look")
+def kinds() -> None:
+    """List every kind of issue, its module, its settings and their defaults."""
+    from flows.commands import list_kinds
+
+    list_kinds()
+
+
+@app.command(rich_help_panel="Prove")
+def verify(
+    run: RunName = "latest",
+    head: Annotated[Optional[str], typer.Option(help="The ledger head that a report or notification printed.")] = None,
+) -> None:
+    """Check a run: ledger chain, decisions, conservation of rows, fingerprints, and every issue's count.
+
+    Exit status 1 when a check fails.
+    """
+    from flows.commands import verify_run
+
+    verify_run(run, head)
+
+
+@app.command(rich_help_panel="Prove")
+def export(
+    run: RunName,
+    refined: Annotated[Optional[Path], typer.Option(metavar="F.csv", help="Refined rows, with `_row`.")] = None,
+    findings: Annotated[Optional[Path], typer.Option(metavar="F.csv", help="Flagged cells: row,column,kind,value.")] = None,
+    changes: Annotated[
+        Optional[Path], typer.Option(metavar="F.csv", help="Changed cells: row,column,before,after,decision.")
+    ] = None,
+    rows: Annotated[
+        Optional[Path], typer.Option(metavar="F.csv", help="Rows that left: row,disposition,into,reason,decision.")
+    ] = None,
+    escape_formulas: Annotated[
+        bool, typer.Option("--escape-formulas", help="Prefix cells that a spreadsheet would run as a formula.")
+    ] = False,
+) -> None:
+    """Write a run's refined rows, flagged cells, changed cells and removed rows as CSV."""
+    from flows.commands import export_run
+
+    export_run(run, {"refined": refined, "findings": findings, "changes": changes, "rows": rows}, escape_formulas)
+
+
+@app.command(rich_help_panel="Serve")
+def up(
+    pipelines: Annotated[
+        Path, typer.Option(help="Folder of pipeline YAMLs to deploy.")
+    ] = Path("deployments/pipelines"),
+    port: Annotated[Optional[int], typer.Option(help="Port of the Prefect server; by default 4200 or a free one.")] = None,
+    slack_webhook: Annotated[
+        Optional[str], typer.Option(envvar="GONOGO_SLACK_WEBHOOK", help="Send notifications to this Slack webhook.")
+    ] = None,
+) -> None:
+    """Start everything local: Prefect server and UI, worker, report pages. Ctrl-C stops it all."""
+    from flows.commands import start_all
+
+    start_all(pipelines, port, slack_webhook)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"gonogo {installed('gonogo')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command; an error that gonogo raises on purpose is one clear line and exit status 2."""
+    import sys
+
+    from tasks.quality.errors import GonogoError
+
+    try:
+        app()
+    except GonogoError as error:
+        from tasks.quality.secrets import mask
+
+        typer.secho(f"gonogo: {mask(error.message)}", err=True, fg=typer.colors.RED)
+        sys.exit(2)

@@ -1,0 +1,16 @@
+"""The conductor: looks at an answer, names the resolver subflow that runs next, and keeps the diary."""
+
+from __future__ import annotations
+
+from flows.resolve import RESOLVERS
+from tasks.quality.model import Answer, Snapshot
+from tasks.route import route
+from tasks.run import Examined, Run
+
+
+def conduct(run: Run, examined: Examined, answer: Answer) -> Snapshot:
+    """Carry out an answer's decisions, module after module; give the snapshot that results."""
+    snapshot = examined.snapshot
+    for leg in route(run, examined, answer):
+        snapshot = RESOLVERS[leg.module](run, snapshot, leg)
+    return snapshot

@@ -1,0 +1,102 @@
+"""A gate's question as a form in the Prefect UI, and a submitted form as an answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from prefect.input import RunInput
+from prefect.input.run_input import Keyset
+from prefect.input.actions import read_flow_run_input
+from pydantic import Field, create_model
+
+from tasks.quality.model import Action, Answer, Verdict
+from tasks.quality.question import Choice, Question, values_of
+
+MOST_SELECTS = 40
+"""Issues that get a select of their own; the rest follow one rule (more make the form unusable)."""
+
+
+class GateForm(RunInput):
+    """Base of every gate's form. It can be saved twice: a killed run asks again under the same key."""
+
+    @classmethod
+    def save(cls, keyset: Keyset, flow_run_id: Any = None) -> None:
+        """Store the form's schema and description, unless they are stored already."""
+        if read_flow_run_input(keyset["schema"], flow_run_id=flow_run_id) is None:
+            super().save(keyset, flow_run_id)
+
+
+def form(question: Question, problem: str = "") -> type[GateForm]:
+    """The form for a question: verdict, name, comment, and one select per issue.
+
+    Args:
+        question: what is asked.
+        problem: why the previous answer was not taken, shown first.
+    """
+    fields: dict[str, Any] = {
+        "verdict": (
+            Literal[tuple(verdict.value for verdict in question.verdicts)],
+            Field(title="Verdict", description=" · ".join(f"{k}: {v}" for k, v in question.meaning.items())),
+        ),
+        "answered_by": (str, Field(min_length=1, max_length=200, title="Your name", description="Written into the ledger")),
+        "comment": (str, Field(default="", title="Comment", description="Why; written into the ledger")),
+    }
+    asked = question.choices[:MOST_SELECTS]
+    fields |= {_field(choice): _select(choice) for choice in asked}
+    if more := len(question.choices) - len(asked):
+        rule = Field(default="recommended", title=f"The other {more} issues", description="They are in the report")
+        fields["rest"] = (Literal["recommended", "keep"], rule)
+    if asked:
+        hint = "Only for actions that need a value: a line each, e.g. missing-value-price: 0"
+        fields["values"] = (str, Field(default="", title="Values", description=hint))
+    model = create_model("Answer", __base__=GateForm, **fields)
+    refusal = f"> **Not taken:** {problem}\n\n" if problem else ""
+    model._description = refusal + question.text  # type: ignore[assignment]  # noqa: SLF001  (Prefect's own hook)
+    return model
+
+
+def said_in(question: Question, submitted: GateForm) -> dict[str, Any]:
+    """What a submitted form says, in the words that `answer_of` takes.
+
+    Raises:
+        AnswerError: the typed values cannot be read.
+    """
+    given = submitted.model_dump(mode="json")
+    if given["verdict"] == Verdict.NO_GO:
+        return {name: given[name] for name in ("verdict", "answered_by", "comment")}
+    values = values_of(question, given.get("values", ""))
+    actions: dict[str, Any] = {}
+    for choice in question.choices[:MOST_SELECTS]:
+        actions[choice.issue] = {"action": given[_field(choice)], **values.pop(choice.issue, {})}
+    return {
+        "verdict": given["verdict"],
+        "answered_by": given["answered_by"],
+        "comment": given["comment"],
+        "rest": given.get("rest", "recommended"),
+        "actions": actions | values,
+    }
+
+
+def submission(question: Question, answer: Answer) -> dict[str, Any]:
+    """An answer given elsewhere, as the form would send it."""
+    sent = {"verdict": answer.verdict.value, "answered_by": answer.answered_by, "comment": answer.comment}
+    if answer.verdict is Verdict.NO_GO or not question.choices:
+        return sent
+    said = {action.issue: _said(question.choice(action.issue), action) for action in answer.actions}
+    return sent | {"values": json.dumps({issue: values for issue, values in said.items() if values})}
+
+
+def _said(choice: Choice, action: Action) -> dict[str, Any]:
+    option = choice.option(action.option)
+    changed = {k: v for k, v in action.parameters.items() if k in option.needs or option.parameters.get(k, v) != v}
+    return changed | ({} if option.key == choice.recommended else {"action": option.key})
+
+
+def _field(choice: Choice) -> str:
+    return "issue_" + choice.issue.replace("-", "_")
+
+
+def _select(choice: Choice) -> tuple[Any, Any]:
+    labels = tuple(option.label for option in choice.options)
+    return Literal[labels], Field(default=labels[0], title=choice.title, description=choice.hint)

@@ -1,0 +1,96 @@
+"""Go or no-go: hold the run, show the evidence, take a valid answer, record it, once.
+
+The ledger answers first: a gate that was answered is never asked again, whatever Prefect remembers. Only the
+parent flow can hold, so everything here is called from `flows/pipeline.py`'s body; what has side effects is a
+task and happens once.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import ParamSpec, TypeVar
+
+from prefect import runtime
+from prefect.flow_runs import suspend_flow_run
+from prefect.input.run_input import keyset_from_base_key
+from prefect.tasks import Task
+
+from flows.form import GateForm, form, said_in
+from tasks.ask import hold_question, open_gate, record_answer, refuse_answer, requests_before
+from tasks.quality.errors import AnswerError
+from tasks.quality.model import Answer, Verdict
+from tasks.quality.question import Question, answer_of
+from tasks.run import Run
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Stopped(Exception):  # noqa: N818  (an outcome, not an error)
+    """The pilot ended the run: nothing goes on, everything is kept."""
+
+    def __init__(self, gate: str, answered_by: str, comment: str = "") -> None:
+        super().__init__(f"stopped at {gate} by {answered_by}")
+        self.gate, self.answered_by, self.comment = gate, answered_by, comment
+
+
+def step(run: Run, stage: Task[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run one stage, unless the pilot asked to hold or stop before it.
+
+    Raises:
+        Stopped: the pilot asked the run to stop.
+    """
+    number = kwargs.get("round")
+    _heed(run, f"{stage.name}-{number}" if number else stage.name)
+    return stage(run, *args, **kwargs)
+
+
+def ask(run: Run, question: Question) -> Answer:
+    """Hold until the question is answered, and give the answer.
+
+    Raises:
+        Stopped: the answer is no-go.
+    """
+    answer = _recorded(run, question.gate) or _held(run, question)
+    if answer.verdict is Verdict.NO_GO:
+        raise Stopped(question.gate, answer.answered_by, answer.comment)
+    return answer
+
+
+def _heed(run: Run, before: str) -> None:
+    for request in requests_before(run, before):
+        if request.kind == "stop":
+            raise Stopped(f"before {before}", request.asked_by, request.comment)
+        ask(run, hold_question(request, before))
+
+
+def _recorded(run: Run, gate: str) -> Answer | None:
+    with run.open_ledger() as ledger:
+        return ledger.answer(run.id, gate)
+
+
+def _held(run: Run, question: Question) -> Answer:
+    open_gate(run, question)
+    attempt = runtime.flow_run.run_count  # a key that an earlier attempt used can never be resumed again
+    problem = ""
+    for tries in count():
+        submitted = _suspend(question, f"{question.gate}-a{attempt}-{tries}", problem)
+        try:
+            answer = answer_of(question, said_in(question, submitted), method="form, unverified")
+        except AnswerError as error:
+            problem = error.message
+            refuse_answer(run, question.gate, tries, problem)
+            continue
+        return record_answer(run, question, answer)
+    raise AssertionError
+
+
+def _suspend(question: Question, key: str, problem: str) -> GateForm:
+    """Hold under this key; return only when resumed, with what was submitted.
+
+    The form is stored before the run is suspended: a run killed in between would otherwise be held with a form
+    that nobody can submit.
+    """
+    asked = form(question, problem)
+    asked.save(keyset_from_base_key(f"suspended-{key}"))
+    return suspend_flow_run(wait_for_input=asked, key=key)

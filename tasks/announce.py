@@ -1,0 +1,120 @@
+"""The one catalogue of announcements: every stage and gate says here what happened, and automations react.
+
+Nothing calls a notifier directly. An announcement becomes a Prefect event, a line in the run's log, and is
+handed to whoever listens in this process (the terminal's progress display).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from tasks.quality.secrets import mask
+from tasks.reports.escape import slack
+
+
+class Happened(StrEnum):
+    """What can be announced; the value is the Prefect event's name."""
+
+    STAGE_STARTED = "gonogo.stage.started"
+    STAGE_PROGRESS = "gonogo.stage.progress"
+    STAGE_COMPLETED = "gonogo.stage.completed"
+    GATE_OPENED = "gonogo.gate.opened"
+    GATE_ANSWERED = "gonogo.gate.answered"
+    ANSWER_REJECTED = "gonogo.answer.rejected"
+    LOAD_COMMITTED = "gonogo.load.committed"
+    RUN_STOPPED = "gonogo.run.stopped"
+    RUN_FINISHED = "gonogo.run.finished"
+
+
+HEARD_HERE_ONLY = {Happened.STAGE_STARTED, Happened.STAGE_PROGRESS}
+"""Chatter for the terminal; it never becomes an event."""
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """What happened, in which run, with which numbers.
+
+    Attributes:
+        key: unique within the run; the same key is the same event, however often it is sent.
+        title: one line.
+        text: what happened, the numbers, and what is asked; plain text.
+        gate: the gate it is about, or empty.
+    """
+
+    happened: Happened
+    run_id: str
+    run: str
+    pipeline: str
+    key: str
+    title: str
+    text: str = ""
+    stage: str = ""
+    gate: str = ""
+    report_url: str = ""
+    done: int = 0
+    total: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Listener = Callable[[Announcement], None]
+_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Hand every announcement made inside to `listener`."""
+    token = _listeners.set((*_listeners.get(), listener))
+    try:
+        yield
+    finally:
+        _listeners.reset(token)
+
+
+def announce(announcement: Announcement) -> None:
+    """Make an announcement heard: here, in the run's log, and as a Prefect event."""
+    for listener in _listeners.get():
+        listener(announcement)
+    if announcement.happened in HEARD_HERE_ONLY:
+        return
+    _log(announcement)
+    _emit(announcement)
+
+
+def _log(announcement: Announcement) -> None:
+    from prefect.exceptions import MissingContextError
+    from prefect.logging import get_run_logger
+
+    try:
+        logger = get_run_logger()
+    except MissingContextError:
+        return
+    logger.info(mask(" — ".join(part for part in (announcement.title, announcement.text) if part)))
+
+
+def _emit(announcement: Announcement) -> None:
+    from prefect.events import emit_event
+
+    run_id = announcement.run_id
+    subject = f"gonogo.gate.{run_id}.{announcement.gate}" if announcement.gate else f"gonogo.run.{run_id}"
+    payload = {
+        "title": slack(mask(announcement.title)),
+        "text": slack(mask(announcement.text)),
+        "run": slack(announcement.run),
+        "pipeline": announcement.pipeline,
+        "stage": announcement.stage,
+        "gate": announcement.gate,
+        "report_url": announcement.report_url,
+    }
+    emit_event(
+        event=announcement.happened.value,
+        resource={"prefect.resource.id": subject, "prefect.resource.name": announcement.run},
+        related=[{"prefect.resource.id": f"prefect.flow-run.{run_id}", "prefect.resource.role": "flow-run"}],
+        payload=payload,
+        id=uuid.uuid5(uuid.UUID(run_id), announcement.key),
+    )

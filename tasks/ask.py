@@ -1,0 +1,147 @@
+"""Opening a gate, refusing an answer, recording the answer: each once, in the ledger and announced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tasks.announce import Happened
+from tasks.quality.ledger import digest
+from tasks.quality.model import Answer, Verdict
+from tasks.quality.question import Question, sealed
+from tasks.record import once, tell
+from tasks.reports.escape import markdown
+from tasks.run import Run
+
+if TYPE_CHECKING:
+    from blocks.ledger import Ledger
+    from tasks.quality.ledger import Entry
+
+GO_MEANS = {"go": "go on", "no-go": "stop here; everything is kept, nothing is loaded"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A pilot's wish between gates: hold or stop."""
+
+    number: int
+    kind: str
+    asked_by: str
+    comment: str
+
+
+@once("open gate")
+def open_gate(run: Run, question: Question) -> str:
+    """Write down what is asked and on which evidence, and say so; returns the evidence's hash."""
+    run.open_staging().write_json(run.id, question_file(question.gate), asdict(question))
+    with run.open_ledger() as ledger:
+        issues = [choice.issue for choice in question.choices]
+        payload = {"gate": question.gate, "evidence": question.evidence, "issues": issues}
+        ledger.append(run.id, f"hold-{question.gate}", "hold", payload)
+    text = f"{question.summary} Press Resume on the run's page, choose a verdict and submit."
+    tell(
+        run,
+        Happened.GATE_OPENED,
+        question.gate,
+        question.title,
+        text=text,
+        gate=question.gate,
+        report_url=question.report_url,
+    )
+    return question.evidence
+
+
+@once("refuse answer")
+def refuse_answer(run: Run, gate: str, tries: int, problem: str) -> None:
+    """Write down that an answer was not taken, and why; the gate asks again."""
+    key = f"refused-{gate}-{tries}"
+    with run.open_ledger() as ledger:
+        ledger.append(run.id, key, "refused", {"gate": gate, "reason": problem})
+    tell(run, Happened.ANSWER_REJECTED, key, f"Answer to {gate} not taken", text=problem, gate=gate)
+
+
+@once("record answer")
+def record_answer(run: Run, question: Question, answer: Answer) -> Answer:
+    """Write the answer into the ledger; the first answer recorded for a gate is the answer."""
+    with run.open_ledger() as ledger:
+        answer = _identified(answer, ledger.submissions(run.id, question.gate))
+        payload = answer_payload(answer) | {"evidence": question.evidence}
+        ledger.append(
+            run.id, f"answer-{answer.gate}", "answer", payload, actor=answer.answered_by, method=answer.method
+        )
+        recorded = ledger.answer(run.id, question.gate) or answer
+    said = f"{recorded.verdict.value} by {recorded.answered_by} ({recorded.method})"
+    tell(
+        run,
+        Happened.GATE_ANSWERED,
+        question.gate,
+        f"{question.gate}: {said}",
+        text=recorded.comment,
+        gate=question.gate,
+    )
+    return recorded
+
+
+def answer_payload(answer: Answer) -> dict[str, Any]:
+    """The answer as the ledger keeps it; who gave it, and how we know, are in the entry's envelope."""
+    return {
+        "gate": answer.gate,
+        "verdict": answer.verdict.value,
+        "comment": answer.comment,
+        "actions": [asdict(action) for action in answer.actions],
+    }
+
+
+def submit(run_id: str, ledger: Ledger, answer: Answer) -> None:
+    """Write down that an identified person hands in this answer, before the gate takes it."""
+    fingerprint = digest(answer_payload(answer) | {"answered_by": answer.answered_by})
+    key = f"submission-{answer.gate}-{fingerprint.removeprefix('sha256:')[:16]}"
+    payload = {"gate": answer.gate, "answer": fingerprint}
+    ledger.append(run_id, key, "submission", payload, actor=answer.answered_by, method=answer.method)
+
+
+def requests_before(run: Run, before: str) -> tuple[Request, ...]:
+    """The pilot's requests that hold or stop the run before this stage, oldest first.
+
+    A request is heeded before one stage only, the first that is not yet done; replays find the same one.
+    """
+    with run.open_ledger() as ledger:
+        if ledger.find(run.id, f"stage-{before}"):
+            return ()
+        return tuple(_heeded(run, ledger, before))
+
+
+def hold_question(request: Request, before: str) -> Question:
+    """Ask whether a run goes on that a pilot held."""
+    why = f": {request.comment}" if request.comment else ""
+    return sealed(
+        Question(
+            gate=f"hold-{request.number}",
+            title=f"Held before {before}. Go on?",
+            text=f"**{markdown(request.asked_by)}** asked to hold this run{markdown(why)}.",
+            summary=f"{request.asked_by} asked to hold this run{why}.",
+            verdicts=(Verdict.GO, Verdict.NO_GO),
+            meaning=GO_MEANS,
+        )
+    )
+
+
+def question_file(gate: str) -> str:
+    """The name under which a gate's question is kept in staging."""
+    return f"question-{gate}"
+
+
+def _heeded(run: Run, ledger: Ledger, before: str) -> Iterator[Request]:
+    for number, entry in enumerate((e for e in ledger.entries(run.id) if e.kind == "request"), start=1):
+        heeded = ledger.append(run.id, f"heeded-{number}", "heeded", {"request": number, "before": before})
+        if heeded.payload["before"] == before:
+            yield Request(number, str(entry.payload["request"]), entry.actor, str(entry.payload.get("comment", "")))
+
+
+def _identified(answer: Answer, submissions: Iterable[Entry]) -> Answer:
+    fingerprint = digest(answer_payload(answer) | {"answered_by": answer.answered_by})
+    for entry in submissions:
+        if entry.payload["answer"] == fingerprint:
+            return replace(answer, method=entry.method)
+    return answer

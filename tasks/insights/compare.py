@@ -1,0 +1,179 @@
+"""Goals before and after cleaning: what moved, and one plain sentence made of the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tasks.insights.evaluate import Insight
+from tasks.insights.goals import Goal
+
+
+@dataclass(frozen=True)
+class PeriodChange:
+    """One period of a trend, before and after cleaning."""
+
+    label: str
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True)
+class PartChange:
+    """One value of a segment, before and after cleaning; `label` None where it is missing."""
+
+    label: str | None
+    before: float | None
+    after: float | None
+    share: float | None
+    rows: int
+    rest: bool = False
+
+
+@dataclass(frozen=True)
+class SegmentChange:
+    """A goal's metric by one column's values, before and after cleaning, in the order of after."""
+
+    column: str
+    parts: tuple[PartChange, ...]
+    sql: str
+
+
+@dataclass(frozen=True)
+class UnusedChange:
+    """Rows that a figure could not take in, before and after; sample and query are of after, if any are left."""
+
+    reason: str
+    before: int
+    after: int
+    sample: tuple[int, ...]
+    sql: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One goal before and after cleaning.
+
+    Attributes:
+        change: after minus before, None where either is undefined.
+        sentence: the outcome in words, from the numbers only.
+    """
+
+    goal: Goal
+    before: Insight
+    after: Insight
+    change: float | None
+    sentence: str
+    trend: tuple[PeriodChange, ...] = ()
+    segments: tuple[SegmentChange, ...] = ()
+    unused: tuple[UnusedChange, ...] = ()
+
+
+def compare(before: Sequence[Insight], after: Sequence[Insight]) -> tuple[Comparison, ...]:
+    """Pair the insights of two snapshots by goal, in the order of `after`.
+
+    `before` is best evaluated `like` after, so that both are broken down by the same values.
+    """
+    earlier = {insight.goal.name: insight for insight in before}
+    return tuple(_compared(earlier[insight.goal.name], insight) for insight in after)
+
+
+def reading(insight: Insight, before: Insight | None = None) -> str:
+    """What an insight says, in one sentence; with what it was before, if that is given."""
+    goal, value = insight.goal, insight.figure.value
+    if insight.problem:
+        return f"{goal.name} could not be computed: {insight.problem}."
+    if value is None:
+        return f"{goal.name} is undefined: {_why_undefined(insight)}."
+    said = f"{goal.name} is {goal.shown(value)}{_against(insight, value)}"
+    return f"{said}; {_moved(insight, before)}." if before is not None else f"{said}."
+
+
+def _why_undefined(insight: Insight) -> str:
+    rows = insight.rows_used + insight.rows_unused
+    if not rows:
+        return "there are no rows"
+    if not insight.rows_used:
+        return f"none of {rows:,} rows could be used"
+    return "its expression has no value, e.g. after a division by zero"
+
+
+def _against(insight: Insight, value: float) -> str:
+    target = insight.goal.target
+    if target is None:
+        return ""
+    bounds = " and ".join(insight.goal.shown(bound) for bound in target.bounds)
+    if insight.status == "met":
+        return f" and meets its target ({target.words} {bounds})"
+    nearest = min(target.bounds, key=lambda bound: abs(bound - value))
+    return f" and misses its target ({target.words} {bounds}) by {insight.goal.shown(abs(value - nearest))}"
+
+
+def _moved(insight: Insight, before: Insight) -> str:
+    goal, was = insight.goal, before.figure.value
+    if before.problem or was is None:
+        return "before cleaning it could not be computed"
+    if was == insight.figure.value:
+        return "cleaning did not change it"
+    recovered = insight.rows_used - before.rows_used
+    rows = f" from {before.rows_used:,} rows instead of {insight.rows_used:,}" if recovered else ""
+    return f"before cleaning it read as {goal.shown(was)}{rows}"
+
+
+def _compared(before: Insight, after: Insight) -> Comparison:
+    was, value = before.figure.value, after.figure.value
+    return Comparison(
+        after.goal,
+        before,
+        after,
+        None if was is None or value is None else value - was,
+        reading(after, before),
+        _trend(before, after),
+        _segments(before, after),
+        _unused(before, after),
+    )
+
+
+def _trend(before: Insight, after: Insight) -> tuple[PeriodChange, ...]:
+    """Every period that either has, oldest first."""
+    was = {p.start: p for p in before.trend.periods} if before.trend else {}
+    now = {p.start: p for p in after.trend.periods} if after.trend else {}
+    return tuple(
+        PeriodChange(
+            (now.get(start) or was[start]).label,
+            was[start].value if start in was else None,
+            now[start].value if start in now else None,
+        )
+        for start in sorted({*was, *now})
+    )
+
+
+def _segments(before: Insight, after: Insight) -> tuple[SegmentChange, ...]:
+    earlier = {segment.column: {(p.label, p.rest): p.value for p in segment.parts} for segment in before.segments}
+    return tuple(
+        SegmentChange(
+            segment.column,
+            tuple(
+                PartChange(
+                    p.label, earlier.get(segment.column, {}).get((p.label, p.rest)), p.value, p.share, p.rows, p.rest
+                )
+                for p in segment.parts
+            ),
+            segment.sql,
+        )
+        for segment in after.segments
+    )
+
+
+def _unused(before: Insight, after: Insight) -> tuple[UnusedChange, ...]:
+    was, now = ({unused.reason: unused for unused in insight.unused} for insight in (before, after))
+    return tuple(
+        UnusedChange(
+            reason,
+            was[reason].rows if reason in was else 0,
+            now[reason].rows if reason in now else 0,
+            (now.get(reason) or was[reason]).sample,
+            (now.get(reason) or was[reason]).sql,
+        )
+        for reason in dict.fromkeys((*was, *now))
+    )

@@ -1,0 +1,151 @@
+"""The ledger's entries: a chain in which every entry carries the hash of the one before.
+
+An entry's hash covers everything in it, so a changed, removed or inserted entry breaks the chain. What repeats
+from run to run (the payload) holds no time and no id; those are in the envelope.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any
+
+GENESIS = "sha256:" + "0" * 64
+"""What the first entry of a run carries as the hash before it."""
+
+KINDS = {
+    "opened": "a run began, with this pipeline",
+    "stage": "a stage was done, with these numbers",
+    "hold": "a gate asked, on this evidence",
+    "submission": "an identified person handed in an answer",
+    "refused": "an answer could not be taken",
+    "answer": "a gate was answered",
+    "decision": "a remedy was decided",
+    "routing": "which module carries out which decision",
+    "changes": "a decision was carried out, with this effect",
+    "failed": "a decision could not be carried out; nothing was changed",
+    "request": "a pilot asked the run to hold or stop",
+    "heeded": "the request was heeded before this stage",
+    "commit": "the destination has the data",
+    "outcome": "the run ended",
+}
+"""Every kind of entry there is."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a run's diary.
+
+    Attributes:
+        seq: 1-based position in the run.
+        key: unique within the run; appending the same key again changes nothing.
+        at: UTC time, ISO 8601.
+        previous: hash of the entry before, `GENESIS` for the first.
+    """
+
+    run_id: str
+    seq: int
+    key: str
+    kind: str
+    payload: Mapping[str, Any]
+    actor: str
+    method: str
+    at: str
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The first entry that does not hold, and why."""
+
+    seq: int
+    key: str
+    why: str
+
+
+def canonical(value: Any) -> str:
+    """The value as JSON with one spelling: sorted keys, no spaces; dataclasses as objects.
+
+    Raises:
+        ValueError: a number that JSON cannot hold (NaN, infinity).
+
+    >>> canonical({"b": 1, "a": (True, None)})
+    '{"a":[true,null],"b":1}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
+
+
+def digest(value: Any) -> str:
+    """The SHA-256 of the value's canonical JSON, as `sha256:<hex>`."""
+    return "sha256:" + hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def link(
+    previous: Entry | None,
+    *,
+    run_id: str,
+    key: str,
+    kind: str,
+    payload: Mapping[str, Any],
+    actor: str,
+    method: str,
+    at: str,
+) -> Entry:
+    """The entry that follows `previous`.
+
+    Raises:
+        ValueError: an unknown kind, or a payload that JSON cannot hold.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown ledger kind '{kind}'; kinds: {', '.join(KINDS)}")
+    seq, before = (previous.seq + 1, previous.hash) if previous else (1, GENESIS)
+    plain = json.loads(canonical(payload))
+    envelope = {"run_id": run_id, "seq": seq, "key": key, "kind": kind, "actor": actor, "method": method, "at": at}
+    hash = digest([before, envelope, plain])
+    return Entry(run_id, seq, key, kind, plain, actor, method, at, before, hash)
+
+
+def broken(entries: Sequence[Entry], head: str | None = None) -> Broken | None:
+    """The first entry that does not hold, or None.
+
+    Args:
+        entries: one run's entries by `seq`.
+        head: the hash that a report or notification printed; without it a cut-off end cannot be noticed.
+    """
+    previous: Entry | None = None
+    for entry in entries:
+        if why := _fault(previous, entry):
+            return Broken(entry.seq, entry.key, why)
+        previous = entry
+    if head and all(entry.hash != head for entry in entries):
+        last = previous.seq if previous else 0
+        return Broken(last, previous.key if previous else "", f"the printed head {head} is not among the entries")
+    return None
+
+
+def _fault(previous: Entry | None, entry: Entry) -> str:
+    expected = previous.seq + 1 if previous else 1
+    if entry.seq != expected:
+        return f"entry {expected} is missing"
+    if entry.previous != (previous.hash if previous else GENESIS):
+        return "it does not carry the hash of the entry before"
+    again = link(
+        previous,
+        run_id=entry.run_id,
+        key=entry.key,
+        kind=entry.kind,
+        payload=entry.payload,
+        actor=entry.actor,
+        method=entry.method,
+        at=entry.at,
+    )
+    return "" if again.hash == entry.hash else "its content was changed after it was written"
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} is not a ledger value")

@@ -1,0 +1,147 @@
+"""Likeness: pairs of records that differ as two spellings of one would, found in bounded work."""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+from ibis import _
+from pydantic import Field
+
+from tasks.quality.model import ROW, ColumnProfile, Dataset
+from tasks.quality.records import chance_of_agreement, is_unique, plain_text
+from tasks.quality.registry import KindSettings
+
+
+class NearDuplicateSettings(KindSettings):
+    """How alike two records must be, and how much work may be done to find them.
+
+    Attributes:
+        similarity: mean likeness of the columns both fill: 1 - edit distance / length of the longer.
+        column_similarity: likeness that no column may fall below.
+        block_size: rows that share a blocking value; larger blocks are not compared.
+        pairs: most pairs compared per blocking column; the smallest blocks come first.
+        chance: pairs as alike as this that chance may bring before it is silent.
+    """
+
+    similarity: float = Field(0.9, gt=0, le=1)
+    column_similarity: float = Field(0.75, ge=0, le=1)
+    block_size: int = Field(20, ge=2)
+    pairs: int = Field(50_000, ge=1)
+    chance: float = Field(0.01, gt=0)
+
+
+_MOST_COMPARED = 40
+_COMPARED_LENGTH = 100
+_MOST_PAIRS = 1000
+_BLOCKINGS = 5
+
+
+def compared_columns(data: Dataset) -> list[str]:
+    """The columns that records are compared by: neither constant nor a number of the row; the most telling 40."""
+    chance = chance_of_agreement(data)
+    names = [c.name for c in data.profile.columns if c.distinct_count > 1 and not _is_row_id(c)]
+    return sorted(names, key=lambda name: chance[name])[:_MOST_COMPARED]
+
+
+def _is_row_id(column: ColumnProfile) -> bool:
+    return is_unique(column) and all(re.search(r"\d", value) for value, _n in column.top)
+
+
+def near_pairs(data: Dataset, settings: NearDuplicateSettings) -> list[tuple[int, int]]:
+    """(row, row) of the records that are alike, smaller row first; at most a thousand, in order."""
+    names = compared_columns(data)
+    if min(len(names), data.profile.rows) <= 1:
+        return []
+    chance = chance_of_agreement(data)
+    words = {c.name for c in data.profile.columns if c.kind == "text"}
+    scales = [_Scale(name, name in words, -math.log(max(chance[name], 1e-12))) for name in names]
+    evidence = math.log(math.comb(data.profile.rows, 2) / settings.chance)
+    met = functools.reduce(ibis.union, (_met(data.table, name, settings) for name in names[:_BLOCKINGS])).distinct()
+    alike = _alike(data, met, scales, settings, evidence).order_by("a", "b").limit(_MOST_PAIRS)
+    return [(record["a"], record["b"]) for record in alike.to_pyarrow().to_pylist()]
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """How one column is compared, and how much it tells when two rows agree in it."""
+
+    column: str
+    words: bool
+    weight: float
+
+
+def _met(table: ibis.Table, column: str, settings: NearDuplicateSettings) -> ibis.Table:
+    """`a`, `b` of the rows to compare: those in small blocks of equal beginnings, the smallest blocks first."""
+    start = table[column].lower().re_replace("[^a-z0-9]", "").substr(0, 6).nullif("")
+    blocked = table.select(ROW, block=start).filter(_.block.notnull())
+    sizes = blocked.group_by("block").agg(n=_.count()).filter(_.n > 1, _.n <= settings.block_size)
+    work = sizes.mutate(work=(_.n * (_.n - 1) / 2).sum().over(order_by=[_.n, _.block], rows=(None, 0)))
+    left = blocked.semi_join(work.filter(_.work <= settings.pairs), "block")
+    right = left.view()
+    return left.join(right, [left.block == right.block, left[ROW] < right[ROW]]).select(a=left[ROW], b=right[ROW])
+
+
+def _alike(
+    data: Dataset, met: ibis.Table, scales: Sequence[_Scale], settings: NearDuplicateSettings, evidence: float
+) -> ibis.Table:
+    """`a`, `b` of the pairs that are alike though not the same, and share too much for chance."""
+    # Limits that are never reached: without them each step would be written out again wherever the next uses it.
+    most = _BLOCKINGS * settings.pairs
+    sides = _side_by_side(data, met, scales).limit(most)
+    liked = sides.select("a", "b", **{f"s{i}": _likeness(sides, i, s) for i, s in enumerate(scales)}).limit(most)
+    likeness = [liked[f"s{i}"] for i in range(len(scales))]
+    shared = [(like == 1).fill_null(False).ifelse(s.weight, 0.0) for s, like in zip(scales, likeness, strict=True)]
+    scored = liked.select(
+        "a",
+        "b",
+        filled=_total(like.notnull().cast("float64") for like in likeness),
+        total=_total(like.fill_null(0.0) for like in likeness),
+        least=ibis.least(*[like.fill_null(1.0) for like in likeness]),
+        shared=ibis.array(shared).sort(),
+    ).limit(most)
+    telling = _total(scored.shared[len(scales) - k] for k in range(1, min(3, len(scales)) + 1))
+    return scored.filter(
+        _.filled * 2 > len(scales),
+        _.total >= _.filled * settings.similarity,
+        _.least >= settings.column_similarity,
+        telling >= evidence,
+    ).select("a", "b")
+
+
+def _side_by_side(data: Dataset, met: ibis.Table, scales: Sequence[_Scale]) -> ibis.Table:
+    """`a`, `b` with their comparable values `a0`, `b0`, `a1`, ...; without rows that equal one another exactly."""
+    rows = data.table.semi_join(met.select(_.a.name(ROW)).union(met.select(_.b.name(ROW))), ROW)
+    whole = ibis.struct({f"f{i}": rows[name] for i, name in enumerate(data.columns)}).hash()
+    first, second = (
+        rows.select(**{side: rows[ROW], f"{side}_whole": whole, **_comparable(rows, side, scales)})
+        for side in ("a", "b")
+    )
+    return met.join(first, "a").join(second, "b").filter(_.a_whole != _.b_whole)
+
+
+def _comparable(rows: ibis.Table, side: str, scales: Sequence[_Scale]) -> dict[str, Any]:
+    return {
+        f"{side}{i}": plain_text(rows[s.column]).substr(0, _COMPARED_LENGTH).nullif("") for i, s in enumerate(scales)
+    }
+
+
+def _likeness(sides: ibis.Table, i: int, scale: _Scale) -> Any:
+    """1 for equal, less for a small edit of words that leaves the digits alone, 0 for different, null for a gap."""
+    a, b = sides[f"a{i}"], sides[f"b{i}"]
+    if not scale.words:
+        return (a == b).cast("float64")
+    digits = a.re_replace("[^0-9]", "") == b.re_replace("[^0-9]", "")
+    longest = ibis.greatest(a.length(), b.length())
+    edit = 1 - a.levenshtein(b).cast("float64") / longest
+    return ibis.cases((a == b, 1.0), (digits, edit), (a != b, 0.0), else_=ibis.null("float64"))
+
+
+def _total(terms: Iterable[Any]) -> Any:
+    return functools.reduce(operator.add, terms)

@@ -1,0 +1,270 @@
+"""Value domains and column statistics: one scan of the table, then everything from the domains.
+
+A domain holds each distinct value of a column with its count, so strings are parsed once per distinct value
+and never per row. Statistics are exact and do not depend on threads: sums are made of whole numbers.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import ibis
+from ibis import _
+
+from tasks.quality.model import ROW, ColumnProfile, Profile
+
+BLANK = r"^[\s\x0b\x1c-\x1f\x85\p{Z}]*$"
+"""Values without a visible character: nothing, or white space in the sense of Unicode."""
+
+INTEGER = r"^[+-]?(?:0|[1-9][0-9]{0,17})$"
+"""Whole numbers that fit 64 bits. `007` and longer rows of digits are codes: a number would lose characters."""
+
+NUMBER = r"^[+-]?(?:(?:0|[1-9][0-9]{0,17})(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
+"""Plain and scientific decimals: `12`, `-0.5`, `.5`, `1e5`; not `007`, `12.`, `1,234`, `NaN` or `inf`."""
+
+DATE = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$"
+)
+"""ISO 8601 dates, and date with time of day; the date must also exist in the calendar."""
+
+BOOLEANS = ("true", "false", "yes", "no", "t", "f", "y", "n")
+"""Words read as yes or no, in any case; 1 and 0 are integers."""
+
+TOP_VALUES = 20
+TOP_LENGTH = 200
+BINS = 20
+MOST_PARTS = 40
+"""A query that unites more tables than this takes longer to plan than to run."""
+
+_FINE = 2**53
+"""Steps into which the largest magnitude of a column is divided when its numbers are summed; as fine as float64."""
+
+
+def is_blank(text: ibis.expr.types.StringValue) -> ibis.expr.types.BooleanValue:
+    """Whether a value holds nothing but white space (or nothing); null for null."""
+    return text.re_search(BLANK)
+
+
+def is_missing(text: ibis.expr.types.StringValue) -> ibis.expr.types.BooleanValue:
+    """Whether a value is null or blank."""
+    return text.isnull() | is_blank(text)
+
+
+def number(text: ibis.expr.types.StringValue) -> ibis.expr.types.FloatingValue:
+    """The value as float64, null where it is not a number by `NUMBER` or too large."""
+    parsed = text.re_search(NUMBER).ifelse(text, ibis.null()).try_cast("float64")
+    return parsed.isinf().ifelse(ibis.null(), parsed)
+
+
+def domains(table: ibis.Table) -> ibis.Table:
+    """Every distinct value that is not null with its count: `column`, `value`, `n`.
+
+    Sorted by column position, `n` descending, value.
+    """
+    names = [name for name in table.columns if name != ROW]
+    if not names:
+        return _no_domains()
+    size = math.ceil(len(names) / MOST_PARTS)
+    numbered = list(enumerate(names))
+    parts = [_counts(table, numbered[start : start + size]) for start in range(0, len(names), size)]
+    counts = _union(parts)
+    return (
+        counts.mutate(column=ibis.array(names)[counts.position])
+        .order_by("position", ibis.desc("n"), "value")
+        .select("column", "value", "n")
+    )
+
+
+def profile(table: ibis.Table, domains: ibis.Table, snapshot: str) -> Profile:
+    """Statistics of every column, from the value domains.
+
+    Lengths are of all values that are not null; minimum to histogram are of the values that are numbers.
+    """
+    rows = int(table.count().to_pyarrow().as_py())
+    counts = {record["column"]: record for record in _records(_count_values(domains))}
+    top = _top_values(domains)
+    numeric = {name: record for name, record in counts.items() if record["numeric_count"]}
+    numbers = _number_statistics(domains, numeric) if numeric else {}
+    return Profile(
+        snapshot,
+        rows,
+        tuple(
+            _column(name, rows, counts.get(name, {}), top.get(name, ()), numbers.get(name, {}))
+            for name in table.columns
+            if name != ROW
+        ),
+    )
+
+
+def _no_domains() -> ibis.Table:
+    return ibis.memtable([], schema={"column": "string", "value": "string", "n": "int64"})
+
+
+def _counts(table: ibis.Table, numbered: Sequence[tuple[int, str]]) -> ibis.Table:
+    """`position`, `value`, `n` of some columns: grouped as it is, or several columns laid end to end."""
+    if len(numbered) == 1:
+        position, name = numbered[0]
+        long = table.select(position=ibis.literal(position, "int16"), value=table[name])
+    else:
+        cells = [ibis.struct({"position": ibis.literal(i, "int16"), "value": table[name]}) for i, name in numbered]
+        long = table.select(cell=ibis.array(cells).unnest()).unpack("cell")
+    return long.filter(_.value.notnull()).group_by("position", "value").agg(n=_.count())
+
+
+def _union(tables: Sequence[ibis.Table]) -> ibis.Table:
+    """All tables end to end, nested as shallowly as can be."""
+    while len(tables) > 1:
+        pairs = [tables[i : i + 2] for i in range(0, len(tables), 2)]
+        tables = [ibis.union(*pair) if len(pair) > 1 else pair[0] for pair in pairs]
+    return tables[0]
+
+
+def _records(query: ibis.Table) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = query.to_pyarrow().to_pylist()
+    return records
+
+
+def _count_values(domains: ibis.Table) -> ibis.Table:
+    value = domains.value
+    parsed = domains.select(
+        "column",
+        "n",
+        blank=is_blank(value),
+        number=number(value),
+        whole=value.re_search(INTEGER),
+        date=value.re_search(DATE).ifelse(value.substr(0, 10), ibis.null()).try_cast("date").notnull(),
+        boolean=value.lower().isin(BOOLEANS),
+        length=value.length(),
+    )
+    return parsed.group_by("column").agg(
+        present=_.n.sum(),
+        distinct_count=_.count(),
+        blank_count=_.n.sum(where=_.blank),
+        numeric_count=_.n.sum(where=_.number.notnull()),
+        integer_count=_.n.sum(where=_.whole),
+        date_count=_.n.sum(where=_.date),
+        boolean_count=_.n.sum(where=_.boolean),
+        min_length=_.length.min(),
+        max_length=_.length.max(),
+        characters=(_.length * _.n).sum(),
+        minimum=_.number.min(),
+        maximum=_.number.max(),
+    )
+
+
+def _top_values(domains: ibis.Table) -> dict[str, tuple[tuple[str, int], ...]]:
+    ranked = domains.mutate(
+        rank=ibis.row_number().over(group_by=domains.column, order_by=[domains.n.desc(), domains.value])
+    )
+    top = ranked.filter(_["rank"] < TOP_VALUES).order_by("column", "rank")
+    found: dict[str, list[tuple[str, int]]] = {}
+    for record in _records(top.select("column", "n", value=_.value.substr(0, TOP_LENGTH))):
+        found.setdefault(record["column"], []).append((record["value"], record["n"]))
+    return {name: tuple(values) for name, values in found.items()}
+
+
+def _number_statistics(domains: ibis.Table, numeric: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Mean, median and histogram of each column in `numeric`, which tells their bounds."""
+    bounds = [
+        {"column": name, "low": r["minimum"], "high": r["maximum"], "scale": _scale(r["minimum"], r["maximum"])}
+        for name, r in sorted(numeric.items())
+    ]
+    numbers = domains.filter(domains.column.isin(sorted(numeric))).select("column", "n", x=number(domains.value))
+    placed = _placed(numbers.filter(_.x.notnull()), ibis.memtable(bounds, schema=_BOUNDS))
+    found: dict[str, dict[str, Any]] = {b["column"]: {**b, "bins": [0] * BINS, "sum": 0} for b in bounds}
+    for record in _records(placed.group_by("column", "bin").agg(n=_.n.sum(), sum=_.steps.sum())):
+        column = found[record["column"]]
+        column["bins"][record["bin"]] = record["n"]
+        column["sum"] += int(record["sum"])
+    middle = [{"column": name, **_middle(column["bins"])} for name, column in found.items()]
+    for record in _records(_medians(placed, ibis.memtable(middle, schema=_MIDDLE))):
+        found[record["column"]]["median"] = record["low"] / 2 + record["high"] / 2
+    return found
+
+
+_BOUNDS = {"column": "string", "low": "float64", "high": "float64", "scale": "float64"}
+_MIDDLE = {"column": "string", "first": "int64", "last": "int64", "low_rank": "int64", "high_rank": "int64"}
+
+
+def _scale(low: float, high: float) -> float:
+    """A power of two no smaller than any magnitude: dividing by it is exact."""
+    return math.ldexp(1.0, min(math.frexp(max(abs(low), abs(high), math.ulp(0.0)))[1], 1023))
+
+
+def _placed(numbers: ibis.Table, bounds: ibis.Table) -> ibis.Table:
+    """Each number with its bin, and its part of the sum in steps of the column's scale."""
+    joined = numbers.join(bounds, "column")
+    # Halves, so that the width of a column from -1e308 to 1e308 is still a number.
+    share = (joined.x / 2 - joined.low / 2) / (joined.high / 2 - joined.low / 2)
+    at = (joined.high > joined.low).ifelse((share * BINS).floor(), 0).clip(0, BINS - 1)
+    steps = (joined.x / joined.scale * _FINE).round().cast("decimal(38, 0)")
+    return joined.select("column", "n", "x", bin=at.cast("int64"), steps=steps * joined.n.cast("decimal(18, 0)"))
+
+
+def _middle(bins: Sequence[int]) -> dict[str, int]:
+    """The bins that hold the two middle numbers, and the numbers' ranks counted from the first of these bins."""
+    total, running = sum(bins), list(itertools.accumulate(bins))
+    ranks = (total + 1) // 2, total // 2 + 1
+    first, last = (bisect.bisect_left(running, rank) for rank in ranks)
+    below = running[first] - bins[first]
+    return {"first": first, "last": last, "low_rank": ranks[0] - below, "high_rank": ranks[1] - below}
+
+
+def _medians(placed: ibis.Table, middle: ibis.Table) -> ibis.Table:
+    """The two middle numbers of each column; only the bins they are in are sorted."""
+    inside = placed.join(middle, "column").filter(_.bin.between(_.first, _.last))
+    running = inside.mutate(upto=_.n.sum().over(group_by="column", order_by="x", rows=(None, 0)))
+    return running.group_by("column").agg(
+        low=_.x.min(where=_.upto >= _.low_rank), high=_.x.min(where=_.upto >= _.high_rank)
+    )
+
+
+def _column(
+    name: str, rows: int, counts: Mapping[str, Any], top: tuple[tuple[str, int], ...], numbers: Mapping[str, Any]
+) -> ColumnProfile:
+    present = counts.get("present", 0)
+    return ColumnProfile(
+        name,
+        rows,
+        null_count=rows - present,
+        **{field: counts.get(field) or 0 for field in _COUNTS},
+        mean_length=counts["characters"] / present if present else 0.0,
+        minimum=numbers.get("low"),
+        maximum=numbers.get("high"),
+        mean=_mean(numbers) if numbers else None,
+        median=numbers.get("median"),
+        top=top,
+        histogram=_histogram(numbers) if numbers else (),
+    )
+
+
+_COUNTS = (
+    "blank_count",
+    "distinct_count",
+    "numeric_count",
+    "integer_count",
+    "date_count",
+    "boolean_count",
+    "min_length",
+    "max_length",
+)
+
+
+def _mean(numbers: Mapping[str, Any]) -> float:
+    mean = float(Fraction(numbers["sum"], sum(numbers["bins"]) * _FINE) * Fraction(numbers["scale"]))
+    return float(min(max(mean, numbers["low"]), numbers["high"]))
+
+
+def _histogram(numbers: Mapping[str, Any]) -> tuple[tuple[float, float, int], ...]:
+    """(from, to, rows) of `BINS` equal bins; one bin when all numbers are the same."""
+    low, high, bins = numbers["low"], numbers["high"], numbers["bins"]
+    if low == high:
+        return ((low, high, sum(bins)),)
+    edges = [low + (high / BINS - low / BINS) * i for i in range(BINS)] + [high]
+    return tuple((edges[i], edges[i + 1], bins[i]) for i in range(BINS))

@@ -1,0 +1,206 @@
+"""What a gate asks, and what counts as an answer: the same for the form, the terminal and an answers file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from tasks.quality.errors import AnswerError, did_you_mean
+from tasks.quality.model import Action, Answer, Issue, Option, Verdict
+from tasks.quality.registry import find_remedy
+
+KEEP = "keep"
+RECOMMENDED = "recommended"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One issue as it is put to the pilot: its options, the recommended one first."""
+
+    issue: str
+    title: str
+    hint: str
+    options: tuple[Option, ...]
+    recommended: str
+
+    def option(self, said: str) -> Option:
+        """The option with this key or label.
+
+        Raises:
+            AnswerError: the issue offers no such option.
+        """
+        for option in self.options:
+            if said in (option.key, option.label):
+                return option
+        keys = [option.key for option in self.options]
+        raise AnswerError(f"unknown action '{said}'", where=self.issue, available=keys, todo=did_you_mean(said, keys))
+
+
+@dataclass(frozen=True)
+class Question:
+    """A gate's question.
+
+    Attributes:
+        gate: `[a-z0-9-]+`, unique within the run, e.g. "quality-1".
+        title: the question in one line.
+        text: Markdown with the evidence; values from data are escaped already.
+        summary: the same in one or two plain sentences, for a notification.
+        evidence: SHA-256 of everything shown.
+    """
+
+    gate: str
+    title: str
+    text: str
+    verdicts: tuple[Verdict, ...]
+    meaning: Mapping[str, str]
+    summary: str = ""
+    choices: tuple[Choice, ...] = ()
+    report_url: str = ""
+    evidence: str = ""
+
+    def choice(self, issue: str) -> Choice:
+        """The choice for this issue.
+
+        Raises:
+            AnswerError: the gate does not ask about it.
+        """
+        for choice in self.choices:
+            if choice.issue == issue:
+                return choice
+        issues = [choice.issue for choice in self.choices]
+        raise AnswerError(f"no issue '{issue}'", where=self.gate, available=issues, todo=did_you_mean(issue, issues))
+
+
+def choices(issues: Sequence[Issue]) -> tuple[Choice, ...]:
+    """The issues that leave a choice, in the order given; the recommended option comes first."""
+    return tuple(
+        Choice(
+            issue.id,
+            issue.title,
+            issue.why,
+            tuple(sorted(issue.options, key=lambda option: option.key != issue.recommended)),
+            issue.recommended,
+        )
+        for issue in issues
+        if len(issue.options) > 1
+    )
+
+
+def sealed(question: Question) -> Question:
+    """The question with the hash of everything it shows."""
+    shown = json.dumps(asdict(question) | {"evidence": ""}, sort_keys=True, ensure_ascii=False, default=str)
+    digest = hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()
+    return Question(**{**question.__dict__, "evidence": f"sha256:{digest}"})
+
+
+def answer_of(question: Question, said: Mapping[str, Any], *, method: str) -> Answer:
+    """The answer that `said` stands for.
+
+    Args:
+        question: what was asked.
+        said: `verdict` (required), `answered_by` (required), `comment`, `actions` (issue → option key, label,
+            or a mapping with `action` and parameters), `rest` ("recommended" or "keep": what to do about the
+            issues not named; default "recommended").
+        method: how the answer arrived and how its giver was identified.
+
+    Raises:
+        AnswerError: something in it cannot be taken; nothing has been recorded.
+    """
+    unknown = sorted(set(said) - {"verdict", "answered_by", "comment", "actions", "rest"})
+    if unknown:
+        allowed = ["verdict", "answered_by", "comment", "actions", "rest"]
+        raise AnswerError(f"unknown key '{unknown[0]}'", where=question.gate, available=allowed)
+    verdict = _verdict(question, said.get("verdict"))
+    name = str(said.get("answered_by") or "").strip()
+    if not name:
+        raise AnswerError("nobody is named", where=question.gate, todo="say who answers in 'answered_by'")
+    actions = () if verdict is Verdict.NO_GO else tuple(_actions(question, said))
+    return Answer(question.gate, verdict, name, method, str(said.get("comment") or "").strip(), actions)
+
+
+def values_of(question: Question, text: str) -> dict[str, dict[str, Any]]:
+    """Parameters that a pilot typed, per issue: YAML lines such as `missing-value-price: 0`.
+
+    Raises:
+        AnswerError: not a YAML mapping, or it names an issue that the gate does not ask about.
+    """
+    try:
+        typed = yaml.safe_load(text) if text.strip() else {}
+    except yaml.YAMLError as error:
+        raise AnswerError("the values are not YAML", where=question.gate, todo="write 'issue: value'") from error
+    if not isinstance(typed, dict):
+        raise AnswerError("the values are not 'issue: value' lines", where=question.gate, todo="one per line")
+    return {
+        question.choice(str(issue)).issue: value if isinstance(value, dict) else {"": value}
+        for issue, value in typed.items()
+    }
+
+
+def _verdict(question: Question, said: object) -> Verdict:
+    allowed = [verdict.value for verdict in question.verdicts]
+    if said is None:
+        raise AnswerError("no verdict", where=question.gate, available=allowed, todo="choose one")
+    if str(said) not in allowed:
+        todo = did_you_mean(str(said), allowed)
+        raise AnswerError(f"unknown verdict '{said}'", where=question.gate, available=allowed, todo=todo)
+    return Verdict(str(said))
+
+
+def _actions(question: Question, said: Mapping[str, Any]) -> Iterator[Action]:
+    rest = str(said.get("rest") or RECOMMENDED)
+    if rest not in (RECOMMENDED, KEEP):
+        raise AnswerError(f"unknown rest '{rest}'", where=question.gate, available=(RECOMMENDED, KEEP))
+    named = said.get("actions") or {}
+    if not isinstance(named, Mapping):
+        raise AnswerError("'actions' is not a mapping", where=question.gate, todo="write 'issue: action' lines")
+    for issue in named:
+        question.choice(str(issue))
+    for choice in question.choices:
+        default = choice.recommended if rest == RECOMMENDED else KEEP
+        yield _action(choice, named.get(choice.issue, default))
+
+
+def _action(choice: Choice, said: object) -> Action:
+    given = dict(said) if isinstance(said, Mapping) else {"action": said}
+    option = choice.option(str(given.pop("action", choice.recommended)))
+    if "" in given:
+        given = _named(choice, option, given)
+    parameters = {**option.parameters, **given}
+    for name in option.needs:
+        if parameters.get(name) in (None, ""):
+            raise AnswerError(
+                f"'{option.label}' needs '{name}'",
+                where=choice.issue,
+                todo=f"write '{choice.issue}: {{action: {option.key}, {name}: …}}', or '{choice.issue}: …' in the form",
+            )
+    return Action(choice.issue, option.key, _checked(choice, option, parameters))
+
+
+def _named(choice: Choice, option: Option, given: dict[str, Any]) -> dict[str, Any]:
+    if len(option.needs) != 1:
+        raise AnswerError(
+            f"'{option.label}' takes no single value",
+            where=choice.issue,
+            available=option.needs,
+            todo="leave the value out, or name the parameter",
+        )
+    value = given.pop("")
+    return {**given, option.needs[0]: value if value is None or isinstance(value, (list, dict)) else str(value)}
+
+
+def _checked(choice: Choice, option: Option, parameters: dict[str, Any]) -> dict[str, Any]:
+    model = find_remedy(option.remedy).parameters
+    try:
+        return model(**parameters).model_dump(mode="json")
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise AnswerError(
+            f"'{name}' is wrong: {first['msg']}", where=choice.issue, available=tuple(model.model_fields)
+        ) from error

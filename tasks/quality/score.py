@@ -1,0 +1,60 @@
+"""The quality score: 0 (everything is suspect) to 100 (nothing is).
+
+For each dimension, `score = 100 × (1 − suspect cells / cells) × (1 − suspect rows / rows)`, where a cell or row
+counts once however many of the dimension's issues suspect it; issues of severity "info" never count. A dimension
+is measured when a kind of issue exists for it. The overall score is the product of the shares over all measured
+dimensions, `100 × Π (score / 100)`: the share of the table that no dimension objects to, were objections
+independent. An empty table scores 100.
+
+>>> round(combined([90.0, 100.0, 80.0]), 1)
+72.0
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import ibis
+from ibis import _
+
+from tasks.quality.model import ROW, Dataset, Dimension, DimensionScore, Issue, Score, Severity
+from tasks.quality.registry import kinds
+
+FORMULA = (
+    "Per dimension: 100 × (1 − suspect cells ÷ all cells) × (1 − suspect rows ÷ all rows), each cell and row counted "
+    "once; issues marked info never count. Overall: the product of the dimensions' shares."
+)
+
+
+def score(data: Dataset, issues: Sequence[Issue]) -> Score:
+    """Score a snapshot by its issues: one query per dimension that has any."""
+    rows = data.profile.rows
+    cells = rows * len(data.columns)
+    measured = sorted({kind.dimension for kind in kinds()}, key=list(Dimension).index)
+    dimensions = tuple(_dimension(data, d, _counting(issues, d), cells, rows) for d in measured)
+    return Score(combined(d.score for d in dimensions), dimensions, cells, rows)
+
+
+def combined(scores: Iterable[float]) -> float:
+    """The overall score of these dimension scores."""
+    return round(100 * math.prod(score / 100 for score in scores), 2)
+
+
+def _counting(issues: Iterable[Issue], dimension: Dimension) -> list[Issue]:
+    return [i for i in issues if i.dimension == dimension and i.severity is not Severity.INFO and not i.failed]
+
+
+def _dimension(data: Dataset, dimension: Dimension, issues: Sequence[Issue], cells: int, rows: int) -> DimensionScore:
+    suspect_cells = _distinct(data, [i for i in issues if i.unit == "cell"], (ROW, "column"))
+    suspect_rows = _distinct(data, [i for i in issues if i.unit == "row"], (ROW,))
+    share = (1 - suspect_cells / max(cells, 1)) * (1 - suspect_rows / max(rows, 1))
+    return DimensionScore(dimension, round(100 * share, 2), suspect_cells, suspect_rows)
+
+
+def _distinct(data: Dataset, issues: Sequence[Issue], by: tuple[str, ...]) -> int:
+    if len(issues) <= 1:
+        return sum(issue.count for issue in issues)
+    backend = data.table.get_backend()
+    together = ibis.union(*(backend.sql(issue.sql).select(*by) for issue in issues), distinct=True)
+    return int(together.agg(n=_.count()).to_pyarrow()["n"][0].as_py())

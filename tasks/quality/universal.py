@@ -1,0 +1,80 @@
+"""What a pilot can do about any issue: keep it, flag it, put its rows into quarantine, drop them."""
+
+from __future__ import annotations
+
+import re
+
+import ibis
+
+from tasks.quality.model import ROW, ColumnAdd, Dataset, Disposition, Effect, Issue, Option, Preview, RowExits
+from tasks.quality.registry import Parameters, remedy
+
+
+class Keep(Parameters):
+    """Nothing is changed; why can be written in the answer's comment."""
+
+
+class Flag(Parameters):
+    """Attributes: column: name of the new column, "true" in suspect rows and "false" elsewhere."""
+
+    column: str = ""
+
+
+@remedy("Keep as it is", parameters=Keep)
+def keep(data: Dataset, issue: Issue, p: Keep) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
+    """Accept the issue; nothing is changed."""
+    return ()
+
+
+@remedy("Flag", parameters=Flag)
+def flag(data: Dataset, issue: Issue, p: Flag) -> tuple[Effect, ...]:
+    """Add a column that is "true" in suspect rows and "false" in the others."""
+    name = _free(p.column or f"{re.sub(r'[^a-z0-9]+', '_', issue.id)}_flag", data.columns)
+    return (ColumnAdd(name, suspect_rows(data, issue), "true", "false"),)
+
+
+@remedy("Quarantine rows")
+def quarantine(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
+    """Take the suspect rows out into quarantine, with the reason; they can come back."""
+    return (_exits(data, issue, Disposition.QUARANTINED),)
+
+
+@remedy("Drop rows")
+def drop(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
+    """Take the suspect rows out for good; what they held stays in the change set."""
+    return (_exits(data, issue, Disposition.DROPPED),)
+
+
+def suspect_rows(data: Dataset, issue: Issue) -> ibis.Table:
+    """`_row` of the rows that the issue's query selects from the table as it is now."""
+    return data.table.get_backend().sql(issue.sql).select(ROW).distinct()
+
+
+def options(issue: Issue, rows: int) -> tuple[Option, ...]:
+    """The options of every issue; `rows` is how many rows are suspect."""
+    kept = Option("keep", "keep", "keep as it is", preview=Preview())
+    if issue.failed:
+        return (kept,)
+    suspects = f"{rows:,} row{'s' if rows != 1 else ''}"
+    named = f"{re.sub(r'[^a-z0-9]+', '_', issue.id)}_flag"
+    first = tuple(dict.fromkeys(cell.row for cell in issue.sample))[:5]
+    gone = Preview(rows_removed=rows, removed=first)
+    return (
+        Option("flag", "flag", f"flag {suspects} in a new column", preview=Preview(columns_added=(named,))),
+        Option("quarantine", "quarantine", f"quarantine {suspects}", preview=gone),
+        Option("drop", "drop", f"drop {suspects}", preview=gone),
+        kept,
+    )
+
+
+def _exits(data: Dataset, issue: Issue, disposition: Disposition) -> RowExits:
+    rows = suspect_rows(data, issue).mutate(into=ibis.null("int64"))
+    return RowExits(disposition, rows, issue.title)
+
+
+def _free(name: str, taken: tuple[str, ...]) -> str:
+    used = {column.casefold() for column in taken}
+    number, free = 2, name
+    while free.casefold() in used:
+        free, number = f"{name}_{number}", number + 1
+    return free

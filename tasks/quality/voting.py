@@ -1,0 +1,191 @@
+"""Voting: tables in which several sources describe the same entities, and what most of them say."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import ibis
+from ibis import _
+from pydantic import Field
+
+from tasks.quality.model import ROW, CellWrites, Dataset, Effect
+from tasks.quality.profile import is_missing
+from tasks.quality.records import N, count_rows, is_unique
+from tasks.quality.registry import KindSettings
+
+VOICE = math.lcm(*range(1, 17))
+"""The weight of a source's vote, so that up to 16 sources that copy from one another share one voice exactly."""
+
+FEWEST_SOURCES, MOST_SOURCES = 3, 1000
+"""How many names a column must hold to be read as sources."""
+
+
+class ConflictingSourceSettings(KindSettings):
+    """What makes a table look like several sources' reports on the same things.
+
+    Attributes:
+        sources_per_entity: rows per entity, on average, from which voting makes sense.
+        unique_share: share of rows that are their source's only word on their entity.
+        agreement: in each other column, the share of values that the most frequent one of its entity has;
+            it must also exceed what the column's own most frequent value would reach by this, halved.
+        copied_cells: sources that agree in every one of at least so many cells count as one voice.
+        minimum_votes: votes that a value needs to win.
+    """
+
+    sources_per_entity: float = Field(3, ge=2)
+    unique_share: float = Field(0.98, gt=0, le=1)
+    agreement: float = Field(0.5, gt=0, le=1)
+    copied_cells: int = Field(100, ge=1)
+    minimum_votes: int = Field(2, ge=1)
+
+
+def source_pairs(data: Dataset, settings: ConflictingSourceSettings) -> list[tuple[str, str]]:
+    """(entity, source) columns by which rows are nearly unique; at most ten are looked at."""
+    rows = data.profile.rows
+    slack = 2 - settings.unique_share
+    filled = [c for c in data.profile.columns if c.distinct_count > 1 and c.missing_rate <= 1 - settings.unique_share]
+    entities = [c for c in filled if c.distinct_count * settings.sources_per_entity <= rows]
+    sources = [c for c in filled if c.kind == "text" and FEWEST_SOURCES <= c.distinct_count <= MOST_SOURCES]
+    likely = [
+        (e.name, s.name)
+        for e in entities
+        for s in sources
+        if e is not s
+        and e.distinct_count * s.distinct_count >= settings.unique_share * rows
+        and e.top[0][1] <= s.distinct_count * slack
+        and s.top[0][1] <= e.distinct_count * slack
+    ]
+    return [pair for pair in likely[:10] if _only_word(data.table, pair) >= settings.unique_share * rows]
+
+
+def _only_word(table: ibis.Table, pair: tuple[str, str]) -> int:
+    return count_rows(table.group_by(*pair).agg(**{N: _.count()}).filter(_[N] == 1))
+
+
+def described_columns(
+    data: Dataset, entity: str, source: str, settings: ConflictingSourceSettings
+) -> tuple[str, ...] | None:
+    """The columns that sources disagree on; None when some column is not about the entity at all."""
+    others = [
+        c for c in data.profile.columns if c.name not in (entity, source) and c.distinct_count > 1 and not is_unique(c)
+    ]
+    if not others:
+        return None
+    names = [c.name for c in others]
+    by_source = _majority_share(statements(data.table, source, source, names, {}))
+    about = [c for c in others if by_source.get(c.name, 1.0) < settings.unique_share]
+    share = _majority_share(statements(data.table, entity, source, names, {}))
+    for c in about:
+        usual = c.top[0][1] / (c.rows - c.null_count)
+        if share.get(c.name, 0.0) < max(settings.agreement, (1 + usual) / 2):
+            return None
+    return tuple(c.name for c in about if share[c.name] < 1) or None
+
+
+def statements(
+    table: ibis.Table, entity: str, source: str, columns: Sequence[str], shapes: Mapping[str, str]
+) -> ibis.Table:
+    """`_row`, `entity`, `source`, `column`, `value`, `written` of every cell that holds something."""
+    cells = [
+        ibis.struct({"column": name, "value": _said(table[name], shapes.get(name)), "written": table[name]})
+        for name in columns
+    ]
+    long = table.select(ROW, entity=table[entity], source=table[source], cell=ibis.array(cells).unnest())
+    return long.unpack("cell").filter(~is_missing(_.value), ~is_missing(_.entity))
+
+
+def _said(text: Any, shape: str | None) -> Any:
+    """The part of a value that has its column's usual shape, else the value."""
+    return text if shape is None else text.re_search(shape).ifelse(text.re_extract(shape, 0), text)
+
+
+def _majority_share(long: ibis.Table) -> dict[str, float]:
+    votes = long.group_by("column", "entity", "value").agg(n=_.count())
+    best = votes.group_by("column", "entity").agg(most=_.n.max(), n=_.n.sum())
+    totals = best.group_by("column").agg(most=_.most.sum(), n=_.n.sum()).to_pyarrow().to_pylist()
+    return {record["column"]: int(record["most"]) / int(record["n"]) for record in totals}
+
+
+def dominant_shapes(data: Dataset, columns: Sequence[str]) -> dict[str, str]:
+    """Per column, a pattern of the shape that most values have, when that says more than "a word, a number"."""
+    domain = data.domains.filter(data.domains.column.isin(columns))
+    shape = domain.value.re_replace("[0-9]+", "9").re_replace("[A-Za-z]+", "a")
+    counts = (
+        domain.mutate(shape=shape).group_by("column", "shape").agg(n=_.n.sum()).order_by("column", _.n.desc(), "shape")
+    )
+    shapes: dict[str, str] = {}
+    for record in counts.to_pyarrow().to_pylist():
+        name = record["column"]
+        usual = record["n"] * 2 > data.profile.column(name).present_count
+        if usual and re.search(r"9[^9a\s]+9", record["shape"]):
+            shapes[name] = _pattern(record["shape"])
+    return shapes
+
+
+def _pattern(shape: str) -> str:
+    r"""A regular expression of a shape, in the dialect that all engines share.
+
+    >>> _pattern("9:9 a.a.")
+    '[0-9]+:[0-9]+ [A-Za-z]+\\.[A-Za-z]+\\.'
+    """
+    parts = {"9": "[0-9]+", "a": "[A-Za-z]+"}
+    return "".join(parts.get(char, re.sub(r"[][\\.+*?(){}|^$]", r"\\\g<0>", char)) for char in shape)
+
+
+def copying(long: ibis.Table, least: int) -> dict[str, int]:
+    """The weight of each source that agrees with others in every cell they share, of which are `least` or more."""
+    word = long.group_by("entity", "column", "source").agg(value=_.value.min())
+    other = word.view()
+    met = word.join(
+        other, [word.entity == other.entity, word.column == other.column, word.source != other.source]
+    ).select(source=word.source, other=other.source, same=word.value == other.value)
+    pairs = met.group_by("source", "other").agg(n=_.count(), same=_.same.sum())
+    alike = pairs.filter(_.n >= least, _.n == _.same).group_by("source").agg(copies=_.count()).order_by("source")
+    return {record["source"]: VOICE // (1 + record["copies"]) for record in alike.to_pyarrow().to_pylist()}
+
+
+def winners(long: ibis.Table, copies: Mapping[str, int], minimum_votes: int) -> ibis.Table:
+    """`entity`, `column`, `said`: the value with most votes, where no other has as many."""
+    voice = ibis.literal(VOICE, "int64")
+    weight = long.source.cases(*copies.items(), else_=voice) if copies else voice
+    votes = long.mutate(weight=weight).group_by("entity", "column", "value").agg(weight=_.weight.sum(), n=_.count())
+    most = votes.mutate(most=_.weight.max().over(group_by=["entity", "column"])).filter(_.weight == _.most)
+    alone = most.group_by("entity", "column").agg(said=_.value.min(), n=_.n.max(), tied=_.count())
+    return alone.filter(_.tied == 1, _.n >= minimum_votes).select("entity", "column", "said")
+
+
+def closest(long: ibis.Table, trusted: str) -> ibis.Table:
+    """`entity`, `column`, `said`: the trusted source's value; where it is silent, that of its closest peer.
+
+    Sources rank by the share of cells in which they agree with the trusted one, two more counted as half right.
+    """
+    word = long.group_by("entity", "column", "source").agg(value=_.value.min(), values=_.value.nunique())
+    word = word.filter(_.values == 1).drop("values")
+    truth = word.filter(word.source == trusted).select("entity", "column", truth="value")
+    met = word.join(truth, ["entity", "column"]).group_by("source").agg(same=(_.value == _.truth).sum(), n=_.count())
+    ranked = met.select("source", rank=ibis.ifelse(_.source == trusted, 2.0, (_.same + 1) / (_.n + 2)))
+    place = ibis.row_number().over(group_by=["entity", "column"], order_by=[ibis.desc("rank"), "source"])
+    best = word.join(ranked, "source").mutate(place=place).filter(_.place == 0)
+    return best.select("entity", "column", said="value")
+
+
+def outvoted(long: ibis.Table, winners: ibis.Table) -> ibis.Table:
+    """The cells that differ from what most say; all that say something where nobody wins."""
+    spread = long.group_by("entity", "column").agg(spread=_.value.nunique()).filter(_.spread > 1)
+    disputed = long.join(spread, ["entity", "column"]).left_join(winners, ["entity", "column"])
+    against = disputed.filter(_.said.isnull() | (_.said != _.written))
+    return against.select(ROW, "column", value="written")
+
+
+def dictated(table: ibis.Table, entity: str, columns: Iterable[str], word: ibis.Table) -> tuple[Effect, ...]:
+    """Write `said` of `word` (`entity`, `column`, `said`) into all rows of its entity."""
+    return tuple(CellWrites(name, _written(table, entity, name, word)) for name in columns)
+
+
+def _written(table: ibis.Table, entity: str, column: str, word: ibis.Table) -> ibis.Table:
+    said = word.filter(word.column == column).select("entity", after="said")
+    cells = table.select(ROW, entity=table[entity], before=table[column]).join(said, "entity")
+    return cells.filter(_.before.isnull() | (_.before != _.after)).select(ROW, "after")

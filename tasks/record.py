@@ -1,0 +1,76 @@
+"""How a verb becomes a stage: done once, written into the ledger, announced.
+
+A suspended flow runs again from the top, so a stage must not happen twice: its result is persisted under a key
+of its inputs, the run and its name. What it did is appended to the ledger under a key of its own before the
+result is persisted; when a run is killed in between, the stage runs again and the ledger keeps the first entry.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from prefect import task
+from prefect.cache_policies import INPUTS, RUN_ID, CacheKeyFnPolicy
+from prefect.tasks import Task
+
+from tasks.announce import Announcement, Happened, announce
+from tasks.run import Run
+
+ONCE = INPUTS + RUN_ID + CacheKeyFnPolicy(cache_key_fn=lambda context, _: context.task.name)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def once(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """A Prefect task whose result is kept for the run: replays get the result, not the side effects."""
+    return lambda function: task(
+        function, name=name, task_run_name=name, persist_result=True, cache_policy=ONCE, result_serializer="json"
+    )
+
+
+def stage(
+    name: str,
+    *,
+    doing: str,
+    says: Callable[[R], str],
+    records: Callable[[R], Mapping[str, Any]],
+) -> Callable[[Callable[Concatenate[Run, P], R]], Task[Concatenate[Run, P], R]]:
+    """Make a verb a stage.
+
+    Args:
+        name: the stage's name in the ledger, the announcements and the UI.
+        doing: what it does while it lasts, e.g. "measuring every column".
+        says: the numbers of its result in one line.
+        records: its ledger entry's payload.
+    """
+
+    def wrap(verb: Callable[Concatenate[Run, P], R]) -> Task[Concatenate[Run, P], R]:
+        @functools.wraps(verb)
+        def staged(run: Run, *args: P.args, **kwargs: P.kwargs) -> R:
+            number = kwargs.get("round")
+            key = f"stage-{name}" + (f"-{number}" if number else "")
+            tell(run, Happened.STAGE_STARTED, key, doing, stage=name)
+            started = time.monotonic()
+            result = verb(run, *args, **kwargs)
+            seconds = time.monotonic() - started
+            with run.open_ledger() as ledger:
+                ledger.append(run.id, key, "stage", {"stage": name, **records(result)})
+            tell(run, Happened.STAGE_COMPLETED, key, f"{name}: {says(result)}", stage=name, facts={"seconds": seconds})
+            return result
+
+        return once(name)(staged)
+
+    return wrap
+
+
+def tell(run: Run, happened: Happened, key: str, title: str, **more: Any) -> None:
+    """Announce something about a run."""
+    announce(
+        Announcement(
+            happened, run_id=run.id, run=run.name, pipeline=run.pipeline, key=f"{happened}-{key}", title=title, **more
+        )
+    )

@@ -1,0 +1,191 @@
+"""The receipt: what was loaded where, by which decisions, and the proof that no row was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tasks.quality.model import ChangeSet, Decision
+from tasks.quality.secrets import mask
+from tasks.reports import numbers
+from tasks.reports.escape import markdown, visible
+from tasks.reports.page import render
+from tasks.reports.records import Link, RowAccount, Seal, rows_of
+
+
+@dataclass(frozen=True)
+class GoalLine:
+    """One goal's outcome; `met` is None where it has no target or could not be computed."""
+
+    name: str
+    sentence: str
+    met: bool | None = None
+
+
+@dataclass(frozen=True)
+class ReceiptReport:
+    """One finished run.
+
+    Attributes:
+        outcome: "loaded", "no-go", "stopped" …: what came of it.
+        destination: where the table is, without any secret.
+        mode: append, replace, merge, file.
+        account: the conservation equation; `here` are the rows loaded.
+        before: score before the first decision, None when nothing was assessed.
+    """
+
+    run: str
+    pipeline: str
+    source: str
+    generated: str
+    outcome: str
+    destination: str
+    account: RowAccount
+    mode: str = ""
+    columns: int = 0
+    fingerprint: str = ""
+    note: str = ""
+    before: float | None = None
+    after: float | None = None
+    decisions: tuple[Decision, ...] = ()
+    changes: tuple[ChangeSet, ...] = ()
+    goals: tuple[GoalLine, ...] = ()
+    links: tuple[Link, ...] = ()
+    seal: Seal = field(default_factory=Seal)
+
+
+def receipt_html(receipt: ReceiptReport) -> str:
+    """The receipt as one self-contained page."""
+    return render(
+        "receipt.html",
+        receipt=receipt,
+        headline=headline(receipt),
+        decisions=rows_of(receipt.decisions, receipt.changes),
+        totals=totals(receipt.changes),
+        loaded=is_loaded(receipt),
+        gained=gained(receipt.before, receipt.after),
+    )
+
+
+def receipt_markdown(receipt: ReceiptReport, *, limit: int = 16_000) -> str:
+    """The receipt as Markdown of at most `limit` characters; every value is escaped."""
+    lines = rows_of(receipt.decisions, receipt.changes)
+    for shown in range(len(lines), -1, -1):
+        text = _markdown(receipt, lines[:shown])
+        if len(text) <= limit:
+            return text
+    return text[: limit - 1] + "…"
+
+
+def receipt_text(receipt: ReceiptReport) -> str:
+    """The receipt as plain lines for a terminal: one fact a line, controls made visible."""
+    lines = [
+        headline(receipt),
+        f"  rows       {equation(receipt.account)}",
+        f"  quality    {_scores(receipt)}",
+        *(f"  goal       {visible(_goal(goal), 400)}" for goal in receipt.goals),
+        *(
+            f"  decision   {_told(decision, change)}"
+            for decision, change in rows_of(receipt.decisions, receipt.changes)
+        ),
+        f"  source     {visible(mask(receipt.source), 400)}",
+        f"  ledger     {visible(receipt.seal.ledger_head) or numbers.NOTHING}",
+        *(f"  {visible(link.label, 10).lower():<10} {visible(link.url, 400)}" for link in receipt.links),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def headline(receipt: ReceiptReport) -> str:
+    """What happened, in one line."""
+    where = visible(mask(receipt.destination), 300)
+    if is_loaded(receipt):
+        return f"{numbers.plural(receipt.account.here, 'row')} loaded into {where}"
+    return f"{visible(receipt.outcome).capitalize() or 'Ended'}: nothing was loaded{' into ' + where if where else ''}"
+
+
+def gained(before: float | None, after: float | None) -> str:
+    """The difference of two scores as they are shown, so that a reader who subtracts gets the same.
+
+    >>> gained(81.96, 98.4)
+    '+16.5'
+    """
+    if before is None or after is None:
+        return ""
+    return numbers.change(float(numbers.score(before)), float(numbers.score(after)))
+
+
+def is_loaded(receipt: ReceiptReport) -> bool:
+    """Whether the destination holds the data."""
+    return receipt.outcome == "loaded"
+
+
+def equation(account: RowAccount) -> str:
+    """Conservation in one line: every row read is somewhere.
+
+    >>> equation(RowAccount(10, 7, malformed=1, dropped=2))
+    '10 read = 7 loaded + 2 dropped + 1 malformed lines in quarantine'
+    """
+    terms = " + ".join(f"{numbers.count(part.value)} {part.label}" for part in account.parts("loaded"))
+    return f"{numbers.count(account.read)} read {'=' if account.balanced else '≠'} {terms}"
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What all change sets did together."""
+
+    cells: int
+    removed: int
+
+
+def totals(changes: Sequence[ChangeSet]) -> Totals:
+    """Cells changed and rows removed over all decisions."""
+    removed = sum(c.dropped + c.quarantined + c.merged for c in changes)
+    return Totals(sum(c.cells_changed for c in changes), removed)
+
+
+def _markdown(receipt: ReceiptReport, lines: Sequence[tuple[Decision, ChangeSet | None]]) -> str:
+    left_out = len(receipt.decisions) - len(lines)
+    parts = [
+        f"## {markdown(headline(receipt), 400)}",
+        markdown(receipt.note, 400),
+        f"Rows: {markdown(equation(receipt.account), 400)}\n\nQuality: {_scores(receipt)}",
+        "\n".join(f"- {markdown(_goal(goal), 400)}" for goal in receipt.goals),
+        _markdown_decisions(lines),
+        f"… and {numbers.plural(left_out, 'more decision')}" if left_out else "",
+        f"Ledger head: {markdown(receipt.seal.ledger_head)}" if receipt.seal.ledger_head else "",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _markdown_decisions(lines: Sequence[tuple[Decision, ChangeSet | None]]) -> str:
+    if not lines:
+        return ""
+    head = "| No. | Issue | Remedy | Who | Cells changed | Rows removed |\n|---:|---|---|---|---:|---:|"
+    return "\n".join([head, *(_markdown_line(decision, change) for decision, change in lines)])
+
+
+def _markdown_line(decision: Decision, change: ChangeSet | None) -> str:
+    told = f"{markdown(decision.issue, 80)} | {markdown(decision.label, 100)} | {markdown(decision.answered_by, 60)}"
+    done = totals([change]) if change else None
+    figures = (
+        f"{numbers.count(done.cells)} | {numbers.count(done.removed)}"
+        if done
+        else f"{numbers.NOTHING} | {numbers.NOTHING}"
+    )
+    return f"| {decision.number} | {told} | {figures} |"
+
+
+def _told(decision: Decision, change: ChangeSet | None) -> str:
+    done = totals([change]) if change else Totals(0, 0)
+    effect = f"{numbers.plural(done.cells, 'cell')} changed, {numbers.plural(done.removed, 'row')} removed"
+    who = visible(decision.answered_by)
+    return f"{decision.number}. {visible(decision.issue)}: {visible(decision.label)} ({who}): {effect}"
+
+
+def _goal(goal: GoalLine) -> str:
+    return f"{goal.name}: {goal.sentence}"
+
+
+def _scores(receipt: ReceiptReport) -> str:
+    scores = [numbers.score(value) for value in (receipt.before, receipt.after) if value is not None]
+    return f" {numbers.ARROW} ".join(scores) or "not assessed"

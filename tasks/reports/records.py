@@ -1,0 +1,79 @@
+"""What the report pages are given besides the kernel's own records: all frozen, all plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tasks.quality.model import ChangeSet, Decision
+from tasks.reports.charts import Part
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link to another page of the run; anything but http, https, file and relative addresses is shown unlinked."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line of the source that could not be read as a row, with its 1-based line number."""
+
+    line: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RowAccount:
+    """Where every row of the source is; `malformed` lines were never rows of the table."""
+
+    read: int
+    here: int
+    malformed: int = 0
+    quarantined: int = 0
+    dropped: int = 0
+    merged: int = 0
+
+    @property
+    def accounted(self) -> int:
+        """Rows whose whereabouts are known."""
+        return self.here + self.malformed + self.quarantined + self.dropped + self.merged
+
+    @property
+    def balanced(self) -> bool:
+        """Whether no row is missing and none appeared."""
+        return self.read == self.accounted
+
+    def parts(self, here: str) -> list[Part]:
+        """Where the rows are, the table (called `here`) first, without what holds none."""
+        gone = [
+            Part("quarantined", self.quarantined, "fair"),
+            Part("dropped", self.dropped, "poor"),
+            Part("merged", self.merged, "was"),
+            Part("malformed lines in quarantine", self.malformed, "mark"),
+        ]
+        return [Part(here, self.here), *(part for part in gone if part.value)]
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What lets a reader prove a page: the ledger's head when it was made, and the versions that made it."""
+
+    ledger_head: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def account(here: int, changes: tuple[ChangeSet, ...], *, malformed: int = 0, read: int | None = None) -> RowAccount:
+    """The row account after these change sets; without `read` the rows read are those accounted for."""
+    gone = {name: sum(getattr(c, name) for c in changes) for name in ("quarantined", "dropped", "merged")}
+    known = here + malformed + sum(gone.values())
+    return RowAccount(known if read is None else read, here, malformed, **gone)
+
+
+def rows_of(decisions: tuple[Decision, ...], changes: tuple[ChangeSet, ...]) -> list[tuple[Decision, ChangeSet | None]]:
+    """Each decision with the change set that it made, if it was carried out."""
+    made = {change.decision: change for change in changes}
+    return [(decision, made.get(decision.number)) for decision in decisions]

@@ -1,0 +1,79 @@
+"""Routing: which module carries out which of an answer's decisions, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import groupby
+
+from tasks.quality.model import Answer, Assessment, Decision
+from tasks.quality.question import KEEP
+from tasks.quality.registry import MODULES
+from tasks.quality.registry import kinds as registered_kinds
+from tasks.record import once
+from tasks.run import Examined, Run
+
+
+@dataclass(frozen=True)
+class Leg:
+    """The decisions that one module carries out in one round."""
+
+    module: str
+    round: int
+    decisions: tuple[Decision, ...]
+
+    @property
+    def summary(self) -> str:
+        """How much there is to do, for the subflow's name."""
+        return f"round {self.round}, {len(self.decisions)} decision{'s' if len(self.decisions) > 1 else ''}"
+
+
+@once("route")
+def route(run: Run, examined: Examined, answer: Answer) -> tuple[Leg, ...]:
+    """Number the decisions of an answer, write them and their routing into the ledger."""
+    assessment = run.assessment(examined.round)
+    with run.open_ledger() as ledger:
+        before = sum(e.kind == "decision" and e.payload["gate"] != answer.gate for e in ledger.entries(run.id))
+        decisions = tuple(_decisions(assessment, answer, before + 1))
+        for decision in decisions:
+            payload = asdict(decision)
+            ledger.append(
+                run.id,
+                f"decision-{decision.number}",
+                "decision",
+                payload,
+                actor=answer.answered_by,
+                method=answer.method,
+            )
+        legs = tuple(_legs(examined.round, decisions))
+        plan = [{"module": leg.module, "decisions": [decision.number for decision in leg.decisions]} for leg in legs]
+        ledger.append(run.id, f"routing-{answer.gate}", "routing", {"gate": answer.gate, "legs": plan})
+    return legs
+
+
+def _decisions(assessment: Assessment, answer: Answer, first: int) -> Iterator[Decision]:
+    kinds = [kind.name for kind in registered_kinds()]
+    chosen = [(assessment.issue(action.issue), action) for action in answer.actions if action.option != KEEP]
+    chosen.sort(key=lambda pair: (MODULES.index(pair[0].module), kinds.index(pair[0].kind)))
+    for number, (issue, action) in enumerate(chosen, start=first):
+        option = issue.option(action.option)
+        yield Decision(
+            number=number,
+            gate=answer.gate,
+            issue=issue.id,
+            kind=issue.kind,
+            module=issue.module,
+            remedy=option.remedy,
+            option=option.key,
+            label=option.label,
+            columns=issue.columns,
+            parameters=action.parameters,
+            facts=issue.facts,
+            sql=issue.sql,
+            answered_by=answer.answered_by,
+        )
+
+
+def _legs(round: int, decisions: tuple[Decision, ...]) -> Iterator[Leg]:
+    for module, of_module in groupby(decisions, key=lambda decision: decision.module):
+        yield Leg(module, round, tuple(of_module))

@@ -1,0 +1,138 @@
+"""A run as every stage receives it: who it is and where its memory lies; nothing in it is a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from tasks.quality.model import Assessment, ChangeSet, Decision, Profile, Snapshot
+
+if TYPE_CHECKING:
+    from blocks.ledger import Ledger
+    from blocks.spec import PipelineSpec
+    from blocks.staging import Staging
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One pipeline run.
+
+    Attributes:
+        id: the Prefect flow run's id.
+        name: what people call it, e.g. "orders-7f3a".
+        source: the source in words, without secrets.
+        spec_uri: the pipeline's spec as it was when the run was opened; later edits don't reach the run.
+        staging: folder of all runs' snapshots, change sets and assessments.
+        ledger: the ledger database's address.
+        reports: folder of the run's report pages.
+        reports_url: where that folder is served, or its file address.
+    """
+
+    id: str
+    name: str
+    pipeline: str
+    source: str
+    spec_uri: str
+    staging: str
+    ledger: str
+    reports: str
+    reports_url: str
+
+    def open_staging(self) -> Staging:
+        """The staging area."""
+        from blocks.staging import Staging
+
+        return Staging(self.staging)
+
+    def open_ledger(self) -> Ledger:
+        """The ledger; use as a context manager."""
+        from blocks.ledger import Ledger
+
+        return Ledger(self.ledger)
+
+    def spec(self) -> PipelineSpec:
+        """The pipeline's spec as it was when the run was opened."""
+        from blocks.spec import read_opened
+
+        return read_opened(self.spec_uri)
+
+    def recall(self, kind: type[T], name: str) -> T:
+        """A record of this kind that an earlier stage kept under this name."""
+        return TypeAdapter(kind).validate_python(self.open_staging().read_json(self.id, name))
+
+    def keep(self, name: str, record: Any) -> None:
+        """Keep a record for later stages and for whoever looks."""
+        self.open_staging().write_json(self.id, name, TypeAdapter(type(record)).dump_python(record, mode="json"))
+
+    def assessment(self, round: int) -> Assessment:
+        """What was found in this round."""
+        return self.recall(Assessment, f"assessment-{round}")
+
+    def profile(self, round: int) -> Profile:
+        """The column statistics of this round."""
+        return self.recall(Profile, f"profile-{round}")
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """Every decision so far, by number."""
+        return self._recorded("decision", Decision)
+
+    def changes(self) -> tuple[ChangeSet, ...]:
+        """What every decision that was carried out did, by number."""
+        return self._recorded("changes", ChangeSet)
+
+    def page(self, name: str) -> str:
+        """The address of one report page."""
+        return f"{self.reports_url}/{name}"
+
+    def page_file(self, name: str) -> Path:
+        """The file of one report page."""
+        return Path(self.reports) / name
+
+    def _recorded(self, kind: str, record: type[T]) -> tuple[T, ...]:
+        with self.open_ledger() as ledger:
+            payloads = [entry.payload for entry in ledger.entries(self.id) if entry.kind == kind]
+        adapter = TypeAdapter(record)
+        return tuple(
+            adapter.validate_python({k: v for k, v in p.items() if k in record.__annotations__}) for p in payloads
+        )
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """A snapshot whose columns were measured; the statistics are kept as `profile-<round>`."""
+
+    snapshot: Snapshot
+    round: int
+    page: str
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A snapshot in which issues were looked for; what was found is kept as `assessment-<round>`."""
+
+    snapshot: Snapshot
+    round: int
+    score: float
+    issues: int
+    recommended: int
+    page: str
+    profile_page: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What became of a load: the receipt is kept as `receipt` when it succeeded.
+
+    Attributes:
+        problem: why the destination refused; it was left as it was.
+    """
+
+    loaded: bool
+    rows: int = 0
+    destination: str = ""
+    problem: str = ""

@@ -1,0 +1,117 @@
+"""A gate takes what it offered, and says precisely why it does not take anything else."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.quality.errors import AnswerError
+from tasks.quality.model import Action, Option, Verdict
+from tasks.quality.question import Choice, Question, answer_of, sealed, values_of
+
+MISSING = Choice(
+    issue="missing-value-price",
+    title="Missing values in price",
+    hint="37 of 3,000 rows",
+    options=(
+        Option("median", "constant", "fill with the median (12)", {"value": "12"}),
+        Option("constant", "constant", "fill with a value of yours", needs=("value",)),
+        Option("keep", "keep", "keep as it is"),
+    ),
+    recommended="median",
+)
+TWINS = Choice(
+    issue="exact-duplicate-rows",
+    title="Duplicate rows",
+    hint="12 rows",
+    options=(Option("keep-first", "keep_first", "keep the first"), Option("keep", "keep", "keep as it is")),
+    recommended="keep-first",
+)
+
+
+@pytest.fixture
+def question() -> Question:
+    return Question(
+        gate="quality-1",
+        title="2 issues in orders",
+        text="",
+        verdicts=(Verdict.GO, Verdict.RESOLVE, Verdict.NO_GO),
+        meaning={},
+        choices=(MISSING, TWINS),
+    )
+
+
+def said(**more):
+    return {"verdict": "go", "answered_by": "ann", **more}
+
+
+def test_a_bare_go_takes_every_recommendation(question):
+    answer = answer_of(question, said(), method="test")
+    assert [(a.issue, a.option) for a in answer.actions] == [
+        ("missing-value-price", "median"),
+        ("exact-duplicate-rows", "keep-first"),
+    ]
+    assert answer.actions[0].parameters["value"] == "12"
+
+
+def test_the_rest_can_be_kept_as_it_is(question):
+    answer = answer_of(question, said(actions={"exact-duplicate-rows": "keep-first"}, rest="keep"), method="test")
+    assert [a.option for a in answer.actions] == ["keep", "keep-first"]
+
+
+def test_an_action_can_be_named_by_key_or_by_what_the_form_shows(question):
+    by_label = answer_of(question, said(actions={"missing-value-price": "keep as it is"}), method="test")
+    by_key = answer_of(question, said(actions={"missing-value-price": "keep"}), method="test")
+    assert by_label == by_key
+
+
+def test_no_go_carries_no_actions(question):
+    assert answer_of(question, said(verdict="no-go"), method="test").actions == ()
+
+
+def test_a_parameter_that_only_the_pilot_knows_is_asked_for(question):
+    with pytest.raises(AnswerError, match="needs 'value'.*missing-value-price"):
+        answer_of(question, said(actions={"missing-value-price": "constant"}), method="test")
+    answer = answer_of(question, said(actions={"missing-value-price": {"action": "constant", "value": "0"}}), method="t")
+    assert answer.actions[0].parameters["value"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"verdict": "gp"}, "unknown verdict 'gp'.*go, resolve, no-go.*Did you mean 'go'"),
+        ({"verdict": None}, "no verdict"),
+        ({"answered_by": "  "}, "nobody is named"),
+        ({"actions": {"missing-value-prise": "keep"}}, "no issue 'missing-value-prise'.*Did you mean 'missing-value-price'"),
+        ({"actions": {"missing-value-price": "medain"}}, "unknown action 'medain'.*Did you mean 'median'"),
+        ({"actions": {"missing-value-price": {"action": "constant", "valeu": "0", "value": "1"}}}, "'valeu' is wrong"),
+        ({"actions": ["keep"]}, "not a mapping"),
+        ({"rest": "whatever"}, "unknown rest"),
+        ({"verdcit": "go"}, "unknown key 'verdcit'"),
+    ],
+)
+def test_an_answer_that_cannot_be_taken_says_why_and_what_could_be(question, wrong, message):
+    with pytest.raises(AnswerError, match=message):
+        answer_of(question, said() | wrong, method="test")
+
+
+def test_typed_values_are_yaml_lines_per_issue(question):
+    assert values_of(question, "missing-value-price: 0") == {"missing-value-price": {"": 0}}
+    assert values_of(question, "") == {}
+    taken = answer_of(
+        question, said(actions={"missing-value-price": {"action": "constant", "": 0}}), method="test"
+    ).actions[0]
+    assert taken == Action("missing-value-price", "constant", {"value": "0"})
+
+
+@pytest.mark.parametrize("typed", ["just words", "a: [1", "unknown-issue: 3"])
+def test_typed_values_that_cannot_be_read_are_refused(question, typed):
+    with pytest.raises(AnswerError):
+        values_of(question, typed)
+
+
+def test_the_seal_changes_with_anything_that_is_shown(question):
+    from dataclasses import replace
+
+    seal = sealed(question).evidence
+    assert seal == sealed(sealed(question)).evidence
+    assert seal != sealed(replace(question, text="other evidence")).evidence
