@@ -120,7 +120,9 @@ class Ledger:
         from sqlalchemy import func, select
 
         table = _table()
-        counted = select(table.c.run_id, func.count().label("n"), func.max(table.c.seq).label("last")).group_by(table.c.run_id)
+        counted = select(table.c.run_id, func.count().label("n"), func.max(table.c.seq).label("last")).group_by(
+            table.c.run_id
+        )
         with self._transaction(write=False) as connection:
             found = [(r.run_id, r.n) for r in connection.execute(counted)]
             summaries = [self._summary(connection, run_id, n) for run_id, n in found]
@@ -183,7 +185,9 @@ class Ledger:
                 connection.commit()
         except OperationalError as error:
             why = mask(str(error.orig))
-            raise TryAgain(f"the ledger cannot be used: {why}", where=mask(self._url), todo="then run it again") from error
+            raise TryAgain(
+                f"the ledger cannot be used: {why}", where=mask(self._url), todo="then run it again"
+            ) from error
 
 
 def _table() -> Table:

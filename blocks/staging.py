@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ROW_GROUP_ROWS = 122_880
 _CHUNK_BYTES = 1 << 20
+_PARQUET = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
 
 
 class Staging:
@@ -54,7 +55,9 @@ class Staging:
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def write(self, run_id: str, name: str, table: ibis.Table, *, parent: Snapshot | None = None, **about: Any) -> Snapshot:
+    def write(
+        self, run_id: str, name: str, table: ibis.Table, *, parent: Snapshot | None = None, **about: Any
+    ) -> Snapshot:
         """Write a table as a snapshot, and a manifest beside it.
 
         Args:
@@ -62,7 +65,7 @@ class Staging:
             name: the step, e.g. "missing-1"; unique within the run.
             table: `_row` and text columns, of any backend connection that `open` gave.
             parent: the snapshot it was made from.
-            about: JSON values for the manifest.
+            about: JSON values for the manifest, `snapshot-<name>.json`.
 
         Raises:
             TryAgain: the disk is full or the folder cannot be written to.
@@ -71,7 +74,7 @@ class Staging:
         columns = tuple(column for column in table.columns if column != ROW)
         uri, fingerprint, rows = self._copy(run_id, name, table.order_by(ROW).select(ROW, *columns))
         snapshot = Snapshot(name, uri, fingerprint, rows, columns, parent.fingerprint if parent else None)
-        self.write_json(run_id, f"{name}.manifest", {**about, **snapshot.__dict__, "uri": Path(uri).name})
+        self.write_json(run_id, f"snapshot-{name}", {**snapshot.__dict__, "about": about})
         return snapshot
 
     def write_aux(self, run_id: str, name: str, table: ibis.Table) -> tuple[str, str, int]:
@@ -94,7 +97,9 @@ class Staging:
         with connected() as backend:
             for name, uri in known.items():
                 if not Path(uri).exists():
-                    raise Unavailable(f"{uri} is not in staging", where=name, todo="restore it, or run the pipeline again")
+                    raise Unavailable(
+                        f"{uri} is not in staging", where=name, todo="restore it, or run the pipeline again"
+                    )
                 backend.raw_sql(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_text(uri)})")
             yield backend
 
@@ -133,10 +138,12 @@ class Staging:
         path = self.folder(run_id) / f"{name}.parquet"
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            rows = _copy_parquet(table, partial)
+            rows = _copy(table, partial, _PARQUET)
             fingerprint = fingerprint_of(partial)
             if path.exists() and fingerprint_of(path) != fingerprint:
-                raise Abort(f"the run has other rows under the name '{name}'", where=str(path), todo="nothing was changed")
+                raise Abort(
+                    f"the run has other rows under the name '{name}'", where=str(path), todo="nothing was changed"
+                )
             publish(partial, path)
         finally:
             partial.unlink(missing_ok=True)
@@ -185,6 +192,32 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> None:
     publish(partial, path)
 
 
+def write_csv(table: ibis.Table, path: Path, *, escape_formulas: bool = False) -> int:
+    """Write a table as CSV (UTF-8, RFC 4180, null as nothing) wholly or not at all; gives the number of rows.
+
+    Args:
+        table: of any connection; written in its order.
+        path: the file; its folder is made.
+        escape_formulas: put an apostrophe before text that a spreadsheet would run (`=`, `+`, `-`, `@`, tab, CR).
+
+    Raises:
+        TryAgain: the disk is full or the folder cannot be written to.
+    """
+    import ibis.selectors as s
+
+    if escape_formulas:
+        table = table.mutate(s.across(s.of_type("string"), lambda c: c.re_search(r"^[=+\-@\t\r]").ifelse("'" + c, c)))
+    with _doing("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        rows = _copy(table, partial, "FORMAT csv, HEADER true, NULLSTR ''")
+        publish(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return rows
+
+
 def publish(partial: Path, path: Path) -> None:
     """Give a finished file its name, durably.
 
@@ -202,17 +235,18 @@ def publish(partial: Path, path: Path) -> None:
             os.close(folder)
 
 
-def _copy_parquet(table: ibis.Table, path: Path) -> int:
+def _copy(table: ibis.Table, path: Path, options: str) -> int:
     import duckdb
+    import ibis
 
-    backend = table.get_backend()
-    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+    backend = table._find_backend(use_default=True)  # noqa: SLF001  (a memtable alone has none of its own)
+    assert isinstance(backend, ibis.backends.duckdb.Backend)  # noqa: S101  (staging computes in DuckDB only)
     try:
         backend._run_pre_execute_hooks(table)  # noqa: SLF001  (registers memtables, as every execution of Ibis does)
-        copied = backend.raw_sql(f"COPY ({backend.compile(table)}) TO {_text(str(path))} ({options})")
-        return int(copied.fetchone()[0])
+        copied = backend.raw_sql(f"COPY ({backend.compile(table)}) TO {_text(str(path))} ({options})").fetchone()
     except duckdb.IOException as error:
         raise TryAgain(f"cannot write {path.name}: {error}", where=str(path.parent), todo="free some space") from error
+    return int(copied[0]) if copied else 0
 
 
 @contextmanager

@@ -21,7 +21,9 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, the s
 
 @app.command(rich_help_panel="Pilot a run")
 def run(
-    pipeline: Annotated[Path, typer.Argument(metavar="PIPELINE.yaml|DATA", help="A pipeline, or a data file, folder or glob.")],
+    pipeline: Annotated[
+        Path, typer.Argument(metavar="PIPELINE.yaml|DATA", help="A pipeline, or a data file, folder or glob.")
+    ],
     accept_recommended: Annotated[
         bool, typer.Option("--accept-recommended", help="Answer every gate with go and what is recommended.")
     ] = False,
@@ -35,27 +37,35 @@ def run(
     """
     from flows.commands import run_pipeline
 
-    run_pipeline(pipeline, accept_recommended=accept_recommended, answers=answers, name=name)
+    run_pipeline(pipeline, accepts=accept_recommended, answers=answers, name=name)
 
 
 @app.command(rich_help_panel="Pilot a run")
 def decide(
     run: RunName,
     answers: Annotated[Optional[Path], typer.Option(metavar="FILE.yaml", help="Answer from a file.")] = None,
-    accept_recommended: Annotated[bool, typer.Option("--accept-recommended", help="Go, with what is recommended.")] = False,
+    accept_recommended: Annotated[
+        bool, typer.Option("--accept-recommended", help="Go, with what is recommended.")
+    ] = False,
 ) -> None:
     """Answer a held run's question, the same as its form in the Prefect UI, and carry it on."""
     from flows.commands import decide_run
 
-    decide_run(run, accept_recommended=accept_recommended, answers=answers)
+    decide_run(run, accepts=accept_recommended, answers=answers)
 
 
 @app.command(rich_help_panel="Pilot a run")
-def resume(run: RunName) -> None:
+def resume(
+    run: RunName,
+    answers: Annotated[Optional[Path], typer.Option(metavar="FILE.yaml", help="Answer the gates from a file.")] = None,
+    accept_recommended: Annotated[
+        bool, typer.Option("--accept-recommended", help="Go, with what is recommended.")
+    ] = False,
+) -> None:
     """Carry on a run whose process died or that failed; nothing is asked or loaded twice."""
     from flows.commands import resume_run
 
-    resume_run(run)
+    resume_run(run, accepts=accept_recommended, answers=answers)
 
 
 @app.command(rich_help_panel="Pilot a run")
@@ -124,7 +134,9 @@ def verify(
 def export(
     run: RunName,
     refined: Annotated[Optional[Path], typer.Option(metavar="F.csv", help="Refined rows, with `_row`.")] = None,
-    findings: Annotated[Optional[Path], typer.Option(metavar="F.csv", help="Flagged cells: row,column,kind,value.")] = None,
+    findings: Annotated[
+        Optional[Path], typer.Option(metavar="F.csv", help="Flagged cells: row,column,kind,value.")
+    ] = None,
     changes: Annotated[
         Optional[Path], typer.Option(metavar="F.csv", help="Changed cells: row,column,before,after,decision.")
     ] = None,
@@ -138,15 +150,21 @@ def export(
     """Write a run's refined rows, flagged cells, changed cells and removed rows as CSV."""
     from flows.commands import export_run
 
-    export_run(run, {"refined": refined, "findings": findings, "changes": changes, "rows": rows}, escape_formulas)
+    export_run(
+        run,
+        {"refined": refined, "findings": findings, "changes": changes, "rows": rows},
+        escape_formulas=escape_formulas,
+    )
 
 
 @app.command(rich_help_panel="Serve")
 def up(
-    pipelines: Annotated[
-        Path, typer.Option(help="Folder of pipeline YAMLs to deploy.")
-    ] = Path("deployments/pipelines"),
-    port: Annotated[Optional[int], typer.Option(help="Port of the Prefect server; by default 4200 or a free one.")] = None,
+    pipelines: Annotated[Path, typer.Option(help="Folder of pipeline YAMLs to deploy.")] = Path(
+        "deployments/pipelines"
+    ),
+    port: Annotated[
+        Optional[int], typer.Option(help="Port of the Prefect server; by default 4200 or a free one.")
+    ] = None,
     slack_webhook: Annotated[
         Optional[str], typer.Option(envvar="GONOGO_SLACK_WEBHOOK", help="Send notifications to this Slack webhook.")
     ] = None,
@@ -181,3 +199,7 @@ def main() -> None:
 
         typer.secho(f"gonogo: {mask(error.message)}", err=True, fg=typer.colors.RED)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

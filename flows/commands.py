@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import getpass
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from flows.answers import AnswersFile, accept_recommended
 from flows.home import Home
-from tasks.quality.errors import AnswerError, PilotMustDecide
+from tasks.quality.errors import PilotMustDecide
 from tasks.quality.model import Answer
 from tasks.quality.question import Question
 
@@ -22,10 +27,13 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
 
+    from flows.terminal import Progress
+
 HELD = 3
 """Exit status of a command that leaves its run held at a gate."""
 
 FAILED = 1
+"""Exit status of a command whose run failed, or whose check does not hold."""
 
 Answerer = Callable[[Question], Answer | None]
 
@@ -39,11 +47,19 @@ class Cockpit:
     console: Console
 
     def find(self, name: str) -> FlowRun:
-        """The run that a person calls `name`."""
-        from blocks.ledger import Ledger
+        """The run that a person calls `name`.
 
-        with Ledger(self.home.ledger_url) as ledger:
-            return self.client.read_flow_run(UUID(ledger.resolve(name)))
+        Raises:
+            PilotMustDecide: there is none, or the server does not know it.
+        """
+        from prefect.exceptions import ObjectNotFound
+
+        run_id = run_id_of(self.home, name)
+        try:
+            return self.client.read_flow_run(UUID(run_id))
+        except ObjectNotFound as error:
+            todo = "its data and ledger are still there: gonogo show, verify, export"
+            raise PilotMustDecide(f"the Prefect server does not know run {name}", where=run_id, todo=todo) from error
 
 
 def run_pipeline(pipeline: Path, *, accepts: bool, answers: Path | None, name: str | None) -> None:
@@ -52,32 +68,85 @@ def run_pipeline(pipeline: Path, *, accepts: bool, answers: Path | None, name: s
 
     load_or_default(pipeline)  # what is wrong with the file is said before anything starts
     given = _given(answers, accepts=accepts)
-    with _cockpit() as cockpit:
+    with cockpit() as at:
         from flows.drive import start
 
-        _carry(cockpit, start(cockpit.client, pipeline, name), given)
+        _carry(at, start(at.client, pipeline, name), given)
 
 
 def decide_run(name: str, *, accepts: bool, answers: Path | None) -> None:
     """Answer a held run, and carry it on unless somebody else does."""
     given = _given(answers, accepts=accepts)
-    with _cockpit() as cockpit:
+    with cockpit() as at:
         from flows.drive import gate_of
 
-        run = cockpit.find(name)
+        run = at.find(name)
         gate_of(run)  # refuses a run that is not held
-        _carry(cockpit, run.id, given)
+        _carry(at, run.id, given)
 
 
 def resume_run(name: str, *, accepts: bool, answers: Path | None) -> None:
     """Carry on a run whose process died or that failed."""
     given = _given(answers, accepts=accepts)
-    with _cockpit() as cockpit:
+    with cockpit() as at:
         from flows.drive import revive
 
-        run = cockpit.find(name)
-        revive(cockpit.client, cockpit.home, run)
-        _carry(cockpit, run.id, given)
+        run = at.find(name)
+        revive(at.client, at.home, run)
+        _carry(at, run.id, given)
+
+
+def request(name: str, what: str, comment: str) -> None:
+    """Ask a run to hold or stop before its next stage; a held run stops at once."""
+    from blocks.ledger import Ledger
+
+    with cockpit() as at:
+        from flows.drive import ended, held, stop_held
+
+        run = at.find(name)
+        if ended(run):
+            raise PilotMustDecide(f"{run.name} has ended already ({run.state_name})")
+        with Ledger(at.home.ledger_url) as ledger:
+            asked = sum(entry.kind == "request" for entry in ledger.entries(str(run.id)))
+            payload = {"request": what, "comment": comment}
+            key, who = f"request-{asked + 1}", getpass.getuser()
+            ledger.append(str(run.id), key, "request", payload, actor=who, method="operating-system user")
+        if held(run) and what == "stop":
+            stop_held(at.client, at.home, run, getpass.getuser(), comment)
+            at.console.print(f"{run.name} is stopped; nothing was loaded, everything is kept.")
+        elif held(run):
+            at.console.print(f"{run.name} is held already; it will be held again before its next stage.")
+        else:
+            at.console.print(f"{run.name} will {what} before its next stage.")
+
+
+def run_id_of(home: Home, name: str) -> str:
+    """The id of the run that a person calls `name`.
+
+    Raises:
+        PilotMustDecide: there is none, or several.
+    """
+    from blocks.ledger import Ledger
+
+    with Ledger(home.ledger_url) as ledger:
+        return ledger.resolve(name)
+
+
+@contextmanager
+def cockpit() -> Iterator[Cockpit]:
+    """Everything that a command on runs works with; starts the embedded server when none runs."""
+    console = Console(highlight=False)
+    home = Home.here()
+    home.activate()
+    from flows.local import server
+
+    with ExitStack() as stack:
+        with console.status("getting the Prefect server ready …") as status:
+            stack.enter_context(server(home, tell=lambda text: status.update(escape(text))))
+            from prefect.client.orchestration import get_client
+
+            client = stack.enter_context(get_client(sync_client=True))
+        yield Cockpit(home, client, console)
 
 
 def _given(answers: Path | None, *, accepts: bool) -> Answerer | None:
@@ -89,29 +158,163 @@ def _given(answers: Path | None, *, accepts: bool) -> Answerer | None:
     return accept_recommended if accepts else None
 
 
-@contextmanager
-def _cockpit() -> Iterator[Cockpit]:
-    console = Console(highlight=False)
-    home = Home.here()
-    home.activate()
-    from prefect.client.orchestration import get_client
-
-    from flows.local import server
-
-    with server(home, tell=lambda text: console.print(f"[dim]{text}[/]")), get_client(sync_client=True) as client:
-        yield Cockpit(home, client, console)
-
-
-def _carry(cockpit: Cockpit, run_id: UUID, given: Answerer | None) -> None:
-    from flows.drive import carry, carrying, held
+def _carry(at: Cockpit, run_id: UUID, given: Answerer | None) -> None:
+    from flows.drive import carry, held
+    from flows.locks import holding
+    from flows.story import conclude
     from flows.terminal import progress
     from tasks.announce import listening
 
-    with carrying(cockpit.home, run_id, "terminal") as mine, progress(cockpit.console) as shown, listening(shown):
-        answer = _Attendant(cockpit, shown.rest, given)
-        run = carry(cockpit.client, cockpit.home, run_id, answer) if mine else answer.once(run_id)
-    _conclude(cockpit, run)
+    with holding(at.home, str(run_id), "terminal") as mine, progress(at.console) as shown, listening(shown):
+        if not mine:
+            todo = "answer there, or in the Prefect UI"
+            raise PilotMustDecide("another terminal is carrying this run", where=str(run_id), todo=todo)
+        run = carry(at.client, at.home, run_id, _Attendant(at, shown, given))
+    conclude(at.console, at.home, run)
     if held(run):
         raise typer.Exit(HELD)
-    if run.state and run.state.is_failed():
+    if run.state and (run.state.is_failed() or run.state.is_crashed()):
         raise typer.Exit(FAILED)
+
+
+@dataclass
+class _Attendant:
+    """Answers a held run's gates as the command's options say, or by asking the person at the terminal."""
+
+    at: Cockpit
+    shown: Progress
+    given: Answerer | None
+    tried: tuple[str, ...] = ()
+
+    def __call__(self, run: FlowRun, question: Question) -> Answer | None:
+        """The answer, or None when the gate is to stay open or was answered elsewhere."""
+        from flows.drive import refusal
+
+        self.shown.rest()
+        problem = refusal(self.at.home, run)
+        if self.given is None:
+            return self._asked(run, question, problem)
+        if problem:
+            raise PilotMustDecide(f"the answer was not taken: {problem}", where=f"{run.name}, gate {question.gate}")
+        return self.given(question)
+
+    def _asked(self, run: FlowRun, question: Question, problem: str) -> Answer | None:
+        from flows.drive import assessment_of, held
+        from flows.terminal import Elsewhere, Prompt
+
+        if not (sys.stdin.isatty() and self.at.console.is_terminal):
+            return None
+        key = run.state.state_details.pause_key if run.state else None
+
+        def answered() -> bool:
+            now = self.at.client.read_flow_run(run.id)
+            return not held(now) or now.state is None or now.state.state_details.pause_key != key
+
+        try:
+            return Prompt(self.at.console, answered).ask(question, assessment_of(self.at.home, run, question), problem)
+        except Elsewhere:
+            self.at.console.print("\n[cyan]→[/] answered elsewhere")
+            return None
+
+
+def list_pending() -> None:
+    """List the runs that wait for an answer, the longest waiting first."""
+    from rich.table import Table
+
+    with cockpit() as at:
+        from flows.drive import gate_of, held_runs, question_of
+
+        runs = held_runs(at.client)
+        table = Table(box=None, header_style="dim", pad_edge=False)
+        for heading in ("run", "gate", "waits", "asks"):
+            table.add_column(heading)
+        for run in runs:
+            gate, _ = gate_of(run)
+            table.add_row(
+                run.name,
+                gate,
+                _ago(run.state.timestamp if run.state else None),
+                escape(question_of(at.home, run).summary),
+            )
+        if runs:
+            at.console.print(table)
+            at.console.print("\nAnswer with [bold]gonogo decide RUN[/], or in the Prefect UI (gonogo up).")
+        else:
+            at.console.print("No run waits for an answer.")
+
+
+def list_runs() -> None:
+    """List all runs, the latest first."""
+    from flows.story import runs_table
+
+    Console(highlight=False).print(runs_table(Home.here()))
+
+
+def show_run(name: str) -> None:
+    """Tell a run's story from the ledger."""
+    from flows.story import tell_story
+
+    home = Home.here()
+    tell_story(Console(highlight=False), home, run_id_of(home, name))
+
+
+def list_kinds() -> None:
+    """List every kind of issue with its module, dimension, settings and remedies."""
+    from flows.story import kinds_table
+
+    Console(highlight=False).print(kinds_table())
+
+
+def verify_run(name: str, head: str | None) -> None:
+    """Check a run and say what was checked; exit status 1 when something does not hold."""
+    from flows.story import show_checks
+    from tasks.run import recall_run
+    from tasks.verify import verify
+
+    home = Home.here()
+    checks = verify(recall_run(str(home.staging), run_id_of(home, name)), head)
+    show_checks(Console(highlight=False), name, checks)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(FAILED)
+
+
+def export_run(name: str, files: Mapping[str, Path | None], *, escape_formulas: bool) -> None:
+    """Write what was asked for as CSV, and say where it is."""
+    from tasks.export import EXPORTS
+    from tasks.run import recall_run
+
+    home, console = Home.here(), Console(highlight=False)
+    wanted = {what: path for what, path in files.items() if path is not None}
+    if not wanted:
+        raise typer.BadParameter(f"name a file for at least one of {', '.join(f'--{what}' for what in files)}")
+    run = recall_run(str(home.staging), run_id_of(home, name))
+    for what, path in wanted.items():
+        rows = EXPORTS[what](run, path, escape_formulas=escape_formulas)
+        console.print(f"{what}: {rows:,} rows → {escape(str(path))}", soft_wrap=True)
+
+
+def start_all(pipelines: Path, port: int | None, slack_webhook: str | None) -> None:
+    """Start the Prefect server, the worker and the report pages, until Ctrl-C."""
+    from flows.drive import adopt
+    from flows.up import up
+
+    home = Home.here()
+    home.activate()
+    up(
+        home,
+        pipelines,
+        port=port,
+        slack_webhook=slack_webhook,
+        console=Console(highlight=False),
+        adopt=partial(adopt, home),
+    )
+
+
+def _ago(moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    minutes = int((datetime.now(UTC) - moment).total_seconds() // 60)
+    if minutes < 60:  # noqa: PLR2004
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} days"  # noqa: PLR2004

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pydantic import TypeAdapter
+
 from flows.resolve import RESOLVERS
 from tasks.quality.model import Answer, Snapshot
 from tasks.route import route
 from tasks.run import Examined, Run
+
+_SNAPSHOT = TypeAdapter(Snapshot)
 
 
 def conduct(run: Run, examined: Examined, answer: Answer) -> Snapshot:
     """Carry out an answer's decisions, module after module; give the snapshot that results."""
     snapshot = examined.snapshot
     for leg in route(run, examined, answer):
-        snapshot = RESOLVERS[leg.module](run, snapshot, leg)
+        snapshot = _SNAPSHOT.validate_python(RESOLVERS[leg.module](run, snapshot, leg))
     return snapshot

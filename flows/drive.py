@@ -7,25 +7,27 @@ operating system frees with the process says whether somebody is carrying a run 
 
 from __future__ import annotations
 
-import fcntl
 import re
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from flows.home import Home
+from flows.locks import taken
 from tasks.quality.errors import PilotMustDecide, TryAgain
-from tasks.quality.model import Answer
+from tasks.quality.model import Answer, Assessment
 from tasks.quality.question import Question
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun, State
+    from prefect.client.schemas.objects import FlowRun
 
 TERMINAL = "terminal"
 """The deployment of runs that a terminal carries: it has no work pool, so no worker takes them."""
@@ -44,19 +46,6 @@ def start(client: SyncPrefectClient, pipeline_file: Path, name: str | None = Non
     return client.create_flow_run_from_deployment(deployment, parameters=parameters, name=name, tags=["gonogo"]).id
 
 
-@contextmanager
-def carrying(home: Home, run_id: UUID | str, what: Literal["flow", "terminal"]) -> Iterator[bool]:
-    """Hold the right to execute a run's flow, or to attend it at a terminal; False when another process has it."""
-    home.locks.mkdir(parents=True, exist_ok=True)
-    with (home.locks / f"{run_id}.{what}").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-
-
 def carry(
     client: SyncPrefectClient, home: Home, run_id: UUID, answer: Callable[[FlowRun, Question], Answer | None]
 ) -> FlowRun:
@@ -72,7 +61,8 @@ def carry(
         The run as it is then: finished, failed or held.
     """
     while True:
-        run = execute(client, run_id)
+        run = client.read_flow_run(run_id)
+        run = run if held(run) else execute(client, run_id)
         if not held(run):
             return run
         given = answer(run, question_of(home, run))
@@ -155,3 +145,126 @@ def _resume(client: SyncPrefectClient, run: FlowRun, sent: dict[str, Any]) -> No
             raise PilotMustDecide(f"the answer was refused: {reason}", where=run.name)
         time.sleep(0.1)  # just after suspending, the server may not have the form yet
     raise TryAgain("the server has no form for this gate", where=run.name, todo=f"gonogo resume {run.name}")
+
+
+def held_runs(client: SyncPrefectClient) -> list[FlowRun]:
+    """Every run that waits at a gate, the longest waiting first."""
+    from prefect.client.schemas.filters import FlowRunFilter
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    paused = FlowRunFilter.model_validate({"state": {"type": {"any_": ["PAUSED"]}}, "tags": {"all_": ["gonogo"]}})
+    found = client.read_flow_runs(flow_run_filter=paused, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=200)
+    return sorted(filter(held, found), key=lambda run: run.state.timestamp if run.state else run.created)
+
+
+def ended(run: FlowRun) -> bool:
+    """Whether a run will do nothing more by itself."""
+    return bool(run.state and run.state.is_final())
+
+
+def refusal(home: Home, run: FlowRun) -> str:
+    """Why the last answer to a held run's gate was not taken, or an empty string."""
+    from blocks.ledger import Ledger
+
+    gate, tries = gate_of(run)
+    if not tries:
+        return ""
+    with Ledger(home.ledger_url) as ledger:
+        refused = [e for e in ledger.entries(str(run.id)) if e.kind == "refused" and e.payload["gate"] == gate]
+    return str(refused[-1].payload["reason"]) if refused else ""
+
+
+def assessment_of(home: Home, run: FlowRun, question: Question) -> Assessment | None:
+    """The assessment that a quality gate asks about."""
+    from blocks.staging import Staging
+
+    family, _, _ = question.gate.rpartition("-")
+    if family != "quality":
+        return None
+    staging = Staging(str(home.staging))
+    stored = staging.read_json(str(run.id), f"assessment-{question.round}")
+    return TypeAdapter(Assessment).validate_python(stored)
+
+
+def stop_held(client: SyncPrefectClient, home: Home, run: FlowRun, who: str, comment: str) -> None:
+    """End a held run: answer its gate with no-go, and let it write its receipt.
+
+    Raises:
+        PilotMustDecide: somebody else has just answered.
+    """
+    from tasks.quality.question import answer_of
+
+    said = {"verdict": "no-go", "answered_by": who, "comment": comment}
+    answer = answer_of(question_of(home, run), said, method="operating-system user, gonogo stop")
+    hand_in(client, home, run, answer)
+    if not has_worker(home, run):
+        execute(client, run.id)
+
+
+def has_worker(home: Home, run: FlowRun) -> bool:
+    """Whether a worker that is running now carries this run on by itself."""
+    from flows.local import running
+
+    addresses = running(home)
+    return bool(run.work_pool_name and addresses and addresses.up)
+
+
+def revive(client: SyncPrefectClient, home: Home, run: FlowRun) -> None:
+    """Let a run whose process died, or that failed, be executed again; what it did stays done.
+
+    Raises:
+        PilotMustDecide: it is finished, cancelled, or being executed right now.
+    """
+    from prefect.states import AwaitingRetry
+
+    state = run.state
+    if state is None or state.is_completed() or state.is_cancelled():
+        raise PilotMustDecide(f"{run.name} has ended ({run.state_name})", todo="start another run")
+    if taken(home, str(run.id), "flow"):
+        raise PilotMustDecide(f"{run.name} is being executed right now", todo=f"gonogo show {run.name}")
+    if not held(run) and not state.is_scheduled():
+        client.set_flow_run_state(run.id, AwaitingRetry(), force=True)
+
+
+def adopt(home: Home) -> list[str]:
+    """Carry on runs that lost their process: the worker executes those it knows, the others are executed here.
+
+    Returns:
+        What was done, a line per run.
+    """
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        return [line for run in _orphans(client, home) if (line := _adopted(client, home, run))]
+
+
+_LOST_SECONDS = 10
+_MOST_REVIVALS = 5
+
+
+def _orphans(client: SyncPrefectClient, home: Home) -> list[FlowRun]:
+    """Runs of this machine that should be executing, but no process is at it."""
+    from prefect.client.schemas.filters import FlowRunFilter
+
+    going = {"state": {"type": {"any_": ["RUNNING", "PENDING", "CRASHED", "SCHEDULED"]}}, "tags": {"all_": ["gonogo"]}}
+    found = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(going), limit=200)
+    return [run for run in found if _lost(home, run)]
+
+
+def _lost(home: Home, run: FlowRun) -> bool:
+    state, id = run.state, str(run.id)
+    if state is None or run.run_count == 0 or not (home.staging / id).exists():
+        return False
+    waits_for_worker = state.is_scheduled() and bool(run.work_pool_name)
+    old = (datetime.now(UTC) - state.timestamp).total_seconds() > _LOST_SECONDS
+    return old and not waits_for_worker and not taken(home, id, "flow") and not taken(home, id, "terminal")
+
+
+def _adopted(client: SyncPrefectClient, home: Home, run: FlowRun) -> str:
+    if run.run_count > _MOST_REVIVALS:
+        return ""
+    revive(client, home, run)
+    if not run.work_pool_name:
+        command = [sys.executable, "-m", "flows.cli", "resume", str(run.id)]
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+    return f"{run.name} lost its process and goes on where it was"

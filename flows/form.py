@@ -39,7 +39,10 @@ def form(question: Question, problem: str = "") -> type[GateForm]:
             Literal[tuple(verdict.value for verdict in question.verdicts)],
             Field(title="Verdict", description=" · ".join(f"{k}: {v}" for k, v in question.meaning.items())),
         ),
-        "answered_by": (str, Field(min_length=1, max_length=200, title="Your name", description="Written into the ledger")),
+        "answered_by": (
+            str,
+            Field(min_length=1, max_length=200, title="Your name", description="Written into the ledger"),
+        ),
         "comment": (str, Field(default="", title="Comment", description="Why; written into the ledger")),
     }
     asked = question.choices[:MOST_SELECTS]

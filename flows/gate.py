@@ -8,7 +8,7 @@ task and happens once.
 from __future__ import annotations
 
 from itertools import count
-from typing import ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from prefect import runtime
 from prefect.flow_runs import suspend_flow_run
@@ -34,7 +34,7 @@ class Stopped(Exception):  # noqa: N818  (an outcome, not an error)
         self.gate, self.answered_by, self.comment = gate, answered_by, comment
 
 
-def step(run: Run, stage: Task[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def step(run: Run, stage: Task[Concatenate[Run, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run one stage, unless the pilot asked to hold or stop before it.
 
     Raises:
@@ -51,7 +51,7 @@ def ask(run: Run, question: Question) -> Answer:
     Raises:
         Stopped: the answer is no-go.
     """
-    answer = _recorded(run, question.gate) or _held(run, question)
+    answer = _recorded(run, question.gate) or (_passed if question.unasked else _held)(run, question)
     if answer.verdict is Verdict.NO_GO:
         raise Stopped(question.gate, answer.answered_by, answer.comment)
     return answer
@@ -67,6 +67,12 @@ def _heed(run: Run, before: str) -> None:
 def _recorded(run: Run, gate: str) -> Answer | None:
     with run.open_ledger() as ledger:
         return ledger.answer(run.id, gate)
+
+
+def _passed(run: Run, question: Question) -> Answer:
+    """The answer of a gate that the pipeline does not ask: go, and nothing is changed."""
+    said = {"verdict": "go", "answered_by": f"pipeline {run.pipeline}", "rest": "keep"}
+    return record_answer(run, question, answer_of(question, said, method=question.unasked))
 
 
 def _held(run: Run, question: Question) -> Answer:

@@ -128,7 +128,9 @@ class Prompt:
         self._console.print()
         if problem:
             self._console.print(f"[red]Not taken:[/] {escape(problem)}")
-        self._console.print(Panel(escape(question.summary), title=f"[bold]{escape(question.title)}", title_align="left"))
+        self._console.print(
+            Panel(escape(question.summary), title=f"[bold]{escape(question.title)}", title_align="left")
+        )
         if question.choices:
             self._console.print(issues_table(question))
         if question.report_url:

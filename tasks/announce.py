@@ -21,11 +21,13 @@ from tasks.reports.escape import slack
 class Happened(StrEnum):
     """What can be announced; the value is the Prefect event's name."""
 
+    RUN_OPENED = "gonogo.run.opened"
     STAGE_STARTED = "gonogo.stage.started"
     STAGE_PROGRESS = "gonogo.stage.progress"
     STAGE_COMPLETED = "gonogo.stage.completed"
     GATE_OPENED = "gonogo.gate.opened"
     GATE_ANSWERED = "gonogo.gate.answered"
+    DECISION_FAILED = "gonogo.decision.failed"
     ANSWER_REJECTED = "gonogo.answer.rejected"
     LOAD_COMMITTED = "gonogo.load.committed"
     RUN_STOPPED = "gonogo.run.stopped"

@@ -6,31 +6,47 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from tasks.quality.checks import ContractCheck, check_contract
 from tasks.quality.detect import assess as find_issues
 from tasks.quality.model import Dataset
 from tasks.quality.question import KEEP
 from tasks.record import stage
-from tasks.run import Examined, Profiled, Run, assessment_of, profile_of
+from tasks.run import Examined, Profiled, Run
 
 
-def _payload(examined: Examined) -> Mapping[str, Any]:
+def _records(examined: Examined) -> Mapping[str, Any]:
     return {
         "snapshot": examined.snapshot.fingerprint,
         "score": examined.score,
-        "issues": [dict(issue) for issue in examined.counts],
+        "issues": [{"id": id, "count": count, "sql": sql} for id, count, sql in examined.found],
+        "checks_failed": examined.checks_failed,
     }
 
 
-@stage(
-    "assess",
-    doing="looking for issues and previewing every remedy",
-    says=lambda e: f"score {e.score:.1f}; {e.issues} issues, {e.recommended} with a recommendation",
-    records=_payload,
-)
+def _says(examined: Examined) -> str:
+    failed = f"; {examined.checks_failed} contract checks fail" if examined.checks_failed else ""
+    return f"score {examined.score:.1f}; {examined.issues} issues, {examined.recommended} with a recommendation{failed}"
+
+
+@stage("assess", doing="looking for issues, previewing every remedy", says=_says, records=_records)
 def assess(run: Run, profiled: Profiled, *, round: int) -> Examined:
-    """Run every detector, ask for recommendations, preview every option, and score the snapshot."""
-    spec, staging = run.spec(), run.open_staging()
-    with staging.open(profiled.snapshot) as tables:
-        data = Dataset(tables.table("snapshot"), tables.table("domains"), profile_of(run, round), spec.contract)
-        assessment = find_issues(data, profiled.snapshot, spec.settings, today=datetime.now(UTC).date())
-    staging.write_json(run.id, f"assessment-{round}", assessment)
+    """Run every detector, ask for recommendations, preview every option, check the contract, score."""
+    spec = run.spec()
+    with run.open_staging().open(profiled.snapshot) as tables:
+        table = tables.table("snapshot")
+        data = Dataset(table, tables.table("domains"), run.profile(round), spec.contract)
+        found = find_issues(data, profiled.snapshot, spec.settings, today=datetime.now(UTC).date())
+        checks: tuple[ContractCheck, ...] = check_contract(table, spec.contract, data.profile)
+    run.keep(f"assessment-{round}", found)
+    run.keep_all(f"checks-{round}", checks)
+    return Examined(
+        snapshot=profiled.snapshot,
+        round=round,
+        score=found.score.overall,
+        issues=len(found.issues),
+        recommended=sum(issue.recommended != KEEP for issue in found.issues),
+        checks_failed=sum(not check.passed for check in checks),
+        found=tuple((issue.id, issue.count, issue.sql) for issue in found.issues),
+        page=run.page(f"quality-{round}.html"),
+        profile_page=profiled.page,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 from pathlib import Path
 
 from prefect import runtime
@@ -10,6 +10,12 @@ from prefect import runtime
 from tasks.announce import Happened
 from tasks.record import once, tell
 from tasks.run import Run
+
+
+def run_name() -> str:
+    """What people call the run: its pipeline and the start of its id, the same in every replay."""
+    pipeline = Path(str(runtime.flow_run.parameters.get("pipeline", "run"))).name.partition(".")[0]
+    return f"{pipeline or 'run'}-{str(runtime.flow_run.id)[:6]}"
 
 
 @once("open")
@@ -23,3 +29,25 @@ def open_run(pipeline: str, home: str) -> Run:
     Raises:
         SpecError: the pipeline cannot be read; the message names the lines and the fixes.
     """
+    from blocks.spec import load_or_default, write_opened
+
+    spec, id = load_or_default(pipeline), str(runtime.flow_run.id)
+    reports = Path(home) / "reports" / id
+    url = os.environ.get("GONOGO_REPORTS_URL")
+    run = Run(
+        id=id,
+        name=str(runtime.flow_run.name),
+        pipeline=spec.name,
+        source=spec.source.describe(),
+        spec_uri=str(Path(home) / "staging" / id / "pipeline.json"),
+        staging=str(Path(home) / "staging"),
+        ledger=os.environ.get("GONOGO_LEDGER") or f"sqlite:///{Path(home) / 'ledger.db'}",
+        reports=str(reports),
+        reports_url=f"{url}/{id}" if url else reports.as_uri(),
+    )
+    write_opened(spec, run.spec_uri)
+    run.keep("run", run)
+    with run.open_ledger() as ledger:
+        ledger.append(id, "opened", "opened", {"name": run.name, "pipeline": spec.name, "spec": spec.to_public()})
+    tell(run, Happened.RUN_OPENED, "opened", f"{run.name}: {run.source}")
+    return run

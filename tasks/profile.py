@@ -1,31 +1,43 @@
-"""Profile: one scan gives the value domains; statistics, and the ydata profile for people, follow."""
+"""Profile: one scan gives the value domains, from which the statistics follow; and the ydata profile for people."""
 
 from __future__ import annotations
 
-from tasks.quality.model import Profile, Snapshot
+from typing import TYPE_CHECKING
+
+from blocks.staging import write_text
+from tasks.quality.model import ROW, Snapshot
 from tasks.quality.profile import domains
 from tasks.quality.profile import profile as statistics
 from tasks.record import stage
-from tasks.reports.profile_page import profile_html
+from tasks.reports.profile_page import profile_html, sample_step
 from tasks.run import Profiled, Run
 
-SAMPLE_ROWS = 10_000
-"""Rows that the ydata profile is made of at most: every k-th row of a larger table, k rounded up."""
+if TYPE_CHECKING:
+    import ibis
 
 
 @stage(
     "profile",
     doing="measuring every column",
-    says=lambda p: f"{p.snapshot.rows:,} rows, {len(p.snapshot.columns):,} columns",
-    records=lambda p: {"snapshot": p.snapshot.fingerprint, "page": p.page, "domains": p.domains},
+    says=lambda p: f"{p.snapshot.rows:,} rows × {len(p.snapshot.columns):,} columns measured",
+    records=lambda p: {"snapshot": p.snapshot.fingerprint, "domains": p.domains},
 )
 def profile(run: Run, snapshot: Snapshot, *, round: int) -> Profiled:
-    """Measure every column of a snapshot, once per distinct value, and make the ydata profile of it."""
+    """Measure every column once per distinct value, and make the ydata profile of the rows."""
     staging = run.open_staging()
     with staging.open(snapshot) as tables:
         fingerprint = staging.write_domains(run.id, snapshot, domains(tables.table("snapshot")))
     with staging.open(snapshot) as tables:
-        measured = statistics(tables.table("snapshot"), tables.table("domains"), snapshot.fingerprint)
-        staging.write_json(run.id, f"profile-{round}", measured)
-        page = _ydata(run, snapshot, tables, round)
-    return Profiled(snapshot, round, fingerprint, page)
+        table = tables.table("snapshot")
+        run.keep(f"profile-{round}", statistics(table, tables.table("domains"), snapshot.fingerprint))
+        page = f"profile-{round}.html"
+        write_text(run.page_file(page), _ydata(run, table, snapshot, round))
+    return Profiled(snapshot, round, fingerprint, run.page(page))
+
+
+def _ydata(run: Run, table: ibis.Table, snapshot: Snapshot, round: int) -> str:
+    every = sample_step(snapshot.rows)
+    sample = table.filter(table[ROW] % every == 0) if every > 1 else table
+    frame = sample.order_by(ROW).drop(ROW).to_pandas()
+    note = f"every {every}th of {snapshot.rows:,} rows" if every > 1 else ""
+    return profile_html(frame, f"{run.name}, round {round}", note)

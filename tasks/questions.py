@@ -1,19 +1,24 @@
 """The three questions of a run: is this the data you meant, what shall be done about it, shall it be loaded?
 
 Each is made once, from what is in staging, so that a replay asks exactly the same, and sealed with the hash of
-everything it shows. A gate that the pipeline does not ask carries the reason in `unasked`.
+everything it shows. A gate that the pipeline does not ask says so in `unasked`, and is passed with that reason.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from blocks.spec import Below, Gate
+from blocks.sources import Batch
 from tasks.ask import GO_MEANS
-from tasks.quality.model import Snapshot, Verdict
+from tasks.insights.compare import Comparison
+from tasks.quality.model import ROW, Snapshot, Verdict
 from tasks.quality.question import Question, choices, sealed
 from tasks.record import once
-from tasks.reports.escape import markdown
-from tasks.reports.quality import quality_markdown
 from tasks.report import quality_report
-from tasks.run import Examined, Run
+from tasks.reports.escape import markdown, visible
+from tasks.reports.quality import quality_markdown
+from tasks.run import Examined, Goals, Run
 
 QUALITY_MEANS = {
     "go": "carry out the actions below and go on",
@@ -23,3 +28,107 @@ QUALITY_MEANS = {
 GO_OR_NOT = (Verdict.GO, Verdict.NO_GO)
 SAMPLE_ROWS = 5
 SAMPLE_COLUMNS = 8
+
+
+@once("ask about the source")
+def source_question(run: Run, snapshot: Snapshot) -> Question:
+    """Ask whether this is the data that was meant: rows, columns, a sample."""
+    batch = run.recall(Batch, "batch")
+    bad = f", {batch.quarantined:,} malformed records in quarantine" if batch.quarantined else ""
+    summary = f"{snapshot.rows:,} rows and {len(snapshot.columns):,} columns from {run.source}{bad}."
+    notes = [f"- {markdown(note)}" for note in batch.notes]
+    renamed = [f"- column {markdown(old or '(no name)')} is here {markdown(new)}" for old, new in batch.renames]
+    return sealed(
+        Question(
+            gate="source",
+            title=f"Is this the data you meant? {run.name}",
+            text="\n\n".join([f"**{markdown(summary)}**", "\n".join([*notes, *renamed]), _sample(run, snapshot)]),
+            summary=visible(summary),
+            verdicts=GO_OR_NOT,
+            meaning=GO_MEANS,
+            unasked=_unasked(run.spec().gates.source, None),
+        )
+    )
+
+
+@once("ask about the quality")
+def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
+    """Ask what shall be done about each issue; in the last round there is no further one to ask for."""
+    gate = run.spec().gates.quality
+    last = round >= gate.rounds
+    issues = f"{examined.issues} issue{'s' if examined.issues != 1 else ''}"
+    failed = f" {examined.checks_failed} contract checks fail." if examined.checks_failed else ""
+    asked = (Verdict.GO, Verdict.NO_GO) if last else (Verdict.GO, Verdict.RESOLVE, Verdict.NO_GO)
+    summary = (
+        f"Score {examined.score:.1f} of 100: {issues} in {examined.snapshot.rows:,} rows, "
+        f"{examined.recommended} with a safe recommendation.{failed}"
+    )
+    return sealed(
+        Question(
+            gate=f"quality-{round}",
+            title=f"{issues} in {run.name}: what shall be done?",
+            text=_links(examined) + quality_markdown(quality_report(run, examined)),
+            summary=summary,
+            verdicts=asked,
+            meaning={verdict.value: QUALITY_MEANS[verdict.value] for verdict in asked},
+            choices=choices(run.assessment(examined.round).issues),
+            report_url=examined.page,
+            round=examined.round,
+            unasked=_unasked(gate, examined.score),
+        )
+    )
+
+
+@once("ask about the load")
+def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attempt: int, problem: str) -> Question:
+    """Ask whether the refined rows shall be loaded: score before and after, goals, what was changed."""
+    first, last = seen[0], seen[-1]
+    destination = run.spec().destination.describe()
+    goals = run.recall_all(Comparison, "goals")
+    changes = run.changes()
+    cells = sum(change.cells_changed for change in changes)
+    gone = first.snapshot.rows - last.snapshot.rows
+    failed = f"The load failed and the destination is as it was: {problem} " if problem else ""
+    met = f" {measured.met} of {measured.targets} targets are met." if measured.targets else ""
+    summary = (
+        f"{failed}{last.snapshot.rows:,} rows for {destination}. Score {first.score:.1f} → {last.score:.1f}; "
+        f"{len(changes)} decisions changed {cells:,} cells, {gone:,} rows left the table.{met}"
+    )
+    lines = [f"- {markdown(goal.sentence, 400)}" for goal in goals]
+    links = f"[Insight report]({run.page('insight.html')}) · [Quality report]({last.page})\n\n"
+    return sealed(
+        Question(
+            gate=f"load-{attempt}",
+            title=f"Load {run.name}?",
+            text="\n\n".join([links + f"**{markdown(summary, 600)}**", "\n".join(lines)]),
+            summary=visible(summary, 600),
+            verdicts=GO_OR_NOT,
+            meaning={"go": "load the refined rows", "no-go": "do not load; everything is kept"},
+            report_url=run.page("insight.html"),
+            unasked="" if problem else _unasked(run.spec().gates.load, last.score),
+        )
+    )
+
+
+def _unasked(gate: Gate, score: float | None) -> str:
+    """Why the pipeline passes a gate without asking, or an empty string when it asks."""
+    if gate.asks(score):
+        return ""
+    if isinstance(gate.ask, Below):
+        return f"automatic: the pipeline asks below {gate.ask.below:g}, the score is {score:.1f}"
+    return "automatic: the pipeline never asks here"
+
+
+def _links(examined: Examined) -> str:
+    return f"[Quality report]({examined.page}) · [Column profile]({examined.profile_page})\n\n"
+
+
+def _sample(run: Run, snapshot: Snapshot) -> str:
+    columns = snapshot.columns[:SAMPLE_COLUMNS]
+    with run.open_staging().open(snapshot) as tables:
+        table = tables.table("snapshot").order_by(ROW).limit(SAMPLE_ROWS)
+        rows = table.select(ROW, *columns).to_pyarrow().to_pylist()
+    more = len(snapshot.columns) - len(columns)
+    heading = f"| {' | '.join(markdown(name, 40) for name in columns)} |\n|{'---|' * len(columns)}\n"
+    body = "\n".join("| " + " | ".join(markdown(row[name] or "", 40) for name in columns) + " |" for row in rows)
+    return heading + body + (f"\n\n… and {more} more columns" if more > 0 else "")

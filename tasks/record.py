@@ -14,12 +14,16 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from prefect import task
 from prefect.cache_policies import INPUTS, RUN_ID, CacheKeyFnPolicy
+from prefect.serializers import JSONSerializer
 from prefect.tasks import Task
 
 from tasks.announce import Announcement, Happened, announce
 from tasks.run import Run
 
 ONCE = INPUTS + RUN_ID + CacheKeyFnPolicy(cache_key_fn=lambda context, _: context.task.name)
+
+PLAIN = JSONSerializer(jsonlib="json")
+"""Results as JSON that names the records' classes; the default library writes dataclasses without them."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,7 +32,7 @@ R = TypeVar("R")
 def once(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     """A Prefect task whose result is kept for the run: replays get the result, not the side effects."""
     return lambda function: task(
-        function, name=name, task_run_name=name, persist_result=True, cache_policy=ONCE, result_serializer="json"
+        function, name=name, task_run_name=name, persist_result=True, cache_policy=ONCE, result_serializer=PLAIN
     )
 
 

@@ -1,0 +1,81 @@
+"""Report: the quality-issues report as a page, as JSON and as Prefect artifacts, with links to all of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from blocks.sources import Batch
+from blocks.staging import write_text
+from tasks.quality.checks import ContractCheck
+from tasks.record import stage
+from tasks.reports.quality import QualityReport, issues_table, quality_html, quality_json, quality_markdown
+from tasks.reports.records import BadLine, Link, Seal
+from tasks.run import Examined, Run
+
+MALFORMED_SHOWN = 10
+
+
+@stage(
+    "report",
+    doing="writing the quality report",
+    says=lambda e: e.page,
+    records=lambda e: {"pages": [e.page.rpartition("/")[2]], "snapshot": e.snapshot.fingerprint},
+)
+def report(run: Run, examined: Examined, *, round: int) -> Examined:
+    """Write the report's page and JSON, and show it in the Prefect UI."""
+    told = quality_report(run, examined)
+    write_text(run.page_file(f"quality-{round}.html"), quality_html(told))
+    write_text(run.page_file(f"quality-{round}.json"), quality_json(told))
+    _show(told, round)
+    return examined
+
+
+def quality_report(run: Run, examined: Examined) -> QualityReport:
+    """Everything that the report of a round tells."""
+    batch = run.recall(Batch, "batch")
+    round = examined.round
+    return QualityReport(
+        run=run.name,
+        pipeline=run.pipeline,
+        source=run.source,
+        generated=now(),
+        assessment=run.assessment(round),
+        previous=run.assessment(round - 1) if round > 1 else None,
+        malformed=batch.quarantined,
+        malformed_sample=_malformed(run, batch),
+        rows_read=batch.rows_read,
+        renames=batch.renames,
+        checks=run.recall_all(ContractCheck, f"checks-{round}"),
+        decisions=run.decisions(),
+        changes=run.changes(),
+        links=(Link("Column profile", f"profile-{round}.html"),),
+        seal=seal(run),
+    )
+
+
+def seal(run: Run) -> Seal:
+    """What proves a page: the ledger's head as it is now, and the versions at work."""
+    with run.open_ledger() as ledger:
+        head = ledger.head(run.id)
+    return Seal(head, {name: version(name) for name in ("gonogo", "duckdb", "ibis-framework")})
+
+
+def now() -> str:
+    """The moment as a page shows it."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _malformed(run: Run, batch: Batch) -> tuple[BadLine, ...]:
+    if not batch.quarantine:
+        return ()
+    with run.open_staging().open(batch.snapshot, {"bad": batch.quarantine}) as tables:
+        bad = tables.table("bad").order_by("origin", "line").limit(MALFORMED_SHOWN).to_pyarrow().to_pylist()
+    return tuple(BadLine(b["line"], b["reason"], b["bytes"].decode("utf-8", "backslashreplace")) for b in bad)
+
+
+def _show(told: QualityReport, round: int) -> None:
+    from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+    create_markdown_artifact(quality_markdown(told), key="quality-report", description=f"Quality, round {round}")
+    create_table_artifact(issues_table(told), key="quality-issues", description=f"Issues, round {round}")

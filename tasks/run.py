@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from blocks.ledger import Ledger
     from blocks.spec import PipelineSpec
     from blocks.staging import Staging
+    from tasks.quality.ledger import Entry
 
 T = TypeVar("T")
 
@@ -69,6 +71,16 @@ class Run:
         """Keep a record for later stages and for whoever looks."""
         self.open_staging().write_json(self.id, name, TypeAdapter(type(record)).dump_python(record, mode="json"))
 
+    def keep_all(self, name: str, records: Sequence[Any]) -> None:
+        """Keep records of one kind in their order."""
+        plain = [TypeAdapter(type(record)).dump_python(record, mode="json") for record in records]
+        self.open_staging().write_json(self.id, name, plain)
+
+    def recall_all(self, kind: type[T], name: str) -> tuple[T, ...]:
+        """Records of this kind that an earlier stage kept under this name."""
+        adapter = TypeAdapter(kind)
+        return tuple(adapter.validate_python(plain) for plain in self.open_staging().read_json(self.id, name))
+
     def assessment(self, round: int) -> Assessment:
         """What was found in this round."""
         return self.recall(Assessment, f"assessment-{round}")
@@ -85,6 +97,17 @@ class Run:
         """What every decision that was carried out did, by number."""
         return self._recorded("changes", ChangeSet)
 
+    def rounds(self) -> int:
+        """How many assessments there are."""
+        with self.open_ledger() as ledger:
+            return sum(entry.key.startswith("stage-assess-") for entry in ledger.entries(self.id))
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """Every snapshot in the order in which they were made, the source's first."""
+        made = [entry.payload["snapshot"] for entry in self._entries("refined")]
+        first = self.recall(Snapshot, "snapshot-source")
+        return (first, *(self.recall(Snapshot, f"snapshot-{name}") for name in made))
+
     def page(self, name: str) -> str:
         """The address of one report page."""
         return f"{self.reports_url}/{name}"
@@ -93,13 +116,27 @@ class Run:
         """The file of one report page."""
         return Path(self.reports) / name
 
-    def _recorded(self, kind: str, record: type[T]) -> tuple[T, ...]:
+    def _entries(self, kind: str) -> list[Entry]:
         with self.open_ledger() as ledger:
-            payloads = [entry.payload for entry in ledger.entries(self.id) if entry.kind == kind]
+            return [entry for entry in ledger.entries(self.id) if entry.kind == kind]
+
+    def _recorded(self, kind: str, record: type[T]) -> tuple[T, ...]:
+        payloads = [entry.payload for entry in self._entries(kind)]
         adapter = TypeAdapter(record)
         return tuple(
             adapter.validate_python({k: v for k, v in p.items() if k in record.__annotations__}) for p in payloads
         )
+
+
+def recall_run(staging: str, run_id: str) -> Run:
+    """A run by its id, from staging.
+
+    Raises:
+        Unavailable: staging doesn't know it.
+    """
+    from blocks.staging import Staging
+
+    return TypeAdapter(Run).validate_python(Staging(staging).read_json(run_id, "run"))
 
 
 @dataclass(frozen=True)
@@ -108,18 +145,26 @@ class Profiled:
 
     snapshot: Snapshot
     round: int
+    domains: str
     page: str
 
 
 @dataclass(frozen=True)
 class Examined:
-    """A snapshot in which issues were looked for; what was found is kept as `assessment-<round>`."""
+    """A snapshot in which issues were looked for; what was found is kept as `assessment-<round>`.
+
+    Attributes:
+        found: id, count and SQL of each issue.
+        page: address of the quality report.
+    """
 
     snapshot: Snapshot
     round: int
     score: float
     issues: int
     recommended: int
+    checks_failed: int
+    found: tuple[tuple[str, int, str], ...]
     page: str
     profile_page: str
 
@@ -136,3 +181,18 @@ class Loaded:
     rows: int = 0
     destination: str = ""
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class Goals:
+    """What the goals came to; the comparison of before and after is kept as `goals`.
+
+    Attributes:
+        figures: goal, value, SQL and snapshot fingerprint of each figure.
+    """
+
+    goals: int
+    targets: int
+    met: int
+    figures: tuple[tuple[str, float | None, str, str], ...]
+    page: str

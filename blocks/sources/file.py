@@ -6,7 +6,6 @@ and its bytes. Delimiter, encoding and header are sniffed from the first `SNIFFE
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,7 +37,9 @@ class FileSource(SourceModel):
     )
     delimiter: str | None = Field(default=None, min_length=1, max_length=1, description="by default sniffed")
     encoding: str | None = Field(default=None, description="by default sniffed; any name that Python knows")
-    header: bool | None = Field(default=None, description="whether the first record names the columns; by default sniffed")
+    header: bool | None = Field(
+        default=None, description="whether the first record names the columns; by default sniffed"
+    )
     sheet: str | None = Field(default=None, description="Excel sheet; by default the first")
     records: str | None = Field(default=None, description="JSON: name of the list of records, e.g. 'data.items'")
 
@@ -57,8 +58,7 @@ class FileSource(SourceModel):
             scratch = Path(stack.enter_context(TemporaryDirectory(prefix="read-", dir=staging.folder(run_id))))
             tables = stack.enter_context(connected())
             pieces = [
-                self._piece(tables, path, scratch, number, progress)
-                for number, path in enumerate(self.files(base))
+                self._piece(tables, path, scratch, number, progress) for number, path in enumerate(self.files(base))
             ]
             return self._staged(staging, run_id, tables, pieces)
 
@@ -101,7 +101,9 @@ class FileSource(SourceModel):
             plain = plain_file(path, scratch / f"{number}.plain")
             return FORMATS[known](tables, plain, path, number, self, scratch)
         except PermissionError as error:
-            raise Unavailable(f"not allowed to read '{path.name}'", where=str(path.parent), todo="check its rights") from error
+            raise Unavailable(
+                f"not allowed to read '{path.name}'", where=str(path.parent), todo="check its rights"
+            ) from error
 
     def _staged(self, staging: Staging, run_id: str, tables: Backend, pieces: list[Piece]) -> Batch:
         names, notes = _united(pieces)
@@ -158,5 +160,3 @@ def _select(piece: Piece, origin: Origin, names: list[str]) -> str:
 
 def _identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-

@@ -119,7 +119,7 @@ def read_csv(tables: Backend, plain: Path, path: Path, number: int, source: File
         f"columns={{{fields}}}, store_rejects=true, rejects_table='errors{number}', rejects_scan='scans{number}', "
         f"strict_mode=true, allow_quoted_nulls=false, nullstr='', max_line_size={LONGEST_RECORD_BYTES}, null_padding=false"
     )
-    query = f"SELECT row_number() OVER () - 1 AS \"row\", * FROM read_csv({_text(str(text))}, {options})"
+    query = f'SELECT row_number() OVER () - 1 AS "row", * FROM read_csv({_text(str(text))}, {options})'
     try:
         tables.raw_sql(f'CREATE TABLE "t{number}" AS {query}')
     except duckdb.Error as error:
@@ -127,7 +127,7 @@ def read_csv(tables: Backend, plain: Path, path: Path, number: int, source: File
     tables.raw_sql(
         f'CREATE TABLE "bad{number}" AS SELECT {_text(path.name)} AS origin, line::BIGINT AS line, '
         f"encode(any_value(csv_line)) AS bytes, any_value(lower(error_type::VARCHAR)) AS reason "
-        f'FROM errors{number} GROUP BY line, byte_position ORDER BY line'
+        f"FROM errors{number} GROUP BY line, byte_position ORDER BY line"
     )
     return _piece(tables, path, number, columns, renames, notes=notes)
 
@@ -138,8 +138,11 @@ def sniff_delimiter(sample: str) -> str:
     >>> sniff_delimiter("a;b;c\\n1;2,5;3\\n")
     ';'
     """
+
     def alike(delimiter: str) -> tuple[float, int]:
-        widths = Counter(len(record) for record in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if record)
+        widths = Counter(
+            len(record) for record in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if record
+        )
         width, count = max(widths.items(), key=lambda item: (item[1], item[0]), default=(1, 0))
         return (count / widths.total() if width > 1 else 0.0, width)
 
@@ -159,8 +162,9 @@ def sniff_header(records: Sequence[Sequence[str]]) -> bool:
     records = [record for record in records if record]
     first, rest = records[0], [record for record in records[1:] if len(record) == len(records[0])]
     numeric = [
-        place for place in range(len(first)) if rest and all(_NUMBER.fullmatch(r[place].strip()) for r in rest if r[place])
-        and any(r[place] for r in rest)
+        place
+        for place in range(len(first))
+        if rest and all(_NUMBER.fullmatch(r[place].strip()) for r in rest if r[place]) and any(r[place] for r in rest)
     ]
     if not numeric:
         return not (len(first) > 0 and all(_NUMBER.fullmatch(name.strip()) for name in first))
@@ -174,7 +178,9 @@ def _as_utf8(plain: Path, path: Path, encoding: str | None, copy: Path, notes: l
         return plain
     try:
         with plain.open("rb") as raw, copy.open("w", encoding="utf-8", newline="") as out:
-            shutil.copyfileobj(io.TextIOWrapper(raw, "utf-8-sig" if found == "utf-8" else found, newline=""), out, 1 << 20)
+            shutil.copyfileobj(
+                io.TextIOWrapper(raw, "utf-8-sig" if found == "utf-8" else found, newline=""), out, 1 << 20
+            )
     except LookupError as error:
         raise SourceError(f"unknown encoding '{found}'", where=str(path), available=_ENCODINGS) from error
     except UnicodeError as error:
@@ -214,7 +220,9 @@ def sniff_encoding(path: Path) -> str:
                     sample += line
     if bad <= good:
         return "utf-8"
-    best = from_bytes(bytes(sample), cp_isolation=["cp1252", "latin-1", "cp1250", "cp1251", "utf-16", "shift_jis", "gb18030", "big5"]).best()
+    best = from_bytes(
+        bytes(sample), cp_isolation=["cp1252", "latin-1", "cp1250", "cp1251", "utf-16", "shift_jis", "gb18030", "big5"]
+    ).best()
     return best.encoding if best else "latin-1"
 
 
@@ -274,7 +282,9 @@ def _records(value: Any, where: str | None, path: Path) -> Sequence[Any]:
     for name in where.split(".") if where else ():
         if not isinstance(value, dict) or name not in value:
             there = list(value) if isinstance(value, dict) else []
-            raise SourceError(f"no '{name}' on the way to '{where}'", where=str(path), available=there, todo=did_you_mean(name, there))
+            raise SourceError(
+                f"no '{name}' on the way to '{where}'", where=str(path), available=there, todo=did_you_mean(name, there)
+            )
         value = value[name]
     if isinstance(value, list):
         return value
@@ -287,7 +297,12 @@ def _records(value: Any, where: str | None, path: Path) -> Sequence[Any]:
 
 
 def _from_objects(
-    tables: Backend, path: Path, number: int, objects: list[dict[str, Any]], bad: list[tuple[int, bytes, str]], scratch: Path
+    tables: Backend,
+    path: Path,
+    number: int,
+    objects: list[dict[str, Any]],
+    bad: list[tuple[int, bytes, str]],
+    scratch: Path,
 ) -> Piece:
     names = list(dict.fromkeys(name for item in objects for name in item))
     if not names and not bad:

@@ -82,7 +82,7 @@ def reading(insight: Insight, before: Insight | None = None) -> str:
     """What an insight says, in one sentence; with what it was before, if that is given."""
     goal, value = insight.goal, insight.figure.value
     if insight.problem:
-        return f"{goal.name} could not be computed: {insight.problem}."
+        return f"{goal.name} could not be computed: {insight.problem.partition('; ')[0]}."
     if value is None:
         return f"{goal.name} is undefined: {_why_undefined(insight)}."
     said = f"{goal.name} is {goal.shown(value)}{_against(insight, value)}"

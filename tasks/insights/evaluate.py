@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -80,7 +81,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Segment:
-    """A goal's metric by the values of one column, the largest first, the rest last."""
+    """A goal's metric by the values of one column, the rest last.
+
+    The largest figures come first where figures add up, else those of most rows.
+    """
 
     column: str
     parts: tuple[Part, ...]
@@ -123,11 +127,12 @@ class Insight:
     problem: str = ""
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913
     goals: Sequence[Goal],
     table: ibis.Table,
     types: Mapping[str, ColumnType],
     snapshot: str,
+    *,
     formats: Mapping[str, str] | None = None,
     like: Sequence[Insight] = (),
 ) -> tuple[Insight, ...]:
@@ -164,8 +169,13 @@ def _evaluated(measure: _Measure) -> Insight:
     try:
         return _insight(measure)
     except SpecError as error:
-        figure = Figure(None, "", measure.snapshot)
-        return Insight(measure.goal, figure, "undefined", problem=error.message)
+        return _uncomputed(measure, error.message)
+    except Exception as error:  # noqa: BLE001  (the engine's error, whatever it is, is this goal's outcome)
+        return _uncomputed(measure, f"the engine refused it: {error}".partition("\n")[0])
+
+
+def _uncomputed(measure: _Measure, problem: str) -> Insight:
+    return Insight(measure.goal, Figure(None, "", measure.snapshot), "undefined", problem=problem)
 
 
 def _insight(measure: _Measure) -> Insight:
@@ -251,23 +261,25 @@ def _period(record: Mapping[str, Any], unit: str) -> Period:
     return Period(day.isoformat(), _label(day, unit), _finite(record["value"]), record["rows"])
 
 
-def _label(day: Any, unit: str) -> str:
+def _label(day: dt.date, unit: str) -> str:
     year, week, _weekday = day.isocalendar()
-    return {
+    labels: dict[str, str] = {
         "day": day.isoformat(),
         "week": f"{year}-W{week:02}",
         "month": f"{day:%Y-%m}",
         "quarter": f"{day.year}-Q{(day.month + 2) // 3}",
         "year": str(day.year),
-    }[unit]
+    }
+    return labels[unit]
 
 
 def _segment(measure: _Measure, column: str, found: Metric, total: float | None) -> Segment:
-    """The metric per value: the ten with the largest, then all others together, as one more figure."""
+    """The metric per value: the ten that weigh most, then all others together, as one more figure."""
     name = find_column(column, measure.table.columns, measure.goal.metric)
     table = measure.table.mutate(_part=read(measure.table[name], "text"))
     per_value = _by_part(measure, table)
-    query = _chosen(per_value, next((s for s in measure.like if s.column == name), None))
+    like = next((segment for segment in measure.like if segment.column == name), None)
+    query = _chosen(per_value, like, adds_up=found.sums)
     parts = [_part(r["segment"], r, total, adds_up=found.sums) for r in query.to_pyarrow().to_pylist()]
     values = int(per_value.count().to_pyarrow().as_py())
     if values > len(parts):
@@ -275,11 +287,11 @@ def _segment(measure: _Measure, column: str, found: Metric, total: float | None)
     return Segment(name, tuple(parts), values, _sql(query), measure.snapshot)
 
 
-def _chosen(per_value: ibis.Table, like: Segment | None) -> ibis.Table:
-    """The values to show: those of another segment, or the largest; the largest first."""
-    ranked = per_value.order_by(
-        _.value.abs().desc(nulls_first=False), _.rows.desc(), _["_part"].asc(nulls_first=False)
-    ).rename(segment="_part")
+def _chosen(per_value: ibis.Table, like: Segment | None, *, adds_up: bool) -> ibis.Table:
+    """The values to show: those of another segment, or the weightiest; the weightiest first."""
+    weights = [_.value.abs().desc(nulls_first=False), _.rows.desc()]
+    by = weights if adds_up else weights[::-1]
+    ranked = per_value.order_by(*by, _["_part"].asc(nulls_first=False)).rename(segment="_part")
     if like is None:
         return ranked.limit(MOST_PARTS)
     labels = [part.label for part in like.parts if not part.rest]

@@ -142,7 +142,7 @@ def _number(value: float) -> str:
     """Grouped digits, with as many decimals as tell something.
 
     >>> _number(1234567.0), _number(1234.5), _number(0.012345), _number(0.1 + 0.2)
-    ('1,234,567', '1,234.50', '0.01234', '0.3')
+    ('1,234,567', '1,234.50', '0.01235', '0.3')
     """
     if value == round(value):
         return f"{value:,.0f}"

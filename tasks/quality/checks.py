@@ -198,12 +198,30 @@ def _absent(
 def _counted(table: ibis.Table, promises: Sequence[_Promise]) -> Iterator[ContractCheck]:
     for start in range(0, len(promises), AT_ONCE):
         some = promises[start : start + AT_ONCE]
-        judged = table.select(ROW, **{f"c{i}": promise.broken for i, promise in enumerate(some)})
-        counts = {f"f{i}": _[f"c{i}"].fill_null(False).sum() for i in range(len(some))}
-        checked = {f"n{i}": _[f"c{i}"].count() for i in range(len(some))}
-        (record,) = judged.agg(**counts, **checked).to_pyarrow().to_pylist()
-        for i, promise in enumerate(some):
-            yield _outcome(table, promise, record[f"f{i}"] or 0, record[f"n{i}"])
+        try:
+            counts = _counts(table, some)
+        except Exception:  # noqa: BLE001  (one of them cannot be computed; alone, each says so for itself)
+            yield from (_alone(table, promise) for promise in some)
+        else:
+            yield from (_outcome(table, promise, *count) for promise, count in zip(some, counts, strict=True))
+
+
+def _counts(table: ibis.Table, promises: Sequence[_Promise]) -> list[tuple[int, int]]:
+    """Failures and checked rows of each promise, in one query."""
+    judged = table.select(ROW, **{f"c{i}": promise.broken for i, promise in enumerate(promises)})
+    failures = {f"f{i}": _[f"c{i}"].fill_null(False).sum() for i in range(len(promises))}
+    checked = {f"n{i}": _[f"c{i}"].count() for i in range(len(promises))}
+    (record,) = judged.agg(**failures, **checked).to_pyarrow().to_pylist()
+    return [(record[f"f{i}"] or 0, record[f"n{i}"]) for i in range(len(promises))]
+
+
+def _alone(table: ibis.Table, promise: _Promise) -> ContractCheck:
+    try:
+        ((failures, checked),) = _counts(table, [promise])
+        return _outcome(table, promise, failures, checked)
+    except Exception as error:  # noqa: BLE001  (the engine's error, whatever it is, is the outcome)
+        problem = f"could not be checked: {error}".partition("\n")[0]
+        return ContractCheck(promise.name, promise.title, promise.columns, 0, 0, promise.rule, problem=problem)
 
 
 def _outcome(table: ibis.Table, promise: _Promise, failures: int, checked: int) -> ContractCheck:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -27,6 +27,19 @@ def _text(value: object) -> object:
     if isinstance(value, float):
         raise ValueError(f"write the number in quotes, as it is in the data: '{value}'")  # noqa: TRY004  (pydantic's own)
     return str(value) if isinstance(value, int | dt.date) else value
+
+
+def _bound(value: object) -> object:
+    """A bound written as text, as the number or ISO date that it is."""
+    if not isinstance(value, str):
+        return value
+    reads: tuple[Callable[[str], Bound], ...] = (int, float, dt.date.fromisoformat, dt.datetime.fromisoformat)
+    for read in reads:
+        try:
+            return read(value)
+        except ValueError:
+            continue
+    raise ValueError(f"'{value}' is neither a number nor a date such as 2026-01-31")
 
 
 Text = Annotated[str, BeforeValidator(_text)]
@@ -55,8 +68,8 @@ class ColumnContract(_Model):
     required: bool = False
     unique: bool = False
     allowed: tuple[Text, ...] | None = None
-    minimum: Bound | None = None
-    maximum: Bound | None = None
+    minimum: Annotated[Bound | None, BeforeValidator(_bound)] = None
+    maximum: Annotated[Bound | None, BeforeValidator(_bound)] = None
     pattern: str | None = None
     description: str = ""
 

@@ -25,6 +25,7 @@ KINDS = {
     "decision": "a remedy was decided",
     "routing": "which module carries out which decision",
     "changes": "a decision was carried out, with this effect",
+    "refined": "a module's decisions made this snapshot",
     "failed": "a decision could not be carried out; nothing was changed",
     "request": "a pilot asked the run to hold or stop",
     "heeded": "the request was heeded before this stage",

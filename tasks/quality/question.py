@@ -51,6 +51,8 @@ class Question:
         title: the question in one line.
         text: Markdown with the evidence; values from data are escaped already.
         summary: the same in one or two plain sentences, for a notification.
+        round: of the assessment that the choices come from; 0 without choices.
+        unasked: why the gate is passed without asking anybody; empty when it asks.
         evidence: SHA-256 of everything shown.
     """
 
@@ -62,6 +64,8 @@ class Question:
     summary: str = ""
     choices: tuple[Choice, ...] = ()
     report_url: str = ""
+    unasked: str = ""
+    round: int = 0
     evidence: str = ""
 
     def choice(self, issue: str) -> Choice:

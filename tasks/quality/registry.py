@@ -170,3 +170,13 @@ def _named(function: Callable[..., Any]) -> tuple[str, str]:
 
 def _first_line(function: Callable[..., Any]) -> str:
     return re.sub(r"\s+", " ", (function.__doc__ or "").partition("\n\n")[0]).strip()
+
+
+def module_title(module: str) -> str:
+    """The module's name for people.
+
+    >>> module_title("missing")
+    'Missing Value Module'
+    """
+    names = {"missing": "Missing Value"}
+    return f"{names.get(module, module.capitalize())} Module"

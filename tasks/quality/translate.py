@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, TypeAlias
 
 import ibis
+from ibis.common.annotations import ValidationError
+from ibis.common.exceptions import IbisError
 from sqlglot import exp
 
 from tasks.quality.errors import SpecError, did_you_mean
@@ -110,7 +112,7 @@ def build(node: exp.Expr | None, scope: Scope) -> Value:
         raise SpecError("a function lacks a value", where=quoted(scope.text), todo="name what it works on")
     try:
         built = BUILDERS[type(node)](node, scope)
-    except ibis.common.exceptions.IbisError as error:
+    except (IbisError, ValidationError) as error:
         refuse(node, scope.text, "cannot be computed", f"check the types: {error}".partition("\n")[0])
     return ~built if node.args.get("negate") else built
 
@@ -159,7 +161,7 @@ def _interval(node: exp.Interval, scope: Scope) -> Value:
 
 @_builds(exp.Neg)
 def _negative(node: exp.Neg, scope: Scope) -> Value:
-    return -number_of(node.this, scope)
+    return -_float(node.this, scope)
 
 
 @_builds(exp.Add, exp.Sub)
@@ -170,18 +172,18 @@ def _plus_minus(node: exp.Add | exp.Sub, scope: Scope) -> Value:
         return moment + right if isinstance(node, exp.Add) else moment - right
     if isinstance(node, exp.Sub) and (_is_temporal(left) or _is_temporal(right)):
         return _days_between(_as_temporal(right, node.right, scope), _as_temporal(left, node.left, scope))
-    left, right = as_number(left, node.left, scope), as_number(right, node.right, scope)
+    left, right = (_as_float(*side, scope) for side in ((left, node.left), (right, node.right)))
     return left + right if isinstance(node, exp.Add) else left - right
 
 
 @_builds(exp.Mul)
 def _times(node: exp.Mul, scope: Scope) -> Value:
-    return number_of(node.left, scope) * number_of(node.right, scope)
+    return _float(node.left, scope) * _float(node.right, scope)
 
 
 @_builds(exp.Div)
 def _divided(node: exp.Div, scope: Scope) -> Value:
-    return number_of(node.left, scope).cast("float64") / number_of(node.right, scope).cast("float64").nullif(0)
+    return _float(node.left, scope) / _float(node.right, scope).nullif(0)
 
 
 @_builds(exp.IntDiv)
@@ -196,7 +198,7 @@ def _remainder(node: exp.Mod, scope: Scope) -> Value:
 
 @_builds(exp.Pow)
 def _power(node: exp.Pow, scope: Scope) -> Value:
-    return _finite(number_of(node.this, scope).cast("float64") ** number_of(node.expression, scope))
+    return _finite(_float(node.this, scope) ** _float(node.expression, scope))
 
 
 @_builds(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
@@ -490,6 +492,15 @@ def _exact_sum(value: Value, where: Value) -> Value:
 def number_of(node: exp.Expr, scope: Scope) -> Value:
     """The value of a part of an expression that must be a number."""
     return as_number(build(node, scope), node, scope)
+
+
+def _float(node: exp.Expr, scope: Scope) -> Value:
+    return _as_float(build(node, scope), node, scope)
+
+
+def _as_float(value: Value, node: exp.Expr, scope: Scope) -> Value:
+    """A number that arithmetic can't make overflow, as it would a 64-bit integer: one bad row must not stop a run."""
+    return as_number(value, node, scope).cast("float64")
 
 
 def truth_of(node: exp.Expr, scope: Scope) -> Value:

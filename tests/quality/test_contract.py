@@ -239,3 +239,14 @@ def test_the_pandera_schema_refuses_what_the_checks_refuse(db, column, values, c
         to_pandera(CONTRACT).validate(typed, lazy=True)
     assert check in str(refused.value)
     assert not all(found.passed for found in check_contract(table, CONTRACT))
+
+
+def test_a_rule_that_the_engine_cannot_compute_says_so_and_stops_no_other(db):
+    table = snapshot(db, {"day": ["2026-01-01"], "price": ["1"]})
+    rules = [
+        {"name": "far", "expression": "day + INTERVAL 2000000000 YEAR > day"},
+        {"name": "cheap", "expression": "price < 5"},
+    ]
+    far, cheap = check_contract(table, Contract.model_validate({"rules": rules}))
+    assert (far.passed, cheap.passed, cheap.checked) == (False, True, 1)
+    assert "could not be checked" in far.problem

@@ -1,0 +1,93 @@
+"""Where gonogo keeps what it remembers on this machine, and the environment that its Prefect processes share."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.quality.errors import TryAgain
+
+
+@dataclass(frozen=True)
+class Home:
+    """One folder: staging, reports, the ledger, and the embedded Prefect server's own data."""
+
+    path: Path
+
+    @classmethod
+    def here(cls) -> Home:
+        """The folder that GONOGO_HOME names, by default `~/.gonogo`."""
+        return cls(Path(os.environ.get("GONOGO_HOME") or "~/.gonogo").expanduser().absolute())
+
+    @property
+    def staging(self) -> Path:
+        """Snapshots, change sets and assessments, a folder per run."""
+        return self.path / "staging"
+
+    @property
+    def reports(self) -> Path:
+        """Report pages, a folder per run."""
+        return self.path / "reports"
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's database; GONOGO_LEDGER names another one."""
+        return os.environ.get("GONOGO_LEDGER") or f"sqlite:///{self.path / 'ledger.db'}"
+
+    @property
+    def locks(self) -> Path:
+        """Which process carries which run."""
+        return self.path / "locks"
+
+    @property
+    def logs(self) -> Path:
+        """What the servers print."""
+        return self.path / "logs"
+
+    @property
+    def outbox(self) -> Path:
+        """Notifications, a JSON object per line, when no other notifier is configured."""
+        return self.path / "outbox.jsonl"
+
+    @property
+    def server_file(self) -> Path:
+        """Addresses of the server that runs now."""
+        return self.path / "server.json"
+
+    @property
+    def prefect(self) -> Path:
+        """The embedded Prefect server's data and the results of tasks."""
+        return self.path / "prefect"
+
+    @property
+    def reports_url(self) -> str:
+        """Where report pages are reached: on the page server, or as files."""
+        return os.environ.get("GONOGO_REPORTS_URL") or self.reports.as_uri()
+
+    def environment(self) -> dict[str, str]:
+        """Settings of every process of the embedded Prefect: its folder, no telemetry, quiet consoles."""
+        return {
+            "GONOGO_HOME": str(self.path),
+            "PREFECT_HOME": str(self.prefect),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+            "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
+            "PREFECT_CLI_PROMPT": "false",
+        }
+
+    def activate(self) -> None:
+        """Make the folder and this process's environment; call before Prefect is imported.
+
+        Raises:
+            TryAgain: the folder cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TryAgain(
+                f"cannot make {self.path}: {error.strerror}", todo="set GONOGO_HOME to another folder"
+            ) from error
+        given = {name for name in os.environ if name.startswith("PREFECT_")}
+        os.environ.update({name: value for name, value in self.environment().items() if name not in given})

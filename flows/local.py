@@ -1,0 +1,296 @@
+"""The embedded Prefect server: one per home, started by whichever command comes first, alive while any command uses it.
+
+Every command that uses the server holds a shared lock, which the system frees however the command ends. The server
+watches that lock and ends when nobody holds it, so nothing is left behind a killed command, and a command that starts
+the server can end before one that joined it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from flows.home import Home
+from tasks.quality.errors import TryAgain
+from tasks.quality.secrets import mask
+
+START_SECONDS = 60.0
+"""A first start makes the database: about 8 s on two quiet cores, 3 s from then on."""
+
+STOP_SECONDS = 5.0
+_TOLD_EVERY_SECONDS = 5.0
+_LOG_TAIL_LINES = 12
+
+Tell = Callable[[str], None]
+
+_WHILE_WANTED = f"""\
+import fcntl, os, runpy, signal, sys, threading, time
+
+def watch(path):
+    with open(path, "a") as lock:
+        while True:
+            time.sleep(0.25)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            os.kill(os.getpid(), signal.SIGTERM)  # and keep the lock: whoever wants it next waits until this is gone
+            time.sleep({STOP_SECONDS})
+            os.killpg(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=watch, args=(sys.argv[1],), daemon=True).start()
+module = sys.argv[2]
+sys.argv = [module, *sys.argv[3:]]
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """What `server.json` says: where the server that runs now is reached, and who owns it.
+
+    Attributes:
+        api: the Prefect API, which is what PREFECT_API_URL means.
+        ui: the Prefect UI.
+        pid: the server's process.
+        prefect_home: the folder of the server's data, by which a stranger on the same port is told apart.
+        pages: the report pages, while `gonogo up` runs.
+        up: the process of `gonogo up`, while it runs.
+    """
+
+    api: str
+    ui: str
+    pid: int
+    prefect_home: str
+    pages: str = ""
+    up: int = 0
+
+    def write(self, home: Home) -> None:
+        """Publish these addresses; readers see the old ones or the new ones."""
+        temporary = home.server_file.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        temporary.replace(home.server_file)
+
+    @classmethod
+    def read(cls, home: Home) -> Addresses | None:
+        """The published addresses; None when there are none that can be read."""
+        try:
+            return cls(**json.loads(home.server_file.read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+
+def running(home: Home) -> Addresses | None:
+    """The server that answers for this home now."""
+    addresses = Addresses.read(home)
+    return addresses if addresses and answers(addresses) else None
+
+
+def answers(addresses: Addresses, *, timeout_seconds: float = 5.0) -> bool:
+    """Whether the server at these addresses is up and keeps its data in the home that published them."""
+    import httpx
+
+    try:
+        with httpx.Client(timeout=timeout_seconds, trust_env=False) as client:
+            if client.get(f"{addresses.api}/health").status_code != httpx.codes.OK:
+                return False
+            return str(client.get(f"{addresses.api}/admin/settings").json()["home"]) == addresses.prefect_home
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return False
+
+
+@contextmanager
+def server(home: Home, *, port: int | None = None, tell: Tell = lambda _: None) -> Iterator[str]:
+    """Have a Prefect server for a while: the user's own, the one that runs for this home, or a new one.
+
+    Args:
+        home: whose server; its folder is made when it is not there.
+        port: of a new server; a free one when None.
+        tell: hears what is happening, a line at a time.
+
+    Yields:
+        The API's URL; PREFECT_API_URL says the same inside, in the environment and in Prefect's settings.
+
+    Raises:
+        TryAgain: the server does not answer; what it printed last is in the message.
+    """
+    if given := os.environ.get("PREFECT_API_URL"):
+        _expect_answer(given)
+        yield given
+        return
+    for folder in (home.path, home.prefect, home.locks, home.logs):
+        folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        users = stack.enter_context(sharing(home.locks / "server.users"))
+        addresses, process = _join_or_start(home, port, tell)
+        if process:
+            stack.callback(_leave, home, process, users)
+        stack.enter_context(_settings(addresses.api))
+        yield addresses.api
+
+
+def spawn(module: str, *args: str, log: Path, wanted: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start `python -m module args…` in a session of its own; it ends soon after nobody shares the lock `wanted`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-P", "-c", _WHILE_WANTED, str(wanted), module, *args]
+    with log.open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 (our own interpreter and modules)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(env),
+            start_new_session=True,
+        )
+
+
+def end(process: subprocess.Popen[bytes], *, patience_seconds: float = STOP_SECONDS) -> None:
+    """Ask a spawned process to stop, wait, then kill what is left of it and of its children."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(patience_seconds)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextmanager
+def sharing(path: Path) -> Iterator[IO[str]]:
+    """Want what the spawned processes of this lock do, together with others; they end when nobody does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # waits while a process that nobody wanted is ending
+        yield lock
+
+
+def tail(log: Path, lines: int = _LOG_TAIL_LINES) -> str:
+    """The last lines of a log, without secrets."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    return mask("\n".join(text.splitlines()[-lines:]))
+
+
+def free_port(preferred: int | None = None) -> int:
+    """A loopback port nobody listens on: the preferred one, or one that the system names."""
+    for port in [preferred, 0] if preferred else [0]:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise TryAgain("no free port on 127.0.0.1")
+
+
+def environment(home: Home) -> dict[str, str]:
+    """The environment of a Prefect process of this home; what the user set goes before what the home sets."""
+    given = {name: value for name, value in os.environ.items() if name != "GONOGO_HOME"}
+    return {**home.environment(), **given}
+
+
+def _expect_answer(api: str) -> None:
+    import httpx
+
+    try:
+        httpx.get(f"{api.rstrip('/')}/health", timeout=10)  # any answer will do; what it means is Prefect's business
+    except httpx.HTTPError as error:
+        raise TryAgain(
+            f"the Prefect server at {mask(api)} does not answer: {type(error).__name__}",
+            where="PREFECT_API_URL",
+            todo="start it, or unset PREFECT_API_URL to use the embedded server",
+        ) from error
+
+
+def _join_or_start(home: Home, port: int | None, tell: Tell) -> tuple[Addresses, subprocess.Popen[bytes] | None]:
+    with (home.locks / "server.start").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return (there, None) if (there := running(home)) else _start(home, port or free_port(), tell)
+
+
+def _start(home: Home, port: int, tell: Tell) -> tuple[Addresses, subprocess.Popen[bytes]]:
+    env = _server_environment(home, port)
+    addresses = Addresses(env["PREFECT_API_URL"], env["PREFECT_UI_URL"], 0, env["PREFECT_HOME"])
+    log = home.logs / "server.log"
+    first = "" if (home.prefect / "prefect.db").exists() else " for the first time, which takes a little longer"
+    tell(f"starting the Prefect server{first} …")
+    begun = time.monotonic()
+    start = ("server", "start", "--host", "127.0.0.1", "--port", str(port))
+    process = spawn("prefect", *start, log=log, wanted=home.locks / "server.users", env=env)
+    try:
+        with _settings(addresses.api):
+            import prefect.client.orchestration  # noqa: F401 (two seconds that pass while the server starts)
+        _await_health(addresses, process, log, tell)
+    except BaseException:
+        end(process)
+        raise
+    tell(f"Prefect server ready after {time.monotonic() - begun:.1f} s: {addresses.ui}")
+    addresses = Addresses(addresses.api, addresses.ui, process.pid, addresses.prefect_home)
+    addresses.write(home)
+    return addresses, process
+
+
+def _server_environment(home: Home, port: int) -> dict[str, str]:
+    root = f"http://127.0.0.1:{port}"
+    env = environment(home)
+    if not any("DATABASE_CONNECTION_URL" in name for name in env):
+        env["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = f"sqlite+aiosqlite:///{home.prefect / 'prefect.db'}"
+    return env | {"PREFECT_API_URL": f"{root}/api", "PREFECT_UI_URL": root, "PREFECT_SERVER_UI_API_URL": f"{root}/api"}
+
+
+def _await_health(addresses: Addresses, process: subprocess.Popen[bytes], log: Path, tell: Tell) -> None:
+    begun = told = time.monotonic()
+    while not answers(addresses):
+        now = time.monotonic()
+        if (status := process.poll()) is not None:
+            raise TryAgain(f"the Prefect server ended with status {status}", todo=f"{log} ends with:\n{tail(log)}")
+        if now - begun > START_SECONDS:
+            raise TryAgain(
+                f"the Prefect server did not answer within {START_SECONDS:.0f} s", todo=f"{log} ends with:\n{tail(log)}"
+            )
+        if now - told > _TOLD_EVERY_SECONDS:
+            told = now
+            tell(f"still starting the Prefect server ({now - begun:.0f} s) …")
+        time.sleep(0.05)
+
+
+def _leave(home: Home, process: subprocess.Popen[bytes], users: IO[str]) -> None:
+    """Stop the server unless others use it; then it ends by itself when they are done."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        process.returncode = 0  # not ours to wait for any more
+        return
+    home.server_file.unlink(missing_ok=True)
+    end(process)
+
+
+@contextmanager
+def _settings(api: str) -> Iterator[None]:
+    """Point this process at an API: its environment, for Prefect not yet imported, and Prefect's settings if it is."""
+    before = os.environ.get("PREFECT_API_URL")
+    os.environ["PREFECT_API_URL"] = api
+    try:
+        if "prefect" not in sys.modules:
+            yield
+            return
+        from prefect.settings import PREFECT_API_URL, temporary_settings
+
+        with temporary_settings({PREFECT_API_URL: api}):
+            yield
+    finally:
+        if before is None:
+            os.environ.pop("PREFECT_API_URL", None)
+        else:
+            os.environ["PREFECT_API_URL"] = before

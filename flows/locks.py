@@ -1,0 +1,45 @@
+"""Who carries a run right now: locks that the operating system frees with the process that holds them."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from flows.home import Home
+from tasks.quality.errors import TryAgain
+
+Role = Literal["flow", "terminal"]
+
+
+@contextmanager
+def holding(home: Home, run_id: str, role: Role) -> Iterator[bool]:
+    """Hold a role in a run while inside; False when another process on this machine has it."""
+    home.locks.mkdir(parents=True, exist_ok=True)
+    with (home.locks / f"{run_id}.{role}").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+@contextmanager
+def executing(home: Home, run_id: str) -> Iterator[None]:
+    """Be the one process that executes a run's flow.
+
+    Raises:
+        TryAgain: another process is executing it.
+    """
+    with holding(home, run_id, "flow") as mine:
+        if not mine:
+            raise TryAgain("another process is executing this run", where=run_id, todo="see 'gonogo show'")
+        yield
+
+
+def taken(home: Home, run_id: str, role: Role) -> bool:
+    """Whether a process on this machine has the role now."""
+    with holding(home, run_id, role) as free:
+        return not free

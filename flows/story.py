@@ -1,0 +1,162 @@
+"""A run's story at the terminal: how it ended, what was decided, what changed, and where everything is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from flows.home import Home
+from tasks.quality.errors import Unavailable
+from tasks.quality.ledger import Entry
+from tasks.quality.verify import Check
+from tasks.run import Run, recall_run
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
+_DONE = {"loaded": "[green]loaded[/]", "no-go": "[red]no-go, nothing was loaded[/]"}
+
+
+def conclude(console: Console, home: Home, run: FlowRun) -> None:
+    """Say how a run ended, or what it waits for and how to answer."""
+    from flows.drive import held, question_of
+
+    if held(run):
+        console.print(f"\n[yellow]{escape(run.name)} is held.[/] {escape(question_of(home, run).title)}")
+        console.print(
+            f"Answer with [bold]gonogo decide {escape(run.name)}[/], or in the Prefect UI: [bold]gonogo up[/]"
+        )
+    elif run.state and run.state.is_completed():
+        tell_story(console, home, str(run.id))
+    else:
+        why = run.state.message if run.state else ""
+        console.print(f"\n[red]{escape(run.name)}: {run.state_name}.[/] {escape(why or '')}", soft_wrap=True)
+        console.print(f"Nothing is lost; when the cause is mended: [bold]gonogo resume {escape(run.name)}[/]")
+
+
+def tell_story(console: Console, home: Home, run_id: str) -> None:
+    """Everything about a run that fits a screen, from its ledger."""
+    run = recall_run(str(home.staging), run_id)
+    with run.open_ledger() as ledger:
+        entries = ledger.entries(run.id)
+    by_kind: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_kind.setdefault(entry.kind, []).append(entry)
+    console.print()
+    console.print(Panel("\n".join(_summary(run, by_kind)), title=f"[bold]{escape(run.name)}", title_align="left"))
+    if decisions := by_kind.get("decision"):
+        console.print(_decisions(decisions, by_kind))
+    for line in _places(run, entries):
+        console.print(line, soft_wrap=True)
+
+
+def runs_table(home: Home) -> Table:
+    """All runs, the latest first."""
+    from blocks.ledger import Ledger
+
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in ("run", "pipeline", "opened", "last", "id"):
+        table.add_column(heading)
+    with Ledger(home.ledger_url) as ledger:
+        for run in ledger.runs():
+            opened = run.opened_at[:16].replace("T", " ")
+            table.add_row(escape(run.name), escape(run.pipeline), opened, run.last_kind, run.run_id[:8])
+    return table
+
+
+def kinds_table() -> Table:
+    """Every kind of issue with its settings and their defaults."""
+    from tasks.quality.registry import kinds
+
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in ("kind", "module", "dimension", "what it finds", "settings"):
+        table.add_column(heading)
+    for kind in kinds():
+        settings = ", ".join(f"{n}={field.default!r}" for n, field in kind.settings.model_fields.items())
+        table.add_row(kind.name, kind.module, kind.dimension.value, escape(kind.doc), escape(settings))
+    return table
+
+
+def show_checks(console: Console, name: str, checks: Sequence[Check]) -> None:
+    """Each check with what it looked at, and the sum of them."""
+    for check in checks:
+        mark = "[green]✓[/]" if check.ok else "[red]✗[/]"
+        console.print(f"{mark} {check.name}: {escape(check.detail)}", soft_wrap=True)
+    failed = sum(not check.ok for check in checks)
+    verdict = f"[red]{failed} of {len(checks)} checks fail[/]" if failed else f"[green]all {len(checks)} checks hold[/]"
+    console.print(f"{escape(name)}: {verdict}")
+
+
+def _summary(run: Run, by_kind: dict[str, list[Entry]]) -> Iterator[str]:
+    outcome = by_kind["outcome"][-1].payload if "outcome" in by_kind else None
+    yield f"{escape(run.source)}  →  {_DONE.get(str(outcome['outcome']), '') if outcome else '[yellow]under way[/]'}"
+    if outcome and outcome.get("note"):
+        yield escape(str(outcome["note"]))
+    scores = [e.payload["score"] for e in by_kind.get("stage", []) if e.payload["stage"] == "assess"]
+    if scores:
+        yield f"quality score   {scores[0]:.1f} → [bold]{scores[-1]:.1f}[/]"
+    changes = [e.payload for e in by_kind.get("changes", [])]
+    gone = {name: sum(c[name] for c in changes) for name in ("dropped", "quarantined", "merged")}
+    read = next((e.payload for e in by_kind.get("stage", []) if e.payload["stage"] == "extract"), None)
+    if read:
+        left = read["rows_staged"] - sum(gone.values())
+        parts = [f"{n:,} {name}" for name, n in gone.items() if n] + [f"{read['quarantined']:,} malformed"]
+        yield f"rows            {read['rows_read']:,} read = {left:,} refined + {' + '.join(parts)}"
+    yield f"cells changed   {sum(c['cells_changed'] for c in changes):,}"
+    yield from (f"goal            {escape(sentence)}" for sentence in _goals(run))
+    for commit in by_kind.get("commit", []):
+        yield f"loaded          {commit.payload['rows_written']:,} rows in {escape(str(commit.payload['destination']))}"
+
+
+def _goals(run: Run) -> list[str]:
+    from tasks.insights.compare import Comparison
+
+    try:
+        return [goal.sentence for goal in run.recall_all(Comparison, "goals")]
+    except Unavailable:
+        return []
+
+
+def _decisions(decisions: Sequence[Entry], by_kind: dict[str, list[Entry]]) -> Table:
+    changes: dict[int, Any] = {e.payload["decision"]: e.payload for e in by_kind.get("changes", [])}
+    failed = {e.payload["decision"]: e.payload["reason"] for e in by_kind.get("failed", [])}
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading, justify in (
+        ("decision", "right"),
+        ("issue", "left"),
+        ("action", "left"),
+        ("by", "left"),
+        ("effect", "left"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for entry in decisions:
+        said, number = entry.payload, entry.payload["number"]
+        effect = _effect(changes[number]) if number in changes else f"[red]{escape(failed.get(number, 'not yet'))}[/]"
+        table.add_row(str(number), escape(said["issue"]), escape(said["label"]), escape(entry.actor), effect)
+    return table
+
+
+def _effect(change: dict[str, Any]) -> str:
+    parts = [f"{change['cells_changed']:,} cells"] if change["cells_changed"] else []
+    parts += [f"{change[name]:,} rows {name}" for name in ("dropped", "quarantined", "merged") if change[name]]
+    parts += [f"column {escape(column)} dropped" for column in change["columns_dropped"]]
+    parts += [f"column {escape(column)} added" for column in change["columns_added"]]
+    return ", ".join(parts) or "nothing"
+
+
+def _places(run: Run, entries: Sequence[Entry]) -> Iterator[str]:
+    for label, page in (("Receipt", "receipt.html"), ("Insight report", "insight.html")):
+        if run.page_file(page).exists():
+            yield f"[dim]{label:15}[/] {escape(run.page(page))}"
+    rounds = sum(e.key.startswith("stage-assess-") for e in entries)
+    for round in dict.fromkeys((1, rounds)) if rounds else ():
+        yield f"[dim]{f'Quality, round {round}':15}[/] {escape(run.page(f'quality-{round}.html'))}"
+        yield f"[dim]{f'Profile, round {round}':15}[/] {escape(run.page(f'profile-{round}.html'))}"
+    yield f"[dim]{'Ledger head':15}[/] {entries[-1].hash if entries else 'none'}"
+    yield f"[dim]{'Check it all':15}[/] gonogo verify {escape(run.name)}"
+    yield f"[dim]{'Open the UI':15}[/] gonogo up"

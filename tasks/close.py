@@ -1,0 +1,111 @@
+"""The end of a run: its receipt, and its outcome in the ledger; the same for a load and for a no-go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from blocks.sources import Batch
+from blocks.staging import write_text
+from tasks.announce import Happened
+from tasks.insights.compare import Comparison
+from tasks.quality.errors import Unavailable
+from tasks.record import once, tell
+from tasks.report import now, seal
+from tasks.reports.receipt import GoalLine, ReceiptReport, receipt_html, receipt_markdown, receipt_text
+from tasks.reports.records import Link, account
+from tasks.run import Examined, Loaded, Run
+
+
+@once("close")
+def close(run: Run, seen: Sequence[Examined], loaded: Loaded) -> dict[str, Any]:
+    """Write the receipt of a run that was loaded; the result is what the flow returns."""
+    outcome = _end(run, seen, "loaded", loaded)
+    tell(
+        run,
+        Happened.RUN_FINISHED,
+        "outcome",
+        f"{run.name}: loaded",
+        text=outcome["text"],
+        report_url=run.page("receipt.html"),
+    )
+    return outcome
+
+
+@once("stop")
+def stop(run: Run, seen: Sequence[Examined], gate: str, stopped_by: str, comment: str) -> dict[str, Any]:
+    """Write the receipt of a run that was stopped: nothing was loaded, everything is kept."""
+    why = f"stopped at {gate} by {stopped_by}" + (f": {comment}" if comment else "")
+    outcome = _end(run, seen, "no-go", Loaded(False, destination=run.spec().destination.describe()), why, stopped_by)
+    tell(
+        run,
+        Happened.RUN_STOPPED,
+        "outcome",
+        f"{run.name}: {why}",
+        text=outcome["text"],
+        report_url=run.page("receipt.html"),
+    )
+    return outcome
+
+
+def _end(
+    run: Run, seen: Sequence[Examined], outcome: str, loaded: Loaded, note: str = "", actor: str = "gonogo"
+) -> dict[str, Any]:
+    scores = {"score_before": seen[0].score, "score_after": seen[-1].score} if seen else {}
+    payload = {"outcome": outcome, "rows": loaded.rows, "note": note, **scores}
+    with run.open_ledger() as ledger:
+        ledger.append(run.id, "outcome", "outcome", payload, actor=actor)
+    receipt = _receipt(run, seen, outcome, loaded, note)
+    write_text(run.page_file("receipt.html"), receipt_html(receipt))
+    _show(receipt)
+    return {**payload, "run": run.name, "destination": loaded.destination, "text": receipt_text(receipt)}
+
+
+def _receipt(run: Run, seen: Sequence[Examined], outcome: str, loaded: Loaded, note: str) -> ReceiptReport:
+    batch = _or_none(run, Batch, "batch")
+    committed = _or_none(run, dict, "receipt") or {}
+    rows = seen[-1].snapshot.rows if seen else batch.snapshot.rows if batch else 0
+    try:
+        goals = run.recall_all(Comparison, "goals")
+    except Unavailable:
+        goals = ()
+    return ReceiptReport(
+        run=run.name,
+        pipeline=run.pipeline,
+        source=run.source,
+        generated=now(),
+        outcome=outcome,
+        destination=loaded.destination,
+        account=account(
+            rows, run.changes(), malformed=batch.quarantined if batch else 0, read=batch.rows_read if batch else None
+        ),
+        mode=str(committed.get("mode", "")),
+        columns=len(seen[-1].snapshot.columns) if seen else 0,
+        fingerprint=str(committed.get("fingerprint", "")),
+        note=note,
+        before=seen[0].score if seen else None,
+        after=seen[-1].score if seen else None,
+        decisions=run.decisions(),
+        changes=run.changes(),
+        goals=tuple(_goal(goal) for goal in goals),
+        links=tuple(Link(f"Quality, round {e.round}", f"quality-{e.round}.html") for e in seen),
+        seal=seal(run),
+    )
+
+
+def _goal(goal: Comparison) -> GoalLine:
+    met = {"met": True, "missed": False}.get(str(goal.after.status))
+    return GoalLine(goal.goal.name, goal.sentence, met)
+
+
+def _or_none(run: Run, kind: Any, name: str) -> Any:
+    try:
+        return run.recall(kind, name)
+    except Unavailable:
+        return None
+
+
+def _show(receipt: ReceiptReport) -> None:
+    from prefect.artifacts import create_markdown_artifact
+
+    create_markdown_artifact(receipt_markdown(receipt), key="receipt", description=receipt.outcome)
