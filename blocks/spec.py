@@ -13,25 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-try:
-    from blocks.destinations import DestinationSpec
-except ImportError:
-
-    class _D(BaseModel):
-        model_config = ConfigDict(frozen=True, extra="forbid")
-        kind: Literal["database"] = "database"
-        url: str
-        table: str
-        mode: Literal["append", "replace", "merge"] = "append"
-        key: tuple[str, ...] = ()
-
-    class _F(BaseModel):
-        model_config = ConfigDict(frozen=True, extra="forbid")
-        kind: Literal["file"] = "file"
-        path: str
-        format: Literal["parquet", "csv"] | None = None
-
-    DestinationSpec = Annotated[_D | _F, Field(discriminator="kind")]
+from blocks.destinations import DestinationSpec
 from blocks.sources import SourceSpec
 from blocks.spec_file import Document, Fault, Where, dotted, missing_file, read_document, refused, validated
 from tasks.insights.goals import Goal

@@ -51,7 +51,7 @@ class Staging:
             TryAgain: it cannot be made.
         """
         folder = self._root / run_id
-        with _doing("make", folder):
+        with doing("make", folder):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -138,7 +138,7 @@ class Staging:
         path = self.folder(run_id) / f"{name}.parquet"
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            rows = _copy(table, partial, _PARQUET)
+            rows = write_table(table, partial, _PARQUET)
             fingerprint = fingerprint_of(partial)
             if path.exists() and fingerprint_of(path) != fingerprint:
                 raise Abort(
@@ -185,7 +185,7 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> None:
         TryAgain: the disk is full or the folder cannot be written to.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with _doing("write", path):
+    with doing("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(text.encode("utf-8", "surrogatepass"))
         partial.chmod(mode)
@@ -207,11 +207,11 @@ def write_csv(table: ibis.Table, path: Path, *, escape_formulas: bool = False) -
 
     if escape_formulas:
         table = table.mutate(s.across(s.of_type("string"), lambda c: c.re_search(r"^[=+\-@\t\r]").ifelse("'" + c, c)))
-    with _doing("write", path):
+    with doing("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        rows = _copy(table, partial, "FORMAT csv, HEADER true, NULLSTR ''")
+        rows = write_table(table, partial, "FORMAT csv, HEADER true, NULLSTR ''")
         publish(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -224,7 +224,7 @@ def publish(partial: Path, path: Path) -> None:
     Raises:
         TryAgain: the disk is full or the folder cannot be written to.
     """
-    with _doing("write", path):
+    with doing("write", path):
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         partial.replace(path)
@@ -235,7 +235,12 @@ def publish(partial: Path, path: Path) -> None:
             os.close(folder)
 
 
-def _copy(table: ibis.Table, path: Path, options: str) -> int:
+def write_table(table: ibis.Table, path: Path, options: str) -> int:
+    """Write a table to a file with DuckDB's COPY and these options; gives the number of rows.
+
+    Raises:
+        TryAgain: the disk is full or the folder cannot be written to.
+    """
     import duckdb
     import ibis
 
@@ -250,7 +255,12 @@ def _copy(table: ibis.Table, path: Path, options: str) -> int:
 
 
 @contextmanager
-def _doing(what: str, path: Path) -> Iterator[None]:
+def doing(what: str, path: Path) -> Iterator[None]:
+    """Tell what the operating system refuses in words, with what to do about it.
+
+    Raises:
+        TryAgain: it refused.
+    """
     try:
         yield
     except OSError as error:

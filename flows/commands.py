@@ -146,7 +146,17 @@ def cockpit() -> Iterator[Cockpit]:
             from prefect.client.orchestration import get_client
 
             client = stack.enter_context(get_client(sync_client=True))
+            stack.callback(_deliver)
         yield Cockpit(home, client, console)
+
+
+def _deliver() -> None:
+    """Hand over the events and log lines that are still on their way, before the server may stop."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    EventsWorker.drain_all(timeout=5)
+    APILogWorker.drain_all(timeout=5)
 
 
 def _given(answers: Path | None, *, accepts: bool) -> Answerer | None:

@@ -19,7 +19,7 @@ MALFORMED_SHOWN = 10
 @stage(
     "report",
     doing="writing the quality report",
-    says=lambda e: e.page,
+    says=lambda e: f"quality report of round {e.round} written",
     records=lambda e: {"pages": [e.page.rpartition("/")[2]], "snapshot": e.snapshot.fingerprint},
 )
 def report(run: Run, examined: Examined, *, round: int) -> Examined:

@@ -13,6 +13,7 @@ from tasks.quality.model import Assessment, ChangeSet, Dataset, Decision, Dispos
 from tasks.quality.profile import domains, profile
 from tasks.quality.registry import find_remedy
 from tasks.record import once, tell
+from tasks.reports.numbers import plural
 from tasks.route import Leg
 from tasks.run import Run
 
@@ -125,5 +126,5 @@ def _write_down(run: Run, before: Snapshot, after: Snapshot, leg: Leg, done: lis
         ledger.append(run.id, f"refined-{after.id}", "refined", made)
     cells = sum(changes.cells_changed for changes in done)
     rows = sum(changes.dropped + changes.quarantined + changes.merged for changes in done)
-    text = f"{leg.module}: {len(done)} decisions carried out, {cells:,} cells changed, {rows:,} rows left the table"
+    text = f"{leg.module}: {plural(len(done), 'decision')} carried out, {cells:,} cells changed, {rows:,} rows left"
     tell(run, Happened.STAGE_COMPLETED, f"resolve-{leg.module}-{leg.round}", text, stage=leg.module)

@@ -1,0 +1,15 @@
+"""Destinations: typed doors through which refined data goes out, told apart by `kind`."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from blocks.destinations.base import Destination, LoadBatch, Receipt
+from blocks.destinations.database import DatabaseDestination
+from blocks.destinations.file import FileDestination
+
+DestinationSpec: TypeAlias = Annotated[DatabaseDestination | FileDestination, Field(discriminator="kind")]
+
+__all__ = ["DatabaseDestination", "Destination", "DestinationSpec", "FileDestination", "LoadBatch", "Receipt"]

@@ -1,0 +1,312 @@
+"""Databases that SQLAlchemy knows: SQLite, PostgreSQL and others; append, replace, or merge on a key.
+
+Everything happens in one transaction, and the commit marker (a row in `gonogo_commits`) is written in the same one:
+other readers see the old table or the new one, and a second load of the same run finds the marker and does
+nothing. A replaced table that already has the same columns is emptied and filled, so that its grants, indexes and
+views survive; with other columns it is dropped and made anew. The rows go through a stage table of the same
+transaction, so a batch that cannot be taken leaves no trace.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from blocks.destinations.base import DestinationModel, LoadBatch, Receipt, content_fingerprint, resolved, typed
+from tasks.quality.errors import DestinationError, SpecError, TryAgain, Unavailable, did_you_mean
+from tasks.quality.secrets import mask
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy.engine import URL
+
+MARKERS = "gonogo_commits"
+CHUNK_ROWS = 5_000
+BUSY_SECONDS = 30
+LONGEST_NAME_BYTES = {"postgresql": 63, "mysql": 64, "mariadb": 64}
+
+_DRIVERS = {"postgresql": "pip install 'gonogo[postgres]'"}
+
+
+class DatabaseDestination(DestinationModel):
+    """A table of a database."""
+
+    kind: Literal["database"] = "database"
+    url: str = Field(min_length=1, description="SQLAlchemy URL; write passwords as ${NAME} of an environment variable")
+    table: str = Field(min_length=1)
+    schema_name: str | None = Field(default=None, alias="schema")
+    mode: Literal["append", "replace", "merge"] = "replace"
+    key: tuple[str, ...] = Field(default=(), description="columns that tell rows apart; needed to merge")
+
+    @field_validator("key", mode="before")
+    @classmethod
+    def _one_or_many(cls, key: object) -> object:
+        return (key,) if isinstance(key, str) else key
+
+    @model_validator(mode="after")
+    def _merge_has_key(self) -> DatabaseDestination:
+        if self.mode == "merge" and not self.key:
+            raise ValueError("mode merge needs 'key': the columns that tell rows apart")
+        return self
+
+    def describe(self) -> str:
+        """The destination in words, without its password."""
+        return f"table {self._name()} in {mask(self.url)}"
+
+    def load(self, batch: LoadBatch, base: Path) -> Receipt:
+        """Load the batch in one transaction.
+
+        Raises:
+            DestinationError: the table and the batch do not fit, or the database refuses the rows.
+            Unavailable: the database cannot be reached.
+            TryAgain: it is locked or its disk is full.
+        """
+        url = self._url(base)
+        table, types = typed(batch)
+        self._check_columns(list(types), url.get_backend_name())
+        with _told(mask(self.url), self.describe()), _connected(url) as connection, connection.begin():
+            _begin(connection)
+            if known := _loaded_before(connection, batch.run_id):
+                return known
+            return self._loaded(connection, batch, table, types)
+
+    def _loaded(self, connection: Connection, batch: LoadBatch, table: Any, types: Mapping[str, str]) -> Receipt:
+        from sqlalchemy import func, select
+
+        stage = _table(f"gonogo_stage_{batch.run_id.replace('-', '')[:12]}", types, prefixes=["TEMPORARY"])
+        stage.create(connection)
+        written = _fill(connection, stage, table)
+        target, before = self._target(connection, types)
+        if self.mode == "merge":
+            self._merge(connection, stage, target)
+        else:
+            connection.execute(target.insert().from_select(list(types), select(*stage.c)))
+        after = connection.execute(select(func.count()).select_from(target)).scalar_one()
+        fingerprint = content_fingerprint(connection.execution_options(yield_per=CHUNK_ROWS).execute(self._loaded_rows(stage, target, types)))
+        stage.drop(connection)
+        receipt = Receipt(self.describe(), self.mode, written, before, after, fingerprint)
+        _mark(connection, batch, receipt)
+        return receipt
+
+    def _loaded_rows(self, stage: Table, target: Table, types: Mapping[str, str]) -> Any:
+        from sqlalchemy import select
+
+        if self.mode == "replace":
+            return select(*(target.c[name] for name in types))
+        return select(*stage.c)
+
+    def _target(self, connection: Connection, types: Mapping[str, str]) -> tuple[Table, int]:
+        """The table to write to, with the columns of the batch, and how many rows it had."""
+        from sqlalchemy import func, inspect, select
+
+        target = _table(self.table, types, schema=self.schema_name)
+        if not inspect(connection).has_table(self.table, schema=self.schema_name):
+            target.create(connection)
+            return target, 0
+        present = {c["name"]: c["type"] for c in inspect(connection).get_columns(self.table, schema=self.schema_name)}
+        before = int(connection.execute(select(func.count()).select_from(target)).scalar_one())
+        if self.mode == "replace":
+            if _same_columns(connection, present, target):
+                connection.execute(target.delete())
+            else:
+                target.drop(connection)
+                target.create(connection)
+        elif set(present) != set(types):
+            raise self._mismatch(present, types)
+        return target, before
+
+    def _merge(self, connection: Connection, stage: Table, target: Table) -> None:
+        """Rows whose key is there replace the old ones, the others are added; the batch's keys must be unique."""
+        from sqlalchemy import and_, exists, func, select
+
+        keys = [stage.c[name] for name in self.key]
+        for name, column in zip(self.key, keys, strict=True):
+            if empty := connection.execute(select(func.count()).where(column.is_(None))).scalar_one():
+                raise DestinationError(f"{empty:,} rows have no '{name}', a key column", where=self._name(), todo="resolve them")
+        twice = connection.execute(select(*keys, func.count()).group_by(*keys).having(func.count() > 1).limit(1)).first()
+        if twice is not None:
+            raise DestinationError(
+                f"the key {', '.join(self.key)} is not unique: {tuple(twice[:-1])} is there {twice[-1]} times",
+                where=self._name(),
+                todo="resolve the key duplicates",
+            )
+        alike = and_(*(target.c[name] == stage.c[name] for name in self.key))
+        connection.execute(target.delete().where(exists().where(alike)))
+        connection.execute(target.insert().from_select([c.name for c in stage.c], select(*stage.c)))
+
+    def _mismatch(self, present: Mapping[str, Any], types: Mapping[str, str]) -> DestinationError:
+        lacks = [name for name in types if name not in present]
+        extra = [name for name in present if name not in types]
+        parts = [f"the table lacks {', '.join(lacks)}"] if lacks else []
+        parts += [f"the data lacks {', '.join(extra)}"] if extra else []
+        todo = "use mode replace, or make the columns agree; nothing was changed"
+        return DestinationError("; ".join(parts), where=self._name(), available=tuple(present), todo=todo)
+
+    def _check_columns(self, columns: Sequence[str], backend: str) -> None:
+        for name in self.key:
+            if name not in columns:
+                todo = did_you_mean(name, columns)
+                raise DestinationError(f"no key column '{name}'", where=self._name(), available=columns, todo=todo)
+        longest = LONGEST_NAME_BYTES.get(backend)
+        for name in columns:
+            if longest and len(name.encode()) > longest:
+                raise DestinationError(f"the column name '{name[:40]}…' is longer than {longest} bytes", where=backend, todo="rename it")
+
+    def _url(self, base: Path) -> URL:
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            url = make_url(resolved(self.url, "destination.url"))
+        except ArgumentError as error:
+            todo = "write e.g. sqlite:///out.db or postgresql+psycopg://user:${PASSWORD}@host/database"
+            raise SpecError(f"'{mask(self.url)}' is not a database URL", where="destination.url", todo=todo) from error
+        if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).is_absolute():
+            return url.set(database=str(base / url.database))
+        return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
+
+    def _name(self) -> str:
+        return f"{self.schema_name}.{self.table}" if self.schema_name else self.table
+
+
+def _table(name: str, types: Mapping[str, str], **more: Any) -> Table:
+    from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Double, MetaData, Table, Text
+
+    kinds = {"integer": BigInteger, "number": Double, "date": Date, "timestamp": DateTime, "boolean": Boolean}
+    return Table(name, MetaData(), *(Column(c, kinds.get(type, Text)()) for c, type in types.items()), **more)
+
+
+def _markers() -> Table:
+    from sqlalchemy import Column, DateTime, MetaData, String, Table, Text
+
+    return Table(
+        MARKERS,
+        MetaData(),
+        Column("run_id", String(64), primary_key=True),
+        Column("pipeline", Text),
+        Column("snapshot", Text),
+        Column("receipt", Text),
+        Column("loaded_at", DateTime),
+    )
+
+
+def _loaded_before(connection: Connection, run_id: str) -> Receipt | None:
+    from sqlalchemy import select
+
+    markers = _markers()
+    markers.create(connection, checkfirst=True)
+    found = connection.execute(select(markers.c.receipt).where(markers.c.run_id == run_id)).scalar_one_or_none()
+    return Receipt(**{**json.loads(found), "already_loaded": True}) if found else None
+
+
+def _mark(connection: Connection, batch: LoadBatch, receipt: Receipt) -> None:
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    row = {"run_id": batch.run_id, "pipeline": batch.pipeline, "snapshot": batch.fingerprint}
+    connection.execute(_markers().insert().values(**row, receipt=json.dumps(asdict(receipt)), loaded_at=now))
+
+
+def _fill(connection: Connection, stage: Table, table: Any) -> int:
+    written = 0
+    for batch in table.to_pyarrow_batches(chunk_size=CHUNK_ROWS):
+        if not batch.num_rows:
+            continue
+        if connection.dialect.name == "postgresql":
+            _copy(connection, stage, batch)
+        else:
+            connection.execute(stage.insert(), [dict(zip(stage.c.keys(), row, strict=True)) for row in _rows(batch)])
+        written += batch.num_rows
+    return written
+
+
+def _copy(connection: Connection, stage: Table, batch: Any) -> None:
+    """PostgreSQL's fast path."""
+    from psycopg import sql
+
+    target = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(stage.name))
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor().copy(target) as copy:
+        for row in _rows(batch):
+            copy.write_row(row)
+
+
+def _rows(batch: Any) -> Iterator[tuple[Any, ...]]:
+    return zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _same_columns(connection: Connection, present: Mapping[str, Any], target: Table) -> bool:
+    dialect = connection.dialect
+    wanted = {c.name: c.type.compile(dialect) for c in target.c}
+    return wanted == {name: type.compile(dialect) for name, type in present.items()}
+
+
+@contextmanager
+def _connected(url: URL) -> Iterator[Connection]:
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import NoSuchModuleError
+    from sqlalchemy.pool import NullPool
+
+    backend = url.get_backend_name()
+    options: dict[str, Any] = {"timeout": BUSY_SECONDS} if backend == "sqlite" else {}
+    if backend == "postgresql":
+        options = {"connect_timeout": 10}
+    if backend == "sqlite" and url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        engine: Engine = create_engine(url, poolclass=NullPool, connect_args=options)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        todo = _DRIVERS.get(backend, "install its SQLAlchemy driver")
+        raise SpecError(f"no driver for {backend}", where="destination.url", todo=todo) from error
+    if backend == "sqlite":
+        event.listen(engine, "connect", _leave_transactions_to_us)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _leave_transactions_to_us(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # the driver's own would end the transaction before DDL
+
+
+def _begin(connection: Connection) -> None:
+    """Be alone: two loads of one run come one after the other, and the second finds the first one's marker."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7407647)")
+
+
+@contextmanager
+def _told(url: str, where: str) -> Iterator[None]:
+    """Say what the database refuses in words and without secrets."""
+    from sqlalchemy.exc import DBAPIError, OperationalError
+
+    try:
+        yield
+    except OperationalError as error:
+        raise _refusal(mask(str(error.orig)), url, where) from error
+    except DBAPIError as error:
+        why = mask(str(error.orig)).strip().partition("\n")[0]
+        raise DestinationError(f"the database refuses the rows: {why}", where=where, todo="nothing was changed") from error
+
+
+def _refusal(why: str, url: str, where: str) -> TryAgain | DestinationError:
+    first = why.strip().partition("\n")[0]
+    lower = why.lower()
+    if "locked" in lower:
+        return TryAgain(f"the database is locked: {first}", where=where, todo="close what holds it, then load again")
+    if "full" in lower:
+        return TryAgain(f"the disk is full: {first}", where=where, todo="free some space, then load again")
+    if "readonly" in lower or "permission" in lower or "authentication" in lower or "unable to open" in lower:
+        return DestinationError(f"not allowed: {first}", where=where, todo="check the rights, then load again")
+    if "refused" in lower or "could not" in lower or "timeout" in lower or "resolve" in lower or "failed" in lower:
+        return Unavailable(f"cannot be reached: {first}", where=url, todo="start it, then load again")
+    return DestinationError(f"the database refuses the rows: {first}", where=where, todo="nothing was changed")

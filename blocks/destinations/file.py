@@ -1,0 +1,102 @@
+"""Files: Parquet, CSV or NDJSON, plain or compressed; there wholly or not at all, once per run."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from blocks.destinations.base import DestinationModel, LoadBatch, Receipt, resolved, typed
+from blocks.staging import doing, fingerprint_of, publish, write_table, write_text
+from tasks.quality.errors import DestinationError
+
+_FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".json": "json", ".ndjson": "json", ".jsonl": "json"}
+_OPTIONS = {
+    "parquet": "FORMAT parquet, COMPRESSION zstd",
+    "csv": "FORMAT csv, HEADER true, NULLSTR ''",
+    "json": "FORMAT json",
+}
+
+
+class FileDestination(DestinationModel):
+    """One file that holds the rows of the last run; Parquet keeps the types, the others are text."""
+
+    kind: Literal["file"] = "file"
+    path: str = Field(min_length=1, description="e.g. 'out/orders.parquet'; .csv and .ndjson also as .gz or .zst")
+    format: Literal["parquet", "csv", "json"] | None = Field(default=None, description="by default what the name tells")
+
+    @model_validator(mode="after")
+    def _has_format(self) -> FileDestination:
+        if self.format is None and _told(self.path) is None:
+            raise ValueError(f"cannot tell the format of '{self.path}'; name it .parquet, .csv or .ndjson, or set 'format'")
+        return self
+
+    def describe(self) -> str:
+        """The destination in words."""
+        return f"file {self.path}"
+
+    def load(self, batch: LoadBatch, base: Path) -> Receipt:
+        """Write the file under a temporary name and rename it; a marker beside it says which run it is of.
+
+        Raises:
+            DestinationError: the path is a folder, or values are not of the contract's type.
+            TryAgain: the disk is full or the folder cannot be written to.
+        """
+        path = Path(resolved(self.path, "destination.path")).expanduser()
+        path = path if path.is_absolute() else base / path
+        marker = path.with_name(f".{path.name}.gonogo.json")
+        if known := _loaded_before(marker, path, batch.run_id):
+            return known
+        if path.is_dir():
+            raise DestinationError(f"'{path}' is a folder", todo="name a file in it")
+        table, _types = typed(batch)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        with doing("make", path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            rows = write_table(table, partial, _OPTIONS[self.format or str(_told(self.path))])
+            _pack(partial, path)
+            receipt = Receipt(self.describe(), "replace", rows, 0, rows, fingerprint_of(partial))
+            write_text(marker, json.dumps({"run_id": batch.run_id, **asdict(receipt)}))
+            publish(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return receipt
+
+
+def _told(path: str) -> str | None:
+    endings = [ending.lower() for ending in Path(path).suffixes]
+    if endings and endings[-1] in (".gz", ".zst"):
+        endings.pop()
+    return _FORMATS.get(endings[-1]) if endings else None
+
+
+def _loaded_before(marker: Path, path: Path, run_id: str) -> Receipt | None:
+    """The receipt of this run, if the file is the one that it wrote."""
+    if not (marker.exists() and path.is_file()):
+        return None
+    said = json.loads(marker.read_text("utf-8"))
+    if said.pop("run_id", None) != run_id or said["fingerprint"] != fingerprint_of(path):
+        return None
+    return Receipt(**{**said, "already_loaded": True})
+
+
+def _pack(partial: Path, path: Path) -> None:
+    """Compress the finished file in place if its name asks for it; the same rows give the same bytes."""
+    import zstandard
+
+    ending = path.suffix.lower()
+    if ending not in (".gz", ".zst") or not partial.exists():
+        return
+    packed = partial.with_name(partial.name + ending)
+    with partial.open("rb") as plain, packed.open("wb") as out:
+        writer = gzip.GzipFile(filename="", mode="wb", fileobj=out, mtime=0) if ending == ".gz" else zstandard.open(out, "wb")
+        with writer:
+            shutil.copyfileobj(plain, writer, 1 << 20)
+    packed.replace(partial)

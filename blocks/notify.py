@@ -1,0 +1,50 @@
+"""Where notifications go: Prefect notification blocks, which keep their addresses and tokens encrypted."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+BLOCK = "gonogo-notify"
+"""Name of both blocks: the outbox (a custom webhook) and, when configured, the Slack webhook."""
+
+
+def outbox_block(url: str, token: str) -> UUID:
+    """Register the local outbox, which the page server keeps, and give the block document's id.
+
+    Args:
+        url: where the page server takes notifications.
+        token: what it asks for before it takes one.
+    """
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+
+    block = CustomWebhookNotificationBlock(
+        name="gonogo",
+        url=url,
+        json_data={"subject": "{{subject}}", "body": "{{body}}"},
+        headers={"authorization": "Bearer {{token}}"},
+        secrets={"token": token},
+    )
+    return UUID(str(block.save(BLOCK, overwrite=True)))
+
+
+def slack_block(webhook: str | None) -> UUID | None:
+    """Register a Slack webhook; without one, the block of this name that somebody saved earlier, if any."""
+    from prefect.blocks.notifications import SlackWebhook
+    from pydantic import SecretStr
+
+    if webhook:
+        return UUID(str(SlackWebhook(url=SecretStr(webhook)).save(BLOCK, overwrite=True)))
+    return saved_slack_block(BLOCK)
+
+
+def saved_slack_block(name: str) -> UUID | None:
+    """The Slack webhook that somebody saved under this name, e.g. in the Prefect UI."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    with get_client(sync_client=True) as client:
+        try:
+            document = client.read_block_document_by_name(name, "slack-webhook", include_secrets=False)
+        except ObjectNotFound:
+            return None
+    return document.id
