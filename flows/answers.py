@@ -16,8 +16,13 @@ from tasks.quality.question import KEEP, Question, answer_of
 ACCEPTED = "automatic, --accept-recommended"
 
 
-def accept_recommended(question: Question) -> Answer:
-    """Go, with what is recommended; measure again for as long as something is recommended and rounds are left."""
+def accept_recommended(question: Question) -> Answer | None:
+    """Go, with what is recommended; measure again for as long as something is recommended and rounds are left.
+
+    A gate at which nothing can be recommended, such as a load that has just failed, is left to a person.
+    """
+    if question.needs_person:
+        return None
     wanted = any(choice.recommended != KEEP for choice in question.choices)
     again = wanted and Verdict.RESOLVE in question.verdicts
     verdict = Verdict.RESOLVE if again else Verdict.GO

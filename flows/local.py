@@ -10,10 +10,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -30,30 +32,10 @@ START_SECONDS = 60.0
 
 STOP_SECONDS = 5.0
 _TOLD_EVERY_SECONDS = 5.0
+_WATCH_SECONDS = 0.25
 _LOG_TAIL_LINES = 12
 
 Tell = Callable[[str], None]
-
-_WHILE_WANTED = f"""\
-import fcntl, os, runpy, signal, sys, threading, time
-
-def watch(path):
-    with open(path, "a") as lock:
-        while True:
-            time.sleep(0.25)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            os.kill(os.getpid(), signal.SIGTERM)  # and keep the lock: whoever wants it next waits until this is gone
-            time.sleep({STOP_SECONDS})
-            os.killpg(os.getpid(), signal.SIGKILL)
-
-threading.Thread(target=watch, args=(sys.argv[1],), daemon=True).start()
-module = sys.argv[2]
-sys.argv = [module, *sys.argv[3:]]
-runpy.run_module(module, run_name="__main__", alter_sys=True)
-"""
 
 
 @dataclass(frozen=True)
@@ -137,13 +119,15 @@ def server(home: Home, *, port: int | None = None, tell: Tell = lambda _: None) 
         if process:
             stack.callback(_leave, home, process, users)
         stack.enter_context(_settings(addresses.api))
+        if addresses.pages and not os.environ.get("GONOGO_REPORTS_URL"):
+            stack.enter_context(variable("GONOGO_REPORTS_URL", addresses.pages))
         yield addresses.api
 
 
 def spawn(module: str, *args: str, log: Path, wanted: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start `python -m module args…` in a session of its own; it ends soon after nobody shares the lock `wanted`."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-P", "-c", _WHILE_WANTED, str(wanted), module, *args]
+    command = [sys.executable, "-P", "-m", "flows.local", str(wanted), module, *args]
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 (our own interpreter and modules)
             command,
@@ -277,11 +261,23 @@ def _leave(home: Home, process: subprocess.Popen[bytes], users: IO[str]) -> None
 
 
 @contextmanager
+def variable(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable for a while."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+@contextmanager
 def _settings(api: str) -> Iterator[None]:
     """Point this process at an API: its environment, for Prefect not yet imported, and Prefect's settings if it is."""
-    before = os.environ.get("PREFECT_API_URL")
-    os.environ["PREFECT_API_URL"] = api
-    try:
+    with variable("PREFECT_API_URL", api):
         if "prefect" not in sys.modules:
             yield
             return
@@ -289,8 +285,30 @@ def _settings(api: str) -> Iterator[None]:
 
         with temporary_settings({PREFECT_API_URL: api}):
             yield
-    finally:
-        if before is None:
-            os.environ.pop("PREFECT_API_URL", None)
-        else:
-            os.environ["PREFECT_API_URL"] = before
+
+
+def _end_when_unwanted(lock: Path) -> None:
+    """End this process and its children when nobody shares the lock.
+
+    The lock is kept until the end, so that whoever shares it next waits until this process is gone.
+    """
+    with lock.open("a") as wanted:
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            with suppress(BlockingIOError):
+                fcntl.flock(wanted, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(STOP_SECONDS)
+        os.killpg(os.getpid(), signal.SIGKILL)
+
+
+def _main(wanted: str, module: str, *args: str) -> None:
+    """What `spawn` starts: a module that ends when it is not wanted any more."""
+    threading.Thread(target=_end_when_unwanted, args=(Path(wanted),), daemon=True).start()
+    sys.argv = [module, *args]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -326,7 +326,8 @@ def _deployed(client: SyncPrefectClient) -> list[DeploymentResponse]:
     from prefect.client.schemas.sorting import DeploymentSort
 
     pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
-    by_name, found = DeploymentSort.NAME_ASC, list[DeploymentResponse]()
+    by_name = DeploymentSort.NAME_ASC
+    found: list[DeploymentResponse] = []
     while more := client.read_deployments(work_pool_filter=pool, limit=200, offset=len(found), sort=by_name):
         found += more
     return found
@@ -366,7 +367,7 @@ def _update(client: SyncPrefectClient, wanted: Wanted, there: DeploymentResponse
     from prefect.client.schemas.actions import DeploymentScheduleUpdate, DeploymentUpdate
 
     changed: dict[str, Any] = {}
-    if _timing(there) != wanted.schedule:  # sending the same again would switch it on, whoever switched it off
+    if not _on_time(there, wanted):  # sending the same again would switch it on, whoever switched it off
         changed["schedules"] = (
             [DeploymentScheduleUpdate(schedule=wanted.schedule, active=True)] if wanted.schedule else []
         )
@@ -395,22 +396,18 @@ def _same(there: DeploymentResponse, wanted: Wanted) -> bool:
         and (there.description or "") == wanted.description
         and there.entrypoint == ENTRYPOINT
         and TAG in there.tags
-        and _timing(there) == wanted.schedule
+        and _on_time(there, wanted)
     )
 
 
-def _timing(there: DeploymentResponse) -> SCHEDULE_TYPES | None:
-    """The deployment's one schedule, without what the server adds to it."""
-    from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+def _timing(schedules: Sequence[SCHEDULE_TYPES | None]) -> list[tuple[object, ...]]:
+    """What makes schedules the same; the server adds an anchor of its own to intervals."""
+    names = ("cron", "interval", "rrule", "timezone")
+    return [tuple(getattr(schedule, name, None) for name in names) for schedule in schedules if schedule]
 
-    if len(there.schedules) != 1:
-        return None
-    schedule = there.schedules[0].schedule
-    if isinstance(schedule, CronSchedule):
-        return CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
-    if isinstance(schedule, IntervalSchedule):
-        return IntervalSchedule(interval=schedule.interval, timezone=schedule.timezone)
-    return None
+
+def _on_time(there: DeploymentResponse, wanted: Wanted) -> bool:
+    return _timing([own.schedule for own in there.schedules]) == _timing([wanted.schedule])
 
 
 def _retire(client: SyncPrefectClient, there: DeploymentResponse, wanted: dict[str, Wanted]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from blocks.spec import Below, Gate
 from blocks.sources import Batch
 from tasks.ask import GO_MEANS
 from tasks.insights.compare import Comparison
+from tasks.quality.checks import ContractCheck
 from tasks.quality.model import ROW, Snapshot, Verdict
 from tasks.quality.question import Question, choices, sealed
 from tasks.record import once
@@ -26,6 +27,7 @@ QUALITY_MEANS = {
     "no-go": "stop here; everything is kept, nothing is loaded",
 }
 GO_OR_NOT = (Verdict.GO, Verdict.NO_GO)
+CHECKS_SHOWN = 20
 SAMPLE_ROWS = 5
 SAMPLE_COLUMNS = 8
 
@@ -95,6 +97,8 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
         f"{len(changes)} decisions changed {cells:,} cells, {gone:,} rows left the table.{met}"
     )
     lines = [f"- {markdown(goal.sentence, 400)}" for goal in goals]
+    broken = [check for check in run.recall_all(ContractCheck, f"checks-{last.round}") if not check.passed]
+    lines += [f"- contract: {markdown(c.title, 200)}: {c.problem or f'{c.failures:,} fail'}" for c in broken[:CHECKS_SHOWN]]
     links = f"[Insight report]({run.page('insight.html')}) · [Quality report]({last.page})\n\n"
     return sealed(
         Question(
@@ -105,6 +109,7 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
             verdicts=GO_OR_NOT,
             meaning={"go": "load the refined rows", "no-go": "do not load; everything is kept"},
             report_url=run.page("insight.html"),
+            needs_person=bool(problem),
             unasked="" if problem else _unasked(run.spec().gates.load, last.score),
         )
     )

@@ -43,6 +43,7 @@ def resolve(run: Run, snapshot: Snapshot, leg: Leg) -> Snapshot:
 
 def _carried_out(run: Run, staging: Staging, tables: Backend, leg: Leg) -> Iterator[ChangeSet]:
     assessment, contract = run.assessment(leg.round), run.spec().contract
+    _measure(tables, "before")
     for decision in leg.decisions:
         table, values = tables.table("snapshot"), tables.table("domains")
         data = Dataset(table, values, profile(table, values, assessment.snapshot.fingerprint), contract)
@@ -92,6 +93,10 @@ def _accounted(run: Run, staging: Staging, tables: Backend, decision: Decision, 
 def _succeed(tables: Backend, name: str, applied: Applied) -> None:
     tables.create_table(name, applied.table, temp=True)
     tables.raw_sql(f'CREATE OR REPLACE VIEW snapshot AS SELECT * FROM "{name}"')
+    _measure(tables, name)
+
+
+def _measure(tables: Backend, name: str) -> None:
     tables.create_table(f"{name}_domains", domains(tables.table("snapshot")), temp=True)
     tables.raw_sql(f'CREATE OR REPLACE VIEW domains AS SELECT * FROM "{name}_domains"')
 

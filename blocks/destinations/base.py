@@ -11,19 +11,21 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from tasks.quality.errors import DestinationError, SpecError
 from tasks.quality.model import ROW
 from tasks.quality.profile import is_missing
-from tasks.quality.typed import typed_view
+from tasks.quality.typed import ColumnType, typed_view
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import ibis
+
+WrongTypes: TypeAlias = Literal["text", "refuse"]
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -42,7 +44,7 @@ class LoadBatch:
     """
 
     table: ibis.Table
-    types: Mapping[str, str]
+    types: Mapping[str, ColumnType]
     run_id: str
     fingerprint: str
     pipeline: str
@@ -57,6 +59,7 @@ class Receipt:
     Attributes:
         destination: in words, without secrets.
         fingerprint: of the rows as read back from the destination, whatever their order.
+        as_text: columns loaded as text although the contract types them, and how many values are not so.
         already_loaded: this run was loaded before; nothing was written now.
     """
 
@@ -66,7 +69,17 @@ class Receipt:
     rows_before: int
     rows_after: int
     fingerprint: str
+    as_text: tuple[tuple[str, int], ...] = ()
     already_loaded: bool = False
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A batch with the types that hold; `as_text`: columns that the contract types, and how many values are not so."""
+
+    table: ibis.Table
+    types: dict[str, ColumnType]
+    as_text: tuple[tuple[str, int], ...]
 
 
 class Destination(Protocol):
@@ -88,6 +101,15 @@ class DestinationModel(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
 
+    wrong_types: WrongTypes = Field(
+        default="text", description="when values are not of the contract's type: load the column as text, or refuse"
+    )
+
+
+def read_receipt(said: Mapping[str, Any]) -> Receipt:
+    """A receipt from the JSON that a commit marker holds."""
+    return TypeAdapter(Receipt).validate_python(said)
+
 
 def resolved(text: str, where: str) -> str:
     """The text with each `${NAME}` replaced by the environment variable.
@@ -104,26 +126,27 @@ def resolved(text: str, where: str) -> str:
     return _VARIABLE.sub(value, text)
 
 
-def typed(batch: LoadBatch) -> tuple[ibis.Table, dict[str, str]]:
-    """The batch with typed columns, in `_row` order and without `_row`, and the types that hold.
+def typed(batch: LoadBatch, wrong_types: WrongTypes) -> Typed:
+    """The batch with typed columns, in `_row` order and without `_row`.
 
-    An inferred type that a value does not survive falls back to text.
+    A column in which a present value would not survive its type is text, so nothing is lost on the way.
 
     Raises:
-        DestinationError: values that are not of the type which the contract declares.
+        DestinationError: values are not of the type which the contract declares, and that is to be refused.
     """
     types = {name: type for name, type in batch.types.items() if type != "text" and name in batch.table.columns}
-    view = typed_view(batch.table, types, batch.formats)  # type: ignore[arg-type]
-    failing = _failing(batch.table, view, list(types))
-    for name, (count, row, value) in failing.items():
-        if name in batch.declared:
-            raise DestinationError(
-                f"{count:,} values of '{name}' are no {types[name]}, e.g. '{value}' in row {row:,}",
-                todo="resolve them, quarantine their rows, or change the contract's type; nothing was loaded",
-            )
+    failing = _failing(batch.table, typed_view(batch.table, types, batch.formats), list(types))
+    refused = {name: found for name, found in failing.items() if name in batch.declared}
+    if refused and wrong_types == "refuse":
+        name, (count, row, value) = next(iter(refused.items()))
+        raise DestinationError(
+            f"{count:,} values of '{name}' are no {types[name]}, e.g. '{value}' in row {row:,}",
+            todo="resolve them, quarantine their rows, or change the contract's type; nothing was loaded",
+        )
     holding = {name: type for name, type in types.items() if name not in failing}
-    view = typed_view(batch.table, holding, batch.formats)  # type: ignore[arg-type]
-    return view.order_by(ROW).drop(ROW), {name: holding.get(name, "text") for name in view.columns if name != ROW}
+    table = typed_view(batch.table, holding, batch.formats).order_by(ROW).drop(ROW)
+    as_text = tuple((name, count) for name, (count, _row, _value) in refused.items())
+    return Typed(table, {name: holding.get(name, "text") for name in table.columns}, as_text)
 
 
 def content_fingerprint(rows: Iterable[Sequence[object]]) -> str:

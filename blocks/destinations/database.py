@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from blocks.destinations.base import DestinationModel, LoadBatch, Receipt, content_fingerprint, resolved, typed
+from blocks.destinations.base import DestinationModel, LoadBatch, Receipt, Typed, content_fingerprint, read_receipt, resolved, typed
 from tasks.quality.errors import DestinationError, SpecError, TryAgain, Unavailable, did_you_mean
 from tasks.quality.secrets import mask
 
@@ -69,20 +69,21 @@ class DatabaseDestination(DestinationModel):
             TryAgain: it is locked or its disk is full.
         """
         url = self._url(base)
-        table, types = typed(batch)
-        self._check_columns(list(types), url.get_backend_name())
+        ready = typed(batch, self.wrong_types)
+        self._check_columns(list(ready.types), url.get_backend_name())
         with _told(mask(self.url), self.describe()), _connected(url) as connection, connection.begin():
             _begin(connection)
             if known := _loaded_before(connection, batch.run_id):
                 return known
-            return self._loaded(connection, batch, table, types)
+            return self._loaded(connection, batch, ready)
 
-    def _loaded(self, connection: Connection, batch: LoadBatch, table: Any, types: Mapping[str, str]) -> Receipt:
+    def _loaded(self, connection: Connection, batch: LoadBatch, ready: Typed) -> Receipt:
         from sqlalchemy import func, select
 
+        types = ready.types
         stage = _table(f"gonogo_stage_{batch.run_id.replace('-', '')[:12]}", types, prefixes=["TEMPORARY"])
         stage.create(connection)
-        written = _fill(connection, stage, table)
+        written = _fill(connection, stage, ready.table)
         target, before = self._target(connection, types)
         if self.mode == "merge":
             self._merge(connection, stage, target)
@@ -91,7 +92,7 @@ class DatabaseDestination(DestinationModel):
         after = connection.execute(select(func.count()).select_from(target)).scalar_one()
         fingerprint = content_fingerprint(connection.execution_options(yield_per=CHUNK_ROWS).execute(self._loaded_rows(stage, target, types)))
         stage.drop(connection)
-        receipt = Receipt(self.describe(), self.mode, written, before, after, fingerprint)
+        receipt = Receipt(self.describe(), self.mode, written, before, after, fingerprint, ready.as_text)
         _mark(connection, batch, receipt)
         return receipt
 
@@ -203,7 +204,7 @@ def _loaded_before(connection: Connection, run_id: str) -> Receipt | None:
     markers = _markers()
     markers.create(connection, checkfirst=True)
     found = connection.execute(select(markers.c.receipt).where(markers.c.run_id == run_id)).scalar_one_or_none()
-    return Receipt(**{**json.loads(found), "already_loaded": True}) if found else None
+    return read_receipt(json.loads(found) | {"already_loaded": True}) if found else None
 
 
 def _mark(connection: Connection, batch: LoadBatch, receipt: Receipt) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from blocks.destinations.base import DestinationModel, LoadBatch, Receipt, resolved, typed
+from blocks.destinations.base import DestinationModel, LoadBatch, Receipt, read_receipt, resolved, typed
 from blocks.staging import doing, fingerprint_of, publish, write_table, write_text
 from tasks.quality.errors import DestinationError
 
@@ -55,14 +55,14 @@ class FileDestination(DestinationModel):
             return known
         if path.is_dir():
             raise DestinationError(f"'{path}' is a folder", todo="name a file in it")
-        table, _types = typed(batch)
+        ready = typed(batch, self.wrong_types)
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         with doing("make", path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            rows = write_table(table, partial, _OPTIONS[self.format or str(_told(self.path))])
+            rows = write_table(ready.table, partial, _OPTIONS[self.format or str(_told(self.path))])
             _pack(partial, path)
-            receipt = Receipt(self.describe(), "replace", rows, 0, rows, fingerprint_of(partial))
+            receipt = Receipt(self.describe(), "replace", rows, 0, rows, fingerprint_of(partial), ready.as_text)
             write_text(marker, json.dumps({"run_id": batch.run_id, **asdict(receipt)}))
             publish(partial, path)
         finally:
@@ -84,7 +84,7 @@ def _loaded_before(marker: Path, path: Path, run_id: str) -> Receipt | None:
     said = json.loads(marker.read_text("utf-8"))
     if said.pop("run_id", None) != run_id or said["fingerprint"] != fingerprint_of(path):
         return None
-    return Receipt(**{**said, "already_loaded": True})
+    return read_receipt(said | {"already_loaded": True})
 
 
 def _pack(partial: Path, path: Path) -> None:

@@ -127,7 +127,7 @@ def read_csv(tables: Backend, plain: Path, path: Path, number: int, source: File
     tables.raw_sql(
         f'CREATE TABLE "bad{number}" AS SELECT {_text(path.name)} AS origin, line::BIGINT AS line, '
         f"encode(any_value(csv_line)) AS bytes, any_value(lower(error_type::VARCHAR)) AS reason "
-        f"FROM errors{number} GROUP BY line, byte_position ORDER BY line"
+        f"FROM errors{number} GROUP BY line ORDER BY line"
     )
     return _piece(tables, path, number, columns, renames, notes=notes)
 

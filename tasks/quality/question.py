@@ -52,6 +52,7 @@ class Question:
         text: Markdown with the evidence; values from data are escaped already.
         summary: the same in one or two plain sentences, for a notification.
         round: of the assessment that the choices come from; 0 without choices.
+        needs_person: nothing is recommended here; automatic answers leave the gate held.
         unasked: why the gate is passed without asking anybody; empty when it asks.
         evidence: SHA-256 of everything shown.
     """
@@ -64,6 +65,7 @@ class Question:
     summary: str = ""
     choices: tuple[Choice, ...] = ()
     report_url: str = ""
+    needs_person: bool = False
     unasked: str = ""
     round: int = 0
     evidence: str = ""

@@ -1,0 +1,116 @@
+"""The embedded server is there while any command uses it, and at no other time."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+
+import httpx
+import pytest
+
+from flows.local import Addresses, answers, free_port, running, server
+from tasks.quality.errors import TryAgain
+
+USE = """
+import sys
+from pathlib import Path
+from flows.home import Home
+from flows.local import server
+with server(Home(Path(sys.argv[1])), tell=print) as api:
+    print("api", api)
+    sys.stdin.read()
+print("done")
+"""
+
+
+def listens(addresses: Addresses) -> bool:
+    host, _, port = addresses.ui.removeprefix("http://").partition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def test_a_server_is_there_inside_and_gone_afterwards(home):
+    told = []
+    with server(home, tell=told.append) as api:
+        assert httpx.get(f"{api}/health").json() is True
+        assert os.environ["PREFECT_API_URL"] == api
+        from prefect.client.orchestration import get_client
+
+        with get_client(sync_client=True) as client:
+            assert str(client.api_url).rstrip("/") == api
+        addresses = running(home)
+        assert addresses
+        assert addresses.api == api
+        ui = httpx.get(f"{addresses.ui}/ui-settings").json()
+        assert ui["api_url"] == api
+    assert "PREFECT_API_URL" not in os.environ
+    assert not listens(addresses)
+    assert not home.server_file.exists()
+    assert any("ready after" in line for line in told)
+
+
+def test_commands_that_start_at_once_share_one_server_and_the_first_to_end_leaves_it_to_the_other(
+    home, command, eventually
+):
+    first, second = command(USE, str(home.path)), command(USE, str(home.path))
+    api = first.until("api ")
+    assert second.until("api ") == api
+    addresses = running(home)
+    assert addresses
+    said = first.finish() + "".join(second.lines)
+    assert said.count("starting the Prefect server") == 1
+    assert answers(addresses)
+    second.finish()
+    eventually(lambda: not listens(addresses))
+
+
+def test_a_server_ends_when_its_only_user_is_killed_and_the_next_command_starts_another(home, command, eventually):
+    user = command(USE, str(home.path))
+    user.until("api ")
+    addresses = running(home)
+    assert addresses
+    user.process.kill()
+    eventually(lambda: not listens(addresses))
+    assert home.server_file.exists()  # the killed command could not remove it
+    with server(home) as api:
+        assert httpx.get(f"{api}/health").is_success
+
+
+def test_the_users_own_server_is_used_and_none_is_started(home, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        free = listener.getsockname()[1]
+    monkeypatch.setenv("PREFECT_API_URL", f"http://ann:s3cret@127.0.0.1:{free}/api")
+    with pytest.raises(TryAgain, match="PREFECT_API_URL") as refused, server(home):
+        pass
+    assert "s3cret" not in str(refused.value)
+    assert not home.server_file.exists()
+
+
+def test_a_stranger_on_the_published_port_is_not_taken_for_our_server(home, served):
+    other = Addresses.read(served)
+    assert other
+    Addresses(other.api, other.ui, other.pid, str(home.prefect)).write(home)
+    assert running(served)
+    assert running(home) is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", json.dumps({"api": 1})])
+def test_an_unreadable_address_file_is_as_good_as_none(home, content):
+    home.server_file.write_text(content)
+    assert running(home) is None
+
+
+def test_a_server_that_cannot_start_says_what_it_printed(home):
+    (home.prefect / "prefect.db").write_bytes(b"this is no database" * 1000)
+    with pytest.raises(TryAgain) as failed, server(home):
+        pass
+    assert "the Prefect server ended with status" in str(failed.value)
+    assert "file is not a database" in str(failed.value)
+
+
+def test_a_preferred_port_is_taken_when_it_is_free():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = listener.getsockname()[1]
+        assert free_port(taken) != taken
+    assert free_port(taken) == taken
