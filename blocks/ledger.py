@@ -17,7 +17,7 @@ from tasks.quality.secrets import mask, redact
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Engine, RowMapping, Table
 
 _BUSY_SECONDS = 30
 
@@ -212,10 +212,14 @@ _APPEND_ONLY = {
         for verb in ("UPDATE", "DELETE")
     ],
     "postgresql": [
-        "CREATE OR REPLACE FUNCTION gonogo_ledger_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$",
-        "CREATE OR REPLACE TRIGGER gonogo_ledger_append_only BEFORE UPDATE OR DELETE ON gonogo_ledger "
-        "FOR EACH ROW EXECUTE FUNCTION gonogo_ledger_append_only()",
+        (
+            "CREATE OR REPLACE FUNCTION gonogo_ledger_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$"
+        ),
+        (
+            "CREATE OR REPLACE TRIGGER gonogo_ledger_append_only BEFORE UPDATE OR DELETE ON gonogo_ledger "
+            "FOR EACH ROW EXECUTE FUNCTION gonogo_ledger_append_only()"
+        ),
     ],
 }
 
@@ -253,5 +257,5 @@ def _sqlite_connected(connection: Any, _: object) -> None:
     connection.execute("PRAGMA synchronous=FULL")
 
 
-def _entry(row: Mapping[str, Any]) -> Entry:
-    return Entry(**{**row, "payload": json.loads(row["payload"])})
+def _entry(row: RowMapping) -> Entry:
+    return Entry(**{**{str(name): value for name, value in row.items()}, "payload": json.loads(row["payload"])})

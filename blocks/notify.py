@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from tasks.quality.errors import PilotMustDecide
+
 BLOCK = "gonogo-notify"
 """Name of both blocks: the outbox (a custom webhook) and, when configured, the Slack webhook."""
 
@@ -28,13 +30,21 @@ def outbox_block(url: str, token: str) -> UUID:
 
 
 def slack_block(webhook: str | None) -> UUID | None:
-    """Register a Slack webhook; without one, the block of this name that somebody saved earlier, if any."""
+    """Register a Slack webhook; without one, the block of this name that somebody saved earlier, if any.
+
+    Raises:
+        PilotMustDecide: nothing can be sent to that address, which the message does not repeat.
+    """
+    from apprise import Apprise
     from prefect.blocks.notifications import SlackWebhook
     from pydantic import SecretStr
 
-    if webhook:
-        return UUID(str(SlackWebhook(url=SecretStr(webhook)).save(BLOCK, overwrite=True)))
-    return saved_slack_block(BLOCK)
+    if not webhook:
+        return saved_slack_block(BLOCK)
+    if Apprise.instantiate(webhook) is None:
+        todo = "copy it again from Slack: https://hooks.slack.com/services/…"
+        raise PilotMustDecide("that is not the address of a Slack webhook", where="--slack-webhook", todo=todo)
+    return UUID(str(SlackWebhook(url=SecretStr(webhook)).save(BLOCK, overwrite=True)))
 
 
 def saved_slack_block(name: str) -> UUID | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -27,8 +27,8 @@ def run(
     accept_recommended: Annotated[
         bool, typer.Option("--accept-recommended", help="Answer every gate with go and what is recommended.")
     ] = False,
-    answers: Annotated[Optional[Path], typer.Option(metavar="FILE.yaml", help="Answer the gates from a file.")] = None,
-    name: Annotated[Optional[str], typer.Option(help="Call the run this.")] = None,
+    answers: Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Answer the gates from a file.")] = None,
+    name: Annotated[str | None, typer.Option(help="Call the run this.")] = None,
 ) -> None:
     """Take data from its source to its destination, stopping at every gate.
 
@@ -43,7 +43,7 @@ def run(
 @app.command(rich_help_panel="Pilot a run")
 def decide(
     run: RunName,
-    answers: Annotated[Optional[Path], typer.Option(metavar="FILE.yaml", help="Answer from a file.")] = None,
+    answers: Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Answer from a file.")] = None,
     accept_recommended: Annotated[
         bool, typer.Option("--accept-recommended", help="Go, with what is recommended.")
     ] = False,
@@ -57,7 +57,7 @@ def decide(
 @app.command(rich_help_panel="Pilot a run")
 def resume(
     run: RunName,
-    answers: Annotated[Optional[Path], typer.Option(metavar="FILE.yaml", help="Answer the gates from a file.")] = None,
+    answers: Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Answer the gates from a file.")] = None,
     accept_recommended: Annotated[
         bool, typer.Option("--accept-recommended", help="Go, with what is recommended.")
     ] = False,
@@ -119,7 +119,7 @@ def kinds() -> None:
 @app.command(rich_help_panel="Prove")
 def verify(
     run: RunName = "latest",
-    head: Annotated[Optional[str], typer.Option(help="The ledger head that a report or notification printed.")] = None,
+    head: Annotated[str | None, typer.Option(help="The ledger head that a report or notification printed.")] = None,
 ) -> None:
     """Check a run: ledger chain, decisions, conservation of rows, fingerprints, and every issue's count.
 
@@ -133,15 +133,15 @@ def verify(
 @app.command(rich_help_panel="Prove")
 def export(
     run: RunName,
-    refined: Annotated[Optional[Path], typer.Option(metavar="F.csv", help="Refined rows, with `_row`.")] = None,
+    refined: Annotated[Path | None, typer.Option(metavar="F.csv", help="Refined rows, with `_row`.")] = None,
     findings: Annotated[
-        Optional[Path], typer.Option(metavar="F.csv", help="Flagged cells: row,column,kind,value.")
+        Path | None, typer.Option(metavar="F.csv", help="Flagged cells: row,column,kind,value.")
     ] = None,
     changes: Annotated[
-        Optional[Path], typer.Option(metavar="F.csv", help="Changed cells: row,column,before,after,decision.")
+        Path | None, typer.Option(metavar="F.csv", help="Changed cells: row,column,before,after,decision.")
     ] = None,
     rows: Annotated[
-        Optional[Path], typer.Option(metavar="F.csv", help="Rows that left: row,disposition,into,reason,decision.")
+        Path | None, typer.Option(metavar="F.csv", help="Rows that left: row,disposition,into,reason,decision.")
     ] = None,
     escape_formulas: Annotated[
         bool, typer.Option("--escape-formulas", help="Prefix cells that a spreadsheet would run as a formula.")
@@ -162,11 +162,9 @@ def up(
     pipelines: Annotated[Path, typer.Option(help="Folder of pipeline YAMLs to deploy.")] = Path(
         "deployments/pipelines"
     ),
-    port: Annotated[
-        Optional[int], typer.Option(help="Port of the Prefect server; by default 4200 or a free one.")
-    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the Prefect server; by default 4200 or a free one.")] = None,
     slack_webhook: Annotated[
-        Optional[str], typer.Option(envvar="GONOGO_SLACK_WEBHOOK", help="Send notifications to this Slack webhook.")
+        str | None, typer.Option(envvar="GONOGO_SLACK_WEBHOOK", help="Send notifications to this Slack webhook.")
     ] = None,
 ) -> None:
     """Start everything local: Prefect server and UI, worker, report pages. Ctrl-C stops it all."""

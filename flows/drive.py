@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,10 +82,8 @@ def execute(client: SyncPrefectClient, run_id: UUID) -> FlowRun:
     from flows.pipeline import pipeline
 
     run = client.read_flow_run(run_id)
-    try:
+    with suppress(Pause, Abort):  # held, or somebody else ended it: the state says which
         run_flow(pipeline, flow_run=run, parameters=run.parameters, return_type="state")
-    except (Pause, Abort):
-        pass  # held, or somebody else ended it: the state says which
     return client.read_flow_run(run_id)
 
 
@@ -154,7 +153,9 @@ def held_runs(client: SyncPrefectClient) -> list[FlowRun]:
 
     paused = FlowRunFilter.model_validate({"state": {"type": {"any_": ["PAUSED"]}}, "tags": {"all_": ["gonogo"]}})
     found = client.read_flow_runs(flow_run_filter=paused, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=200)
-    return sorted(filter(held, found), key=lambda run: run.state.timestamp if run.state else run.created)
+    return sorted(
+        filter(held, found), key=lambda run: run.state.timestamp if run.state else datetime.min.replace(tzinfo=UTC)
+    )
 
 
 def ended(run: FlowRun) -> bool:

@@ -6,8 +6,8 @@ import json
 from typing import Any, Literal
 
 from prefect.input import RunInput
-from prefect.input.run_input import Keyset
 from prefect.input.actions import read_flow_run_input
+from prefect.input.run_input import Keyset
 from pydantic import Field, create_model
 
 from tasks.quality.model import Action, Answer, Verdict
@@ -55,7 +55,7 @@ def form(question: Question, problem: str = "") -> type[GateForm]:
         fields["values"] = (str, Field(default="", title="Values", description=hint))
     model = create_model("Answer", __base__=GateForm, **fields)
     refusal = f"> **Not taken:** {problem}\n\n" if problem else ""
-    model._description = refusal + question.text  # type: ignore[assignment]  # noqa: SLF001  (Prefect's own hook)
+    model._description = refusal + question.text  # noqa: SLF001  (Prefect's own hook)
     return model
 
 

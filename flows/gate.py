@@ -26,7 +26,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Stopped(Exception):  # noqa: N818  (an outcome, not an error)
+class Stopped(Exception):
     """The pilot ended the run: nothing goes on, everything is kept."""
 
     def __init__(self, gate: str, answered_by: str, comment: str = "") -> None:

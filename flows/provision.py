@@ -123,7 +123,7 @@ def notices(remind_after: timedelta = REMIND_AFTER) -> tuple[Notice, ...]:
     )
 
 
-def provision(  # noqa: PLR0913 (each is a setting of its own)
+def provision(
     home: Home,
     pipelines: Path,
     *,
@@ -343,7 +343,7 @@ def _deploy(client: SyncPrefectClient, wanted: Wanted, there: DeploymentResponse
         return
     _update(client, wanted, there)
     if back:
-        client.set_deployment_paused_state(there.id, False)
+        client.resume_deployment(there.id)
     yield f"pipeline {wanted.name} " + ("deployed again: its file is back" if back else "updated")
 
 

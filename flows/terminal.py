@@ -83,7 +83,7 @@ def progress(console: Console) -> Iterator[Progress]:
         shown.rest()
 
 
-class Elsewhere(Exception):  # noqa: N818  (not an error: somebody else was quicker)
+class Elsewhere(Exception):
     """The gate was answered elsewhere while the terminal was waiting."""
 
 
@@ -164,7 +164,7 @@ class Prompt:
             if self._answered():
                 raise Elsewhere
         line = sys.stdin.readline()
-        return line if line else None
+        return line or None
 
 
 def issues_table(question: Question) -> Table:

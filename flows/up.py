@@ -182,7 +182,7 @@ class _Site:
         return spawn(module, *args, log=self.home.logs / log, wanted=_alive(self.home), env=env)
 
 
-def up(  # noqa: PLR0913 (each is an option of the command)
+def up(
     home: Home,
     pipelines: Path,
     *,

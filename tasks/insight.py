@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from blocks.staging import write_text
 from tasks.insights.compare import Comparison, compare
 from tasks.insights.evaluate import Insight, evaluate
@@ -22,14 +25,11 @@ def _says(goals: Goals) -> str:
     )
 
 
-@stage(
-    "insight",
-    doing="measuring the business goals, before and after",
-    says=_says,
-    records=lambda goals: {
-        "figures": [{"goal": n, "value": v, "sql": s, "snapshot": f} for n, v, s, f in goals.figures]
-    },
-)
+def _records(goals: Goals) -> Mapping[str, Any]:
+    return {"figures": [{"goal": n, "value": v, "sql": sql, "snapshot": f} for n, v, sql, f in goals.figures]}
+
+
+@stage("insight", doing="measuring the business goals, before and after", says=_says, records=_records)
 def insight(run: Run, first: Examined, last: Examined) -> Goals:
     """Measure every goal on the first and the last snapshot, and write the insight report."""
     after = _measured(run, last)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from blocks.staging import write_text
 from tasks.quality.model import ROW, Snapshot
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
     import ibis
 
 
-@stage(
-    "profile",
-    doing="measuring every column",
-    says=lambda p: f"{p.snapshot.rows:,} rows × {len(p.snapshot.columns):,} columns measured",
-    records=lambda p: {"snapshot": p.snapshot.fingerprint, "domains": p.domains},
-)
+def _says(profiled: Profiled) -> str:
+    return f"{profiled.snapshot.rows:,} rows × {len(profiled.snapshot.columns):,} columns measured"
+
+
+def _records(profiled: Profiled) -> Mapping[str, Any]:
+    return {"snapshot": profiled.snapshot.fingerprint, "domains": profiled.domains}
+
+
+@stage("profile", doing="measuring every column", says=_says, records=_records)
 def profile(run: Run, snapshot: Snapshot, *, round: int) -> Profiled:
     """Measure every column once per distinct value, and make the ydata profile of the rows."""
     staging = run.open_staging()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from blocks.spec import Below, Gate
 from blocks.sources import Batch
+from blocks.spec import Below, Gate
 from tasks.ask import GO_MEANS
 from tasks.insights.compare import Comparison
 from tasks.quality.checks import ContractCheck
@@ -98,7 +98,9 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
     )
     lines = [f"- {markdown(goal.sentence, 400)}" for goal in goals]
     broken = [check for check in run.recall_all(ContractCheck, f"checks-{last.round}") if not check.passed]
-    lines += [f"- contract: {markdown(c.title, 200)}: {c.problem or f'{c.failures:,} fail'}" for c in broken[:CHECKS_SHOWN]]
+    lines += [
+        f"- contract: {markdown(c.title, 200)}: {c.problem or f'{c.failures:,} fail'}" for c in broken[:CHECKS_SHOWN]
+    ]
     links = f"[Insight report]({run.page('insight.html')}) · [Quality report]({last.page})\n\n"
     return sealed(
         Question(

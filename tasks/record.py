@@ -31,9 +31,14 @@ R = TypeVar("R")
 
 def once(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     """A Prefect task whose result is kept for the run: replays get the result, not the side effects."""
-    return lambda function: task(
-        function, name=name, task_run_name=name, persist_result=True, cache_policy=ONCE, result_serializer=PLAIN
-    )
+
+    def wrap(function: Callable[P, R]) -> Task[P, R]:
+        made: Task[P, R] = task(
+            name=name, task_run_name=name, persist_result=True, cache_policy=ONCE, result_serializer=PLAIN
+        )(function)
+        return made
+
+    return wrap
 
 
 def stage(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Any
 
 from blocks.sources import Batch
 from blocks.staging import write_text
@@ -16,12 +18,15 @@ from tasks.run import Examined, Run
 MALFORMED_SHOWN = 10
 
 
-@stage(
-    "report",
-    doing="writing the quality report",
-    says=lambda e: f"quality report of round {e.round} written",
-    records=lambda e: {"pages": [e.page.rpartition("/")[2]], "snapshot": e.snapshot.fingerprint},
-)
+def _says(examined: Examined) -> str:
+    return f"quality report of round {examined.round} written"
+
+
+def _records(examined: Examined) -> Mapping[str, Any]:
+    return {"pages": [examined.page.rpartition("/")[2]], "snapshot": examined.snapshot.fingerprint}
+
+
+@stage("report", doing="writing the quality report", says=_says, records=_records)
 def report(run: Run, examined: Examined, *, round: int) -> Examined:
     """Write the report's page and JSON, and show it in the Prefect UI."""
     told = quality_report(run, examined)

@@ -180,7 +180,9 @@ def _failing(text: ibis.Table, view: ibis.Table, columns: Sequence[str]) -> dict
     found = {}
     for i, name in enumerate(columns):
         if counts[f"n{i}"]:
-            first = both.filter(lost[i]).order_by(ROW).limit(1).select(ROW, value=both[name]).to_pyarrow().to_pylist()[0]
+            first = (
+                both.filter(lost[i]).order_by(ROW).limit(1).select(ROW, value=both[name]).to_pyarrow().to_pylist()[0]
+            )
             found[name] = (int(counts[f"n{i}"]), int(first[ROW]), str(first["value"])[:60])
     return found
 

@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from blocks.destinations.base import DestinationModel, LoadBatch, Receipt, Typed, content_fingerprint, read_receipt, resolved, typed
+from blocks.destinations.base import (
+    DestinationModel,
+    LoadBatch,
+    Receipt,
+    Typed,
+    content_fingerprint,
+    read_receipt,
+    resolved,
+    typed,
+)
 from tasks.quality.errors import DestinationError, SpecError, TryAgain, Unavailable, did_you_mean
 from tasks.quality.secrets import mask
 
@@ -90,7 +99,9 @@ class DatabaseDestination(DestinationModel):
         else:
             connection.execute(target.insert().from_select(list(types), select(*stage.c)))
         after = connection.execute(select(func.count()).select_from(target)).scalar_one()
-        fingerprint = content_fingerprint(connection.execution_options(yield_per=CHUNK_ROWS).execute(self._loaded_rows(stage, target, types)))
+        fingerprint = content_fingerprint(
+            connection.execution_options(yield_per=CHUNK_ROWS).execute(self._loaded_rows(stage, target, types))
+        )
         stage.drop(connection)
         receipt = Receipt(self.describe(), self.mode, written, before, after, fingerprint, ready.as_text)
         _mark(connection, batch, receipt)
@@ -130,8 +141,12 @@ class DatabaseDestination(DestinationModel):
         keys = [stage.c[name] for name in self.key]
         for name, column in zip(self.key, keys, strict=True):
             if empty := connection.execute(select(func.count()).where(column.is_(None))).scalar_one():
-                raise DestinationError(f"{empty:,} rows have no '{name}', a key column", where=self._name(), todo="resolve them")
-        twice = connection.execute(select(*keys, func.count()).group_by(*keys).having(func.count() > 1).limit(1)).first()
+                raise DestinationError(
+                    f"{empty:,} rows have no '{name}', a key column", where=self._name(), todo="resolve them"
+                )
+        twice = connection.execute(
+            select(*keys, func.count()).group_by(*keys).having(func.count() > 1).limit(1)
+        ).first()
         if twice is not None:
             raise DestinationError(
                 f"the key {', '.join(self.key)} is not unique: {tuple(twice[:-1])} is there {twice[-1]} times",
@@ -158,7 +173,9 @@ class DatabaseDestination(DestinationModel):
         longest = LONGEST_NAME_BYTES.get(backend)
         for name in columns:
             if longest and len(name.encode()) > longest:
-                raise DestinationError(f"the column name '{name[:40]}…' is longer than {longest} bytes", where=backend, todo="rename it")
+                raise DestinationError(
+                    f"the column name '{name[:40]}…' is longer than {longest} bytes", where=backend, todo="rename it"
+                )
 
     def _url(self, base: Path) -> URL:
         from sqlalchemy import make_url
@@ -296,7 +313,9 @@ def _told(url: str, where: str) -> Iterator[None]:
         raise _refusal(mask(str(error.orig)), url, where) from error
     except DBAPIError as error:
         why = mask(str(error.orig)).strip().partition("\n")[0]
-        raise DestinationError(f"the database refuses the rows: {why}", where=where, todo="nothing was changed") from error
+        raise DestinationError(
+            f"the database refuses the rows: {why}", where=where, todo="nothing was changed"
+        ) from error
 
 
 def _refusal(why: str, url: str, where: str) -> TryAgain | DestinationError:

@@ -16,7 +16,14 @@ from blocks.destinations.base import DestinationModel, LoadBatch, Receipt, read_
 from blocks.staging import doing, fingerprint_of, publish, write_table, write_text
 from tasks.quality.errors import DestinationError
 
-_FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".json": "json", ".ndjson": "json", ".jsonl": "json"}
+_FORMATS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".json": "json",
+    ".ndjson": "json",
+    ".jsonl": "json",
+}
 _OPTIONS = {
     "parquet": "FORMAT parquet, COMPRESSION zstd",
     "csv": "FORMAT csv, HEADER true, NULLSTR ''",
@@ -34,7 +41,9 @@ class FileDestination(DestinationModel):
     @model_validator(mode="after")
     def _has_format(self) -> FileDestination:
         if self.format is None and _told(self.path) is None:
-            raise ValueError(f"cannot tell the format of '{self.path}'; name it .parquet, .csv or .ndjson, or set 'format'")
+            raise ValueError(
+                f"cannot tell the format of '{self.path}'; name it .parquet, .csv or .ndjson, or set 'format'"
+            )
         return self
 
     def describe(self) -> str:
@@ -96,7 +105,11 @@ def _pack(partial: Path, path: Path) -> None:
         return
     packed = partial.with_name(partial.name + ending)
     with partial.open("rb") as plain, packed.open("wb") as out:
-        writer = gzip.GzipFile(filename="", mode="wb", fileobj=out, mtime=0) if ending == ".gz" else zstandard.open(out, "wb")
+        writer = (
+            gzip.GzipFile(filename="", mode="wb", fileobj=out, mtime=0)
+            if ending == ".gz"
+            else zstandard.open(out, "wb")
+        )
         with writer:
             shutil.copyfileobj(plain, writer, 1 << 20)
     packed.replace(partial)

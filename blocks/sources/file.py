@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from blocks.sources.base import Batch, Origin, Progress, SourceModel
-from blocks.sources.formats import FORMATS, Piece, format_of, plain_file
+from blocks.sources.formats import FORMATS, OpenFile, Piece, format_of, plain_file
 from blocks.staging import connected, fingerprint_of
 from tasks.quality.errors import SourceError, Unavailable, did_you_mean
 from tasks.quality.model import ROW
@@ -99,7 +99,7 @@ class FileSource(SourceModel):
         progress(f"reading {path.name}", number, 0)
         try:
             plain = plain_file(path, scratch / f"{number}.plain")
-            return FORMATS[known](tables, plain, path, number, self, scratch)
+            return FORMATS[known](OpenFile(tables, path, plain, number, scratch), self)
         except PermissionError as error:
             raise Unavailable(
                 f"not allowed to read '{path.name}'", where=str(path.parent), todo="check its rights"

@@ -1,4 +1,4 @@
-"""Reading one file of each format into DuckDB as text: `row` (0-based) and `c0`, `c1`, …
+"""Reading one file of each format into DuckDB as text: `row` (0-based) and `c0`, `c1`, ….
 
 What is no record becomes a row of the piece's `bad` table: `origin`, `line` (1-based), `bytes`, `reason`.
 """
@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from blocks.sources.base import staged_names
@@ -62,6 +63,24 @@ class Piece:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class OpenFile:
+    """One file being read.
+
+    Attributes:
+        path: the file as the user knows it.
+        plain: the same, unpacked.
+        number: its place among the files of the source; names its tables.
+        scratch: folder for temporary copies, gone after the read.
+    """
+
+    tables: Backend
+    path: Path
+    plain: Path
+    number: int
+    scratch: Path
+
+
 def format_of(path: Path) -> str | None:
     """The format that a file's name tells, or None."""
     endings = [ending.lower() for ending in path.suffixes]
@@ -97,43 +116,44 @@ def plain_file(path: Path, unpacked: Path) -> Path:
 # --- delimited text -------------------------------------------------------------------------------------------
 
 
-def read_csv(tables: Backend, plain: Path, path: Path, number: int, source: FileSource, scratch: Path) -> Piece:
+def read_csv(file: OpenFile, source: FileSource) -> Piece:
     """Read delimited text; lines with too few or too many fields, bad quotes or bad bytes are quarantined."""
     import duckdb
 
     notes: list[str] = []
-    text = _as_utf8(plain, path, source.encoding, scratch / f"{number}.utf8", notes)
+    text = _as_utf8(file.plain, file.path, source.encoding, file.scratch / f"{file.number}.utf8", notes)
     sample = _sample(text)
     delimiter = source.delimiter or sniff_delimiter(sample)
     records = list(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter))
     if not any(records):
-        raise SourceError("the file holds only white space", where=str(path), todo="export it again")
+        raise SourceError("the file holds only white space", where=str(file.path), todo="export it again")
     first = next(record for record in records if record)
     header = source.header if source.header is not None else sniff_header(records)
     if not header:
-        notes.append(f"{path.name} has no header; its columns are numbered")
+        notes.append(f"{file.path.name} has no header; its columns are numbered")
     columns, renames = staged_names([name.strip() for name in first] if header else ["" for _ in first])
     fields = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(columns)))
     options = (
         f"delim={_text(delimiter)}, quote='\"', escape='\"', header={str(header).lower()}, auto_detect=false, "
-        f"columns={{{fields}}}, store_rejects=true, rejects_table='errors{number}', rejects_scan='scans{number}', "
-        f"strict_mode=true, allow_quoted_nulls=false, nullstr='', max_line_size={LONGEST_RECORD_BYTES}, null_padding=false"
+        f"columns={{{fields}}}, strict_mode=true, null_padding=false, allow_quoted_nulls=false, nullstr='', "
+        f"max_line_size={LONGEST_RECORD_BYTES}, store_rejects=true, "
+        f"rejects_table='errors{file.number}', rejects_scan='scans{file.number}'"
     )
     query = f'SELECT row_number() OVER () - 1 AS "row", * FROM read_csv({_text(str(text))}, {options})'
     try:
-        tables.raw_sql(f'CREATE TABLE "t{number}" AS {query}')
+        file.tables.raw_sql(f'CREATE TABLE "t{file.number}" AS {query}')
     except duckdb.Error as error:
-        raise SourceError(f"cannot be read as delimited text: {_first_line(error)}", where=str(path)) from error
-    tables.raw_sql(
-        f'CREATE TABLE "bad{number}" AS SELECT {_text(path.name)} AS origin, line::BIGINT AS line, '
-        f"encode(any_value(csv_line)) AS bytes, any_value(lower(error_type::VARCHAR)) AS reason "
-        f"FROM errors{number} GROUP BY line ORDER BY line"
+        raise SourceError(f"cannot be read as delimited text: {_first_line(error)}", where=str(file.path)) from error
+    file.tables.raw_sql(
+        f'CREATE TABLE "bad{file.number}" AS SELECT {_text(file.path.name)} AS origin, line::BIGINT AS line, '
+        f"encode(min(csv_line)) AS bytes, min(lower(error_type::VARCHAR)) AS reason "
+        f"FROM errors{file.number} GROUP BY line ORDER BY line"
     )
-    return _piece(tables, path, number, columns, renames, notes=notes)
+    return _piece(file, columns, renames, notes=notes)
 
 
 def sniff_delimiter(sample: str) -> str:
-    """The delimiter that splits most records alike; a comma when none does.
+    r"""The delimiter that splits most records alike; a comma when none does.
 
     >>> sniff_delimiter("a;b;c\\n1;2,5;3\\n")
     ';'
@@ -174,7 +194,7 @@ def sniff_header(records: Sequence[Sequence[str]]) -> bool:
 def _as_utf8(plain: Path, path: Path, encoding: str | None, copy: Path, notes: list[str]) -> Path:
     """The file as UTF-8 without byte order mark; bad bytes stay when most of the file is UTF-8."""
     found = encoding or sniff_encoding(plain)
-    if found == "utf-8" and not plain.open("rb").read(3) == b"\xef\xbb\xbf":
+    if found == "utf-8" and plain.open("rb").read(3) != b"\xef\xbb\xbf":
         return plain
     try:
         with plain.open("rb") as raw, copy.open("w", encoding="utf-8", newline="") as out:
@@ -238,24 +258,24 @@ def _sample(path: Path) -> str:
 # --- JSON -----------------------------------------------------------------------------------------------------
 
 
-def read_json(tables: Backend, plain: Path, path: Path, number: int, source: FileSource, scratch: Path) -> Piece:
+def read_json(file: OpenFile, source: FileSource) -> Piece:
     """Read a JSON file: a list of objects, or an object that holds one."""
     try:
-        value = _parse(plain.read_text(source.encoding or "utf-8-sig"))
+        value = _parse(file.plain.read_text(source.encoding or "utf-8-sig"))
     except (ValueError, RecursionError, LookupError) as error:
         todo = "one object per line is NDJSON: set format: ndjson"
-        raise SourceError(f"is not JSON: {error}", where=str(path), todo=todo) from error
-    items = list(enumerate(_records(value, source.records, path), start=1))
+        raise SourceError(f"is not JSON: {error}", where=str(file.path), todo=todo) from error
+    items = list(enumerate(_records(value, source.records, file.path), start=1))
     bad = [(place, _json(item), "not an object") for place, item in items if not isinstance(item, dict)]
-    return _from_objects(tables, path, number, [item for _, item in items if isinstance(item, dict)], bad, scratch)
+    return _from_objects(file, [item for _, item in items if isinstance(item, dict)], bad)
 
 
-def read_ndjson(tables: Backend, plain: Path, path: Path, number: int, source: FileSource, scratch: Path) -> Piece:
+def read_ndjson(file: OpenFile, source: FileSource) -> Piece:
     """Read a file of one JSON object per line; other lines are quarantined."""
     good: list[dict[str, Any]] = []
     bad: list[tuple[int, bytes, str]] = []
-    with plain.open("rb") as file:
-        for line, raw in enumerate(file, start=1):
+    with file.plain.open("rb") as lines:
+        for line, raw in enumerate(lines, start=1):
             if not raw.strip():
                 continue
             try:
@@ -267,11 +287,13 @@ def read_ndjson(tables: Backend, plain: Path, path: Path, number: int, source: F
                 good.append(item)
             else:
                 bad.append((line, raw.rstrip(b"\r\n"), "not an object"))
-    return _from_objects(tables, path, number, good, bad, scratch)
+    return _from_objects(file, good, bad)
 
 
 class _Number(str):
     """A JSON number in the spelling of the file."""
+
+    __slots__ = ()
 
 
 def _parse(text: str) -> Any:
@@ -296,20 +318,13 @@ def _records(value: Any, where: str | None, path: Path) -> Sequence[Any]:
     raise SourceError("holds no single list of records", where=str(path), available=lists, todo="name it in 'records'")
 
 
-def _from_objects(
-    tables: Backend,
-    path: Path,
-    number: int,
-    objects: list[dict[str, Any]],
-    bad: list[tuple[int, bytes, str]],
-    scratch: Path,
-) -> Piece:
+def _from_objects(file: OpenFile, objects: list[dict[str, Any]], bad: list[tuple[int, bytes, str]]) -> Piece:
     names = list(dict.fromkeys(name for item in objects for name in item))
     if not names and not bad:
-        raise SourceError("holds no records", where=str(path), todo="export it again")
+        raise SourceError("holds no records", where=str(file.path), todo="export it again")
     columns, renames = staged_names(names or [""])
     rows = ([_json_text(item.get(name)) for name in names or [""]] for item in objects)
-    return _from_rows(tables, path, number, columns, renames, rows, bad)
+    return _from_rows(file, columns, renames, rows, bad)
 
 
 def _json_text(value: Any) -> str | None:
@@ -337,22 +352,22 @@ def _compact(value: Any) -> str:
 # --- tables with types ----------------------------------------------------------------------------------------
 
 
-def read_parquet(tables: Backend, plain: Path, path: Path, number: int, source: FileSource, scratch: Path) -> Piece:
+def read_parquet(file: OpenFile, source: FileSource) -> Piece:  # noqa: ARG001  (a Reader)
     """Read a Parquet file; every value becomes its text, nested ones JSON. The types are kept for the contract."""
     import duckdb
 
     try:
-        schema = tables.raw_sql(f"DESCRIBE SELECT * FROM read_parquet({_text(str(plain))})").fetchall()
+        schema = file.tables.raw_sql(f"DESCRIBE SELECT * FROM read_parquet({_text(str(file.plain))})").fetchall()
     except duckdb.Error as error:
-        raise SourceError(f"is not Parquet: {_first_line(error)}", where=str(path)) from error
+        raise SourceError(f"is not Parquet: {_first_line(error)}", where=str(file.path)) from error
     columns, renames = staged_names([row[0] for row in schema])
     picked = ", ".join(f'{_cast(row[0], row[1])} AS "c{place}"' for place, row in enumerate(schema))
-    tables.raw_sql(
-        f'CREATE TABLE "t{number}" AS SELECT row_number() OVER () - 1 AS "row", {picked} '
-        f"FROM read_parquet({_text(str(plain))})"
+    file.tables.raw_sql(
+        f'CREATE TABLE "t{file.number}" AS SELECT row_number() OVER () - 1 AS "row", {picked} '
+        f"FROM read_parquet({_text(str(file.plain))})"
     )
     types = {column: str(row[1]).lower() for column, row in zip(columns, schema, strict=True)}
-    return _piece(tables, path, number, columns, renames, types=types)
+    return _piece(file, columns, renames, types=types)
 
 
 def _cast(name: str, type: str) -> str:
@@ -363,26 +378,26 @@ def _cast(name: str, type: str) -> str:
     return f"CAST({'to_json(' + column + ')' if nested else column} AS VARCHAR)"
 
 
-def read_excel(tables: Backend, plain: Path, path: Path, number: int, source: FileSource, scratch: Path) -> Piece:
+def read_excel(file: OpenFile, source: FileSource) -> Piece:
     """Read one sheet of an Excel or OpenDocument file; whole numbers have no '.0', dates are ISO."""
     import python_calamine
 
     try:
-        book = python_calamine.CalamineWorkbook.from_path(str(plain))
+        book = python_calamine.CalamineWorkbook.from_path(str(file.plain))
     except (python_calamine.CalamineError, OSError) as error:
-        raise SourceError(f"is not a spreadsheet: {error}", where=str(path)) from error
+        raise SourceError(f"is not a spreadsheet: {error}", where=str(file.path)) from error
     if source.sheet is not None and source.sheet not in book.sheet_names:
         todo = did_you_mean(source.sheet, book.sheet_names)
-        raise SourceError(f"no sheet '{source.sheet}'", where=str(path), available=book.sheet_names, todo=todo)
+        raise SourceError(f"no sheet '{source.sheet}'", where=str(file.path), available=book.sheet_names, todo=todo)
     name = source.sheet or book.sheet_names[0]
     grid = [[_excel_text(cell) for cell in row] for row in book.get_sheet_by_name(name).to_python(skip_empty_area=True)]
     if not grid:
-        raise SourceError(f"sheet '{name}' is empty", where=str(path), available=book.sheet_names)
+        raise SourceError(f"sheet '{name}' is empty", where=str(file.path), available=book.sheet_names)
     header = source.header if source.header is not None else True
     names = [cell or "" for cell in grid[0]] if header else ["" for _ in grid[0]]
     columns, renames = staged_names(names)
     notes = [f"sheet '{name}' of {', '.join(book.sheet_names)}"] if len(book.sheet_names) > 1 else []
-    return _from_rows(tables, path, number, columns, renames, grid[1:] if header else grid, [], notes)
+    return _from_rows(file, columns, renames, grid[1:] if header else grid, [], notes)
 
 
 def _excel_text(value: object) -> str | None:
@@ -397,7 +412,7 @@ def _excel_text(value: object) -> str | None:
 
 # --- common ---------------------------------------------------------------------------------------------------
 
-Reader = Callable[["Backend", Path, Path, int, "FileSource", Path], Piece]
+Reader = Callable[[OpenFile, "FileSource"], Piece]
 FORMATS: Mapping[str, Reader] = {
     "csv": read_csv,
     "json": read_json,
@@ -408,9 +423,7 @@ FORMATS: Mapping[str, Reader] = {
 
 
 def _from_rows(
-    tables: Backend,
-    path: Path,
-    number: int,
+    file: OpenFile,
     columns: Sequence[str],
     renames: tuple[tuple[str, str], ...],
     rows: Iterable[Sequence[str | None]],
@@ -421,13 +434,17 @@ def _from_rows(
 
     schema = pa.schema([("row", pa.int64()), *((f"c{place}", pa.string()) for place in range(len(columns)))])
     batches = (_batch(chunk, schema) for chunk in _chunks(rows, 10_000))
-    tables.con.register(f"arrow{number}", pa.RecordBatchReader.from_batches(schema, batches))
-    tables.raw_sql(f'CREATE TABLE "t{number}" AS SELECT * FROM arrow{number}')
-    lines = [{"origin": path.name, "line": line, "bytes": raw, "reason": reason} for line, raw, reason in bad]
+    _store(file, "t", pa.RecordBatchReader.from_batches(schema, batches))
+    lines = [{"origin": file.path.name, "line": line, "bytes": raw, "reason": reason} for line, raw, reason in bad]
     fields = pa.schema([("origin", pa.string()), ("line", pa.int64()), ("bytes", pa.binary()), ("reason", pa.string())])
-    tables.con.register(f"arrowbad{number}", pa.Table.from_pylist(lines, schema=fields))
-    tables.raw_sql(f'CREATE TABLE "bad{number}" AS SELECT * FROM arrowbad{number}')
-    return _piece(tables, path, number, columns, renames, notes=notes)
+    _store(file, "bad", pa.Table.from_pylist(lines, schema=fields))
+    return _piece(file, columns, renames, notes=notes)
+
+
+def _store(file: OpenFile, name: str, rows: Any) -> None:
+    file.tables.con.register("arriving", rows)
+    file.tables.raw_sql(f'CREATE TABLE "{name}{file.number}" AS SELECT * FROM arriving')
+    file.tables.con.unregister("arriving")
 
 
 def _chunks(rows: Iterable[Sequence[str | None]], size: int) -> Iterator[list[tuple[int, Sequence[str | None]]]]:
@@ -454,19 +471,22 @@ def _utf8(value: str | None) -> str | None:
 
 
 def _piece(
-    tables: Backend,
-    path: Path,
-    number: int,
+    file: OpenFile,
     columns: Sequence[str],
     renames: tuple[tuple[str, str], ...],
-    types: Mapping[str, str] = {},
+    types: Mapping[str, str] = MappingProxyType({}),
     notes: Sequence[str] = (),
 ) -> Piece:
-    there = {row[0] for row in tables.raw_sql("SELECT table_name FROM duckdb_tables()").fetchall()}
-    rows = tables.raw_sql(f'SELECT count(*) FROM "t{number}"').fetchone()[0]
-    bad = f"bad{number}" if f"bad{number}" in there else ""
-    quarantined = tables.raw_sql(f'SELECT count(*) FROM "{bad}"').fetchone()[0] if bad else 0
-    return Piece(path.name, path, f"t{number}", bad, tuple(columns), renames, rows, quarantined, types, tuple(notes))
+    table, bad = f"t{file.number}", f"bad{file.number}"
+    there = {row[0] for row in file.tables.raw_sql("SELECT table_name FROM duckdb_tables()").fetchall()}
+    bad = bad if bad in there else ""
+    rows = _count(file, table)
+    quarantined = _count(file, bad) if bad else 0
+    return Piece(file.path.name, file.path, table, bad, tuple(columns), renames, rows, quarantined, types, tuple(notes))
+
+
+def _count(file: OpenFile, table: str) -> int:
+    return int(file.tables.raw_sql(f'SELECT count(*) FROM "{table}"').fetchone()[0])
 
 
 def _first_line(error: Exception) -> str:

@@ -127,7 +127,7 @@ class Insight:
     problem: str = ""
 
 
-def evaluate(  # noqa: PLR0913
+def evaluate(
     goals: Sequence[Goal],
     table: ibis.Table,
     types: Mapping[str, ColumnType],

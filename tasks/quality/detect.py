@@ -5,7 +5,7 @@ A detector that crashes is a finding itself ("could not check"), never "no issue
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -35,9 +35,9 @@ class Mute(BaseModel):
 
     column: str | None = None
     reason: str = Field(min_length=1)
-    until: datetime.date | None = None
+    until: dt.date | None = None
 
-    def holds(self, columns: Iterable[str], today: datetime.date) -> bool:
+    def holds(self, columns: Iterable[str], today: dt.date) -> bool:
         """Whether a finding about these columns is muted today."""
         return (self.column is None or self.column in columns) and (self.until is None or today <= self.until)
 
@@ -47,7 +47,7 @@ def assess(
     snapshot: Snapshot,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     *,
-    today: datetime.date = datetime.date.min,
+    today: dt.date = dt.date.min,
 ) -> Assessment:
     """Find, recommend, preview and score.
 
@@ -93,7 +93,7 @@ def configure(name: str, given: Mapping[str, Any]) -> tuple[Settings[KindSetting
 
 
 def flagged_cells(data: Dataset, issues: Sequence[Issue]) -> ibis.Table:
-    """`row`, `column`, `kind`, `value` of every suspect cell; a suspect row is flagged in each of its issue's columns."""
+    """`row`, `column`, `kind`, `value` of every suspect cell; a suspect row in each of its issue's columns."""
     backend = data.table.get_backend()
     parts = [part for issue in issues if not issue.failed for part in _flagged(backend, data, issue)]
     if not parts:
@@ -158,10 +158,14 @@ def _could_not_check(kind: Kind, error: Exception) -> Issue:
         checked=0,
         unit="row",
         title=f"Could not check: {kind.title}",
-        why=f"the detector failed ({type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}); nothing is known",
+        why=f"the detector failed ({type(error).__name__}: {_first_line(error)}); nothing is known",
         sql='SELECT _row, NULL AS "column", NULL AS "value" FROM snapshot WHERE FALSE',
         failed=True,
     )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:300]
 
 
 def _advised(data: Dataset, issue: Issue) -> Issue:

@@ -35,12 +35,14 @@ from tasks.quality.model import (
 from tasks.quality.profile import is_missing, number
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 
-NULL_WORDS = ("n/a", "#n/a", "n.a.", "null", "(null)", "<null>", "nan", "<na>", "nil", "?", "??", "-", "--", "---")
+NULL_WORDS = (
+    "n/a", "#n/a", "n.a.", "null", "(null)", "<null>", "nan", "<na>", "nil", "?", "??", "-", "--", "---",
+)  # fmt: skip
 """Words that can mean nothing but "no value", compared trimmed and in lower case."""
 
 AMBIGUOUS_WORDS = (
-    "na", "none", "unknown", "missing", "empty", "undefined", "not available", "not applicable", "error", "tbd", "#ref!",
-    "#value!",
+    "na", "none", "unknown", "missing", "empty", "undefined", "not available", "not applicable", "error", "tbd",
+    "#ref!", "#value!",
 )  # fmt: skip
 """Words that often mean "no value" and sometimes a value: Namibia, no allergies, an unknown soldier."""
 
@@ -50,6 +52,7 @@ DATE_SENTINELS = ("1900-01-01", "1970-01-01", "9999-12-31", "0001-01-01", "1899-
 FEWEST_ROWS_TO_DERIVE = 30
 MOST_COLUMNS_TO_PAIR = 40
 MOST_COLUMNS_TO_DERIVE = 12
+WORDS_NAMED = 4
 
 
 # --- missing value ----------------------------------------------------------------------------------------
@@ -75,9 +78,11 @@ def _fill_options(data: Dataset, issue: Issue) -> Iterator[Option]:
                 needs=("group",),
             )
     if column.top and column.top[0][1] > 1:
-        value, count = column.top[0]
+        common, count = column.top[0]
         why = f"it is in {count:,} of {column.present_count:,} rows"
-        yield Option("mode", "constant", f"fill with the most frequent value ({_short(value)})", {"value": value}, why)
+        yield Option(
+            "mode", "constant", f"fill with the most frequent value ({_short(common)})", {"value": common}, why
+        )
         yield Option(
             "mode-by-group",
             "by_group",
@@ -366,9 +371,9 @@ def _certain(value: str, column: ColumnProfile, own: Sequence[str]) -> bool:
 def _sentinels(data: Dataset, column: ColumnProfile) -> dict[str, int]:
     """Sentinel numbers and dates, repeated, and beyond the range of all other values of a column of their type."""
     present = column.present_count
-    if present and column.numeric_count >= 0.9 * present:  # noqa: PLR2004
+    if present and column.numeric_count >= 0.9 * present:
         return _standing_out(data, column.name, NUMBER_SENTINELS, dates=False)
-    if present and column.date_count >= 0.9 * present:  # noqa: PLR2004
+    if present and column.date_count >= 0.9 * present:
         return _standing_out(data, column.name, DATE_SENTINELS, dates=True)
     return {}
 
@@ -392,9 +397,9 @@ def _standing_out(data: Dataset, column: str, sentinels: Sequence[str], *, dates
 
 
 def _place(value: str, *, dates: bool) -> float:
-    import datetime
+    import datetime as dt
 
-    return datetime.date.fromisoformat(value).toordinal() - 719_163 if dates else float(value)
+    return dt.date.fromisoformat(value).toordinal() - 719_163 if dates else float(value)
 
 
 def _beyond(value: float, low: float, high: float, *, dates: bool) -> bool:
@@ -408,8 +413,8 @@ def _derivable(data: Dataset, settings: Settings[ConditionalMissingSettings]) ->
     columns = [
         c
         for c in data.profile.columns
-        if c.present_count and c.numeric_count >= 0.9 * c.present_count and c.distinct_count > 2
-    ]  # noqa: PLR2004
+        if c.present_count and c.numeric_count >= 0.9 * c.present_count and c.distinct_count > 2  # noqa: PLR2004  (two values fit any formula)
+    ]
     targets = [c for c in columns if c.missing_count]
     if len(columns) > MOST_COLUMNS_TO_DERIVE or not targets:
         return
@@ -435,7 +440,8 @@ def _best_formula(
     if not formulas:
         return None
     counts = data.table.agg(**_tallies(data, target.name, formulas)).to_pyarrow().to_pylist()[0]
-    best, held = None, {}
+    best: Formula | None = None
+    held: dict[str, Any] = {}
     for place, formula in enumerate(formulas):
         complete, holds, gaps = (counts[f"{what}{place}"] or 0 for what in ("complete", "holds", "gaps"))
         enough = complete >= FEWEST_ROWS_TO_DERIVE and gaps and holds >= share * complete
@@ -465,7 +471,8 @@ def _derived(data: Dataset, target: ColumnProfile, formula: Formula, held: dict[
         cells=suspects(data, target.name, suspect),
         count=held["gaps"],
         checked=target.rows,
-        why=f"{held['gaps']:,} are missing that {spoken} gives; it holds in {share:.1%} of {held['complete']:,} complete rows",
+        why=f"{held['gaps']:,} are missing that {spoken} gives; "
+        f"it holds in {share:.1%} of {held['complete']:,} complete rows",
         severity=Severity.MEDIUM,
         title=f"Derivable missing values in {target.name}",
         facts={"formula": formula.model_dump(), "exact": math.isclose(share, 1) or share >= 0.99, **held},  # noqa: PLR2004
@@ -527,9 +534,8 @@ def _spoken(formula: Mapping[str, Any]) -> str:
 
 
 def _list(values: Sequence[str]) -> str:
-    return ", ".join(f"'{_short(value)}'" for value in values[:4]) + (
-        f" and {len(values) - 4} more" if len(values) > 4 else ""
-    )  # noqa: PLR2004
+    more = f" and {len(values) - WORDS_NAMED} more" if len(values) > WORDS_NAMED else ""
+    return ", ".join(f"'{_short(value)}'" for value in values[:WORDS_NAMED]) + more
 
 
 def _short(value: str, most: int = 30) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tasks.quality.ledger import Entry, broken
 
@@ -90,7 +91,7 @@ def same(name: str, compared: Iterable[tuple[str, object, object]], what: str) -
     return _check(name, faults, len(pairs), f"{len(pairs)} {what}")
 
 
-def _unbalanced(steps: Iterable[dict[str, int]]) -> Iterator[str]:
+def _unbalanced(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for step in steps:
         out = step["rows_out"] + sum(step[name] for name in ROWS_GONE)
         if step["rows_in"] != out:

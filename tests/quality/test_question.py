@@ -69,9 +69,11 @@ def test_no_go_carries_no_actions(question):
 
 
 def test_a_parameter_that_only_the_pilot_knows_is_asked_for(question):
-    with pytest.raises(AnswerError, match="needs 'value'.*missing-value-price"):
+    with pytest.raises(AnswerError, match=r"needs 'value'.*missing-value-price"):
         answer_of(question, said(actions={"missing-value-price": "constant"}), method="test")
-    answer = answer_of(question, said(actions={"missing-value-price": {"action": "constant", "value": "0"}}), method="t")
+    answer = answer_of(
+        question, said(actions={"missing-value-price": {"action": "constant", "value": "0"}}), method="t"
+    )
     assert answer.actions[0].parameters["value"] == "0"
 
 
@@ -81,7 +83,10 @@ def test_a_parameter_that_only_the_pilot_knows_is_asked_for(question):
         ({"verdict": "gp"}, "unknown verdict 'gp'.*go, resolve, no-go.*Did you mean 'go'"),
         ({"verdict": None}, "no verdict"),
         ({"answered_by": "  "}, "nobody is named"),
-        ({"actions": {"missing-value-prise": "keep"}}, "no issue 'missing-value-prise'.*Did you mean 'missing-value-price'"),
+        (
+            {"actions": {"missing-value-prise": "keep"}},
+            "no issue 'missing-value-prise'.*Did you mean 'missing-value-price'",
+        ),
         ({"actions": {"missing-value-price": "medain"}}, "unknown action 'medain'.*Did you mean 'median'"),
         ({"actions": {"missing-value-price": {"action": "constant", "valeu": "0", "value": "1"}}}, "'valeu' is wrong"),
         ({"actions": ["keep"]}, "not a mapping"),

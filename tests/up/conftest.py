@@ -37,7 +37,8 @@ def seed(tmp_path_factory: pytest.TempPathFactory, _no_settings_of_the_developer
 
 
 @pytest.fixture
-def home(tmp_path: Path, seed: Path) -> Home:
+def home(tmp_path: Path, seed: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)  # that of `served`
     return seeded(tmp_path / "home", seed)
 
 

@@ -1,0 +1,163 @@
+"""What happens in a run reaches people through Prefect: event, automation, block, outbox or Slack."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import secrets
+import threading
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from blocks.pages import Settings
+from flows.home import Home
+from flows.local import end, environment, free_port, sharing, spawn
+from flows.provision import provision
+from tasks.announce import Announcement, Happened, announce
+
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # in the library that sends to Slack
+
+REPORT = "http://127.0.0.1:4280/run/quality-1.html"
+
+
+class Slack:
+    """Takes what a Slack webhook block posts; `json://` is the address of a plain JSON hook."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, str]] = []
+        heard = self.heard
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                heard.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"json://127.0.0.1:{self.server.server_port}/hook"
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[Slack]:
+    slack = Slack()
+    yield slack
+    slack.server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def told(served: Home, slack: Slack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home with a page server that keeps the outbox, and everything provisioned; reminders after ten seconds."""
+    port, token = free_port(), secrets.token_urlsafe()
+    settings = Settings(str(served.reports), served.ledger_url, str(served.outbox), token)
+    env = environment(served) | settings.environment()
+    wanted = served.locks / "pages.test"
+    with sharing(wanted):
+        log = served.logs / "pages.log"
+        pages = spawn("blocks.pages", "--port", str(port), log=log, wanted=wanted, env=env)
+        provision(
+            served,
+            tmp_path_factory.mktemp("none"),
+            pages_url=f"http://127.0.0.1:{port}",
+            outbox_token=token,
+            slack_webhook=slack.address,
+            remind_after=timedelta(seconds=10),
+        )
+        yield served
+        end(pages)
+
+
+def outbox(home: Home) -> list[dict[str, str]]:
+    return [json.loads(line) for line in home.outbox.read_text().splitlines()] if home.outbox.exists() else []
+
+
+def subjects(home: Home) -> list[str]:
+    return [message["subject"] for message in outbox(home)]
+
+
+def a_run() -> str:
+    """A flow run for events to be about."""
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+
+    @flow(name="tiny")
+    def tiny() -> None: ...
+
+    with get_client(sync_client=True) as client:
+        return str(client.create_flow_run(tiny, name="orders-7f3a", tags=["gonogo"]).id)
+
+
+def happens(happened: Happened, run: str, title: str, *, gate: str = "", text: str = "") -> None:
+    key = f"{happened}-{title}"
+    report = REPORT if gate else ""
+    announce(Announcement(happened, run, "orders-7f3a", "orders", key, title, text, gate=gate, report_url=report))
+
+
+def test_an_open_gate_is_announced_with_the_numbers_what_is_asked_and_where_to_answer(told, slack, eventually):
+    run = a_run()
+    happens(Happened.GATE_OPENED, run, "Quality: go?", gate="quality-1", text="12 issues, score 71. Choose a verdict.")
+    eventually(lambda: "Decision needed: Quality: go?" in subjects(told))
+    body = next(m["body"] for m in outbox(told) if m["subject"] == "Decision needed: Quality: go?")
+    assert "12 issues, score 71. Choose a verdict." in body
+    ui = json.loads(told.server_file.read_text())["ui"]
+    assert f"Run: {ui}/runs/flow-run/{run} – press Resume there" in body
+    assert f"Report: {REPORT}" in body
+    eventually(lambda: any("Quality: go?" in str(heard) for heard in slack.heard))
+
+
+def test_a_gate_that_stays_open_is_reminded_of_and_an_answered_one_is_not(told, eventually):
+    run = a_run()
+    happens(Happened.GATE_OPENED, run, "answered", gate="load-1")
+    happens(Happened.GATE_ANSWERED, run, "load: go by ann", gate="load-1")
+    happens(Happened.GATE_OPENED, run, "left open", gate="load-2", text="Load 1,200 rows?")
+    eventually(lambda: "Still waiting for a decision: left open" in subjects(told), within_seconds=40)
+    assert "Still waiting for a decision: answered" not in subjects(told)
+    body = next(m["body"] for m in outbox(told) if m["subject"].endswith("left open") and "Still" in m["subject"])
+    assert "Nobody has answered for 10 s. Load 1,200 rows?" in body
+    assert f"/runs/flow-run/{run}" in body
+
+
+def test_the_outcome_and_a_refused_answer_are_told_and_progress_only_to_the_outbox(told, slack, eventually):
+    run = a_run()
+    happens(Happened.STAGE_COMPLETED, run, "profile: 1,200 rows measured")
+    happens(Happened.ANSWER_REJECTED, run, "Answer to quality-1 not taken", gate="quality-1", text="unknown action")
+    happens(Happened.RUN_FINISHED, run, "orders-7f3a: loaded", text="71 → 98")
+    wanted = {"profile: 1,200 rows measured", "Answer to quality-1 not taken", "orders-7f3a: loaded"}
+    eventually(lambda: wanted <= set(subjects(told)))
+    eventually(lambda: any("orders-7f3a: loaded" in str(heard) for heard in slack.heard))
+    assert not any("rows measured" in str(heard) for heard in slack.heard)
+
+
+def test_the_same_announcement_sent_again_is_not_told_again(told, eventually):
+    run = a_run()
+    for _ in range(2):
+        happens(Happened.RUN_STOPPED, run, "stopped once")
+    happens(Happened.RUN_STOPPED, run, "and later")
+    eventually(lambda: "and later" in subjects(told))
+    assert subjects(told).count("stopped once") == 1
+
+
+def test_a_failed_run_is_told_without_quoting_the_failure(told, eventually):
+    from prefect.client.orchestration import get_client
+    from prefect.states import Failed
+
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(uuid.UUID(a_run()), Failed(message="postgresql://ann:s3cret@db"), force=True)
+    eventually(lambda: "Run orders-7f3a: Failed" in subjects(told))
+    body = next(m["body"] for m in outbox(told) if m["subject"] == "Run orders-7f3a: Failed")
+    assert "gonogo resume orders-7f3a" in body
+    assert "s3cret" not in str(outbox(told))
+
+
+def test_no_log_tells_the_token_or_the_hook(told, slack):
+    logs = "".join(log.read_text() for log in told.logs.iterdir())
+    assert slack.address.removeprefix("json:") not in logs
+    assert "Bearer" not in logs
