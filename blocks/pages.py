@@ -196,6 +196,8 @@ async def _take(request: Request, settings: Settings) -> tuple[int, str]:
         return 400, "A notification is JSON."
     if not isinstance(message, Mapping) or not all(isinstance(message.get(k), str) for k in ("subject", "body")):
         return 400, "A notification has a subject and a body."
+    if not message["subject"] and not message["body"]:
+        return 200, "nothing to tell"
     append(Path(settings.outbox), message)
     return 200, "taken"
 

@@ -246,9 +246,11 @@ _MOST_REVIVALS = 5
 def _orphans(client: SyncPrefectClient, home: Home) -> list[FlowRun]:
     """Runs of this machine that should be executing, but no process is at it."""
     from prefect.client.schemas.filters import FlowRunFilter
+    from prefect.client.schemas.sorting import FlowRunSort
 
     going = {"state": {"type": {"any_": ["RUNNING", "PENDING", "CRASHED", "SCHEDULED"]}}, "tags": {"all_": ["gonogo"]}}
-    found = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(going), limit=200)
+    newest = FlowRunSort.EXPECTED_START_TIME_DESC
+    found = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(going), sort=newest, limit=200)
     return [run for run in found if _lost(home, run)]
 
 

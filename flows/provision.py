@@ -36,6 +36,15 @@ _RUN_LINKS = "\nRun: {{ flow_run|ui_url }}" + _REPORT_LINK
 _ANSWER_LINKS = "\nRun: {{ flow_run|ui_url }} – press Resume there" + _REPORT_LINK
 
 
+def _while_held(text: str) -> str:
+    """The text as long as the run is held, else nothing, which is not sent.
+
+    Prefect evaluates events side by side, so an answer that comes within milliseconds of its question can be missed;
+    and a run that was cancelled never answers.
+    """
+    return "{% if flow_run and flow_run.state.type == 'PAUSED' %}" + text + "{% endif %}"
+
+
 @dataclass(frozen=True)
 class Notice:
     """A notification: which events cause it, and what it says, as Jinja templates over the event.
@@ -78,8 +87,8 @@ def notices(remind_after: timedelta = REMIND_AFTER) -> tuple[Notice, ...]:
             "gonogo: reminder",
             "A gate was not answered in time.",
             (Happened.GATE_OPENED,),
-            f"Still waiting for a decision: {told}",
-            f"Nobody has answered for {_length(remind_after)}. {text}" + _ANSWER_LINKS,
+            _while_held(f"Still waiting for a decision: {told}"),
+            _while_held(f"Nobody has answered for {_length(remind_after)}. {text}" + _ANSWER_LINKS),
             "gonogo.gate.*",
             unless=(Happened.GATE_ANSWERED,),
             within=remind_after,

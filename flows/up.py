@@ -30,7 +30,7 @@ from flows.local import Addresses, end, environment, free_port, server, sharing,
 from flows.provision import POOL, REMIND_AFTER, provision
 from tasks.quality.errors import GonogoError, TryAgain
 from tasks.quality.secrets import mask
-from tasks.reports.escape import printable
+from tasks.reports.escape import JOINER, printable
 
 SERVER_PORT = 4200
 PAGES_PORT = 4280
@@ -399,4 +399,5 @@ def _show(console: Console, message: dict[str, Any]) -> None:
 
 
 def _plain(text: str) -> str:
-    return escape(printable(html.unescape(text)))
+    """A text that was made safe for Slack, made safe for a terminal instead."""
+    return escape(printable(html.unescape(text.replace(JOINER, ""))))

@@ -1,7 +1,7 @@
 """The three questions of a run: is this the data you meant, what shall be done about it, shall it be loaded?
 
 Each is made once, from what is in staging, so that a replay asks exactly the same, and sealed with the hash of
-everything it shows. A gate that the pipeline does not ask says so in `unasked`, and is passed with that reason.
+the evidence that it shows. A gate that the pipeline does not ask says so in `unasked`, and is passed with that reason.
 """
 
 from __future__ import annotations
@@ -49,14 +49,15 @@ def source_question(run: Run, snapshot: Snapshot) -> Question:
             verdicts=GO_OR_NOT,
             meaning=GO_MEANS,
             unasked=_unasked(run.spec().gates.source, None),
-        )
+        ),
+        (snapshot.fingerprint, batch.origins, batch.quarantined, batch.renames),
     )
 
 
 @once("ask about the quality")
 def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     """Ask what shall be done about each issue; in the last round there is no further one to ask for."""
-    gate = run.spec().gates.quality
+    gate, found = run.spec().gates.quality, run.assessment(examined.round)
     last = round >= gate.rounds
     issues = f"{examined.issues} issue{'s' if examined.issues != 1 else ''}"
     failed = f" {examined.checks_failed} contract checks fail." if examined.checks_failed else ""
@@ -73,11 +74,13 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
             summary=summary,
             verdicts=asked,
             meaning={verdict.value: QUALITY_MEANS[verdict.value] for verdict in asked},
-            choices=choices(run.assessment(examined.round).issues),
+            choices=choices(found.issues),
             report_url=examined.page,
             round=examined.round,
             unasked=_unasked(gate, examined.score),
-        )
+        ),
+        (found.snapshot.fingerprint, found.profile, found.issues, found.score),
+        run.recall_all(ContractCheck, f"checks-{examined.round}"),
     )
 
 
@@ -113,7 +116,8 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
             report_url=run.page("insight.html"),
             needs_person=bool(problem),
             unasked="" if problem else _unasked(run.spec().gates.load, last.score),
-        )
+        ),
+        (first.snapshot.fingerprint, first.score, last.snapshot.fingerprint, last.score, measured.figures, broken),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from blocks.staging import fingerprint_of
 from tasks.quality.errors import GonogoError
@@ -47,27 +48,36 @@ def _change_sets(run: Run) -> Iterator[tuple[str, object, object]]:
 
 
 def _issue_counts(run: Run, entries: tuple[Entry, ...]) -> Iterator[tuple[str, object, object]]:
-    by_print = {snapshot.fingerprint: snapshot for snapshot in run.snapshots()}
-    for entry in entries:
-        if entry.kind != "stage" or entry.payload["stage"] != "assess":
-            continue
-        with run.open_staging().open(by_print[entry.payload["snapshot"]]) as tables:
-            for issue in entry.payload["issues"]:
-                query = f"SELECT count(*) FROM ({issue['sql']})"
-                yield f"{entry.key}, {issue['id']}", issue["count"], tables.raw_sql(query).fetchone()[0]
+    for entry in _stages(entries, "assess"):
+        queries = [(issue["id"], issue["count"], f"SELECT count(*) FROM ({issue['sql']})") for issue in entry["issues"]]
+        yield from _again(run, entry["snapshot"], queries)
 
 
 def _figures(run: Run, entries: tuple[Entry, ...]) -> Iterator[tuple[str, object, object]]:
+    for entry in _stages(entries, "insight"):
+        for figure in entry["figures"]:
+            if figure["sql"]:
+                yield from _again(run, figure["snapshot"], [(figure["goal"], figure["value"], figure["sql"])])
+
+
+def _stages(entries: tuple[Entry, ...], stage: str) -> Iterator[Mapping[str, Any]]:
+    yield from (e.payload for e in entries if e.kind == "stage" and e.payload["stage"] == stage)
+
+
+def _again(
+    run: Run, fingerprint: str, queries: Iterable[tuple[str, object, str]]
+) -> Iterator[tuple[str, object, object]]:
+    """Run queries on a snapshot again: (what it is, as recorded, as it comes out now)."""
+    import duckdb
+
     by_print = {snapshot.fingerprint: snapshot for snapshot in run.snapshots()}
-    for entry in entries:
-        if entry.kind != "stage" or entry.payload["stage"] != "insight":
-            continue
-        for figure in entry.payload["figures"]:
-            if not figure["sql"]:
-                continue
-            with run.open_staging().open(by_print[figure["snapshot"]]) as tables:
-                row = tables.raw_sql(figure["sql"]).fetchone()
-            yield f"goal {figure['goal']}", figure["value"], row[0] if row else None
+    try:
+        with run.open_staging().open(by_print[fingerprint]) as tables:
+            for name, recorded, query in queries:
+                row = tables.raw_sql(query).fetchone()
+                yield name, recorded, row[0] if row else None
+    except (GonogoError, duckdb.Error, KeyError) as error:
+        yield f"snapshot {fingerprint[:19]}…", "readable", f"unreadable ({type(error).__name__})"
 
 
 def _fingerprint(uri: str) -> str:

@@ -5,13 +5,10 @@ What is no record becomes a row of the piece's `bad` table: `origin`, `line` (1-
 
 from __future__ import annotations
 
-import csv
+import codecs
 import gzip
-import io
 import json
-import re
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,16 +16,22 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from blocks.sources.base import staged_names
+from blocks.sources.delimited import (
+    LONGEST_RECORD_CHARACTERS,
+    SNIFFED_BYTES,
+    Shape,
+    fitted,
+    is_plain,
+    lines_of,
+    shape_of,
+    split,
+)
 from tasks.quality.errors import SourceError, did_you_mean
 
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
     from blocks.sources.file import FileSource
-
-SNIFFED_BYTES = 1 << 18
-LONGEST_RECORD_BYTES = 64 << 20
-DELIMITERS = ",;\t|"
 
 _ENDINGS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".psv": "csv",
@@ -37,7 +40,6 @@ _ENDINGS = {
     ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel", ".xlsb": "excel", ".ods": "excel",
 }  # fmt: skip
 _PACKED = (".gz", ".zst")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -117,114 +119,130 @@ def plain_file(path: Path, unpacked: Path) -> Path:
 
 
 def read_csv(file: OpenFile, source: FileSource) -> Piece:
-    """Read delimited text; lines with too few or too many fields, bad quotes or bad bytes are quarantined."""
+    """Read delimited text; lines with too few or too many values, bad quotes or bad bytes are quarantined."""
+    notes: list[str] = []
+    name = file.path.name
+    text, encoding = as_utf8(file, source.encoding, notes)
+    shape = shape_of(text, delimiter=source.delimiter, header=source.header)
+    if shape is None:
+        raise SourceError("the file holds only white space", where=str(file.path), todo="export it again")
+    if not shape.header:
+        notes.append(f"{name} has no header; its columns are numbered")
+    if shape.start > 1:
+        notes.append(f"{name} begins in line {shape.start}; what stands above is in quarantine")
+    columns, renames = staged_names(list(shape.names))
+    if is_plain(text, shape) and _read_fast(file, text, shape):
+        return _piece(file, columns, renames, notes=notes)
+    bad: list[tuple[int, bytes, str]] = []
+    with lines_of(text, shape.newline) as lines:
+        return _from_rows(file, columns, renames, _read_exactly(lines, shape, encoding, bad), bad, notes)
+
+
+def _read_fast(file: OpenFile, text: Path, shape: Shape) -> bool:
+    """Read with DuckDB; False when it met anything but good records, and nothing is kept then."""
     import duckdb
 
-    notes: list[str] = []
-    text = _as_utf8(file.plain, file.path, source.encoding, file.scratch / f"{file.number}.utf8", notes)
-    sample = _sample(text)
-    delimiter = source.delimiter or sniff_delimiter(sample)
-    records = list(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter))
-    if not any(records):
-        raise SourceError("the file holds only white space", where=str(file.path), todo="export it again")
-    first = next(record for record in records if record)
-    header = source.header if source.header is not None else sniff_header(records)
-    if not header:
-        notes.append(f"{file.path.name} has no header; its columns are numbered")
-    columns, renames = staged_names([name.strip() for name in first] if header else ["" for _ in first])
-    fields = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(columns)))
+    fields = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(shape.names)))
     options = (
-        f"delim={_text(delimiter)}, quote='\"', escape='\"', header={str(header).lower()}, auto_detect=false, "
-        f"columns={{{fields}}}, strict_mode=true, null_padding=false, allow_quoted_nulls=false, nullstr='', "
-        f"max_line_size={LONGEST_RECORD_BYTES}, store_rejects=true, "
+        f"delim={_text(shape.delimiter)}, quote='\"', escape='\"', header={str(shape.header).lower()}, "
+        f"auto_detect=false, columns={{{fields}}}, strict_mode=true, null_padding=false, allow_quoted_nulls=false, "
+        f"nullstr='', max_line_size={LONGEST_RECORD_CHARACTERS}, store_rejects=true, "
         f"rejects_table='errors{file.number}', rejects_scan='scans{file.number}'"
     )
     query = f'SELECT row_number() OVER () - 1 AS "row", * FROM read_csv({_text(str(text))}, {options})'
     try:
         file.tables.raw_sql(f'CREATE TABLE "t{file.number}" AS {query}')
-    except duckdb.Error as error:
-        raise SourceError(f"cannot be read as delimited text: {_first_line(error)}", where=str(file.path)) from error
-    file.tables.raw_sql(
-        f'CREATE TABLE "bad{file.number}" AS SELECT {_text(file.path.name)} AS origin, line::BIGINT AS line, '
-        f"encode(min(csv_line)) AS bytes, min(lower(error_type::VARCHAR)) AS reason "
-        f"FROM errors{file.number} GROUP BY line ORDER BY line"
-    )
-    return _piece(file, columns, renames, notes=notes)
+    except duckdb.InvalidInputException:
+        return False
+    rejected = file.tables.raw_sql(f"SELECT count(*) FROM errors{file.number}").fetchone()[0]
+    if rejected:
+        file.tables.raw_sql(f'DROP TABLE "t{file.number}"')
+    return not rejected
 
 
-def sniff_delimiter(sample: str) -> str:
-    r"""The delimiter that splits most records alike; a comma when none does.
-
-    >>> sniff_delimiter("a;b;c\\n1;2,5;3\\n")
-    ';'
-    """
-
-    def alike(delimiter: str) -> tuple[float, int]:
-        widths = Counter(
-            len(record) for record in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if record
-        )
-        width, count = max(widths.items(), key=lambda item: (item[1], item[0]), default=(1, 0))
-        return (count / widths.total() if width > 1 else 0.0, width)
-
-    best = max(DELIMITERS, key=lambda delimiter: (alike(delimiter), -DELIMITERS.index(delimiter)))
-    return best if alike(best)[0] > 0 else ","
-
-
-def sniff_header(records: Sequence[Sequence[str]]) -> bool:
-    """Whether the first record names the columns.
-
-    It does unless one of its values is a number in a column whose other values are all numbers and the record
-    holds no text that stands above numbers.
-
-    >>> sniff_header([["id", "price"], ["1", "2.5"]]), sniff_header([["1", "2.5"], ["2", "3"]])
-    (True, False)
-    """
-    records = [record for record in records if record]
-    first, rest = records[0], [record for record in records[1:] if len(record) == len(records[0])]
-    numeric = [
-        place
-        for place in range(len(first))
-        if rest and all(_NUMBER.fullmatch(r[place].strip()) for r in rest if r[place]) and any(r[place] for r in rest)
-    ]
-    if not numeric:
-        return not (len(first) > 0 and all(_NUMBER.fullmatch(name.strip()) for name in first))
-    return not all(_NUMBER.fullmatch(first[place].strip()) for place in numeric)
+def _read_exactly(
+    lines: Iterable[str], shape: Shape, encoding: str, bad: list[tuple[int, bytes, str]]
+) -> Iterator[Sequence[str | None]]:
+    """The rows of delimited text, record by record; what is none is put into `bad`."""
+    width = len(shape.names)
+    codec = encoding if encoding not in ("utf-16", "utf-32") else f"{encoding}-le"
+    for record in split(lines, shape.delimiter):
+        if record.is_blank and width > 1:
+            continue
+        if record.line == shape.start and shape.header:
+            continue
+        good = fitted(record, width)
+        if record.line < shape.start:
+            good = record._replace(values=None, reason="stands above the header")
+        elif not _is_utf8(record.text):
+            good = record._replace(values=None, reason=f"bytes that are not {encoding}")
+        if good.values is None:
+            raw = record.text.rstrip("\r\n").encode(codec, "surrogateescape")
+            bad.append((record.line, raw, good.reason))
+        else:
+            yield good.values
 
 
-def _as_utf8(plain: Path, path: Path, encoding: str | None, copy: Path, notes: list[str]) -> Path:
-    """The file as UTF-8 without byte order mark; bad bytes stay when most of the file is UTF-8."""
-    found = encoding or sniff_encoding(plain)
-    if found == "utf-8" and plain.open("rb").read(3) != b"\xef\xbb\xbf":
-        return plain
+def _is_utf8(text: str) -> bool:
     try:
-        with plain.open("rb") as raw, copy.open("w", encoding="utf-8", newline="") as out:
-            shutil.copyfileobj(
-                io.TextIOWrapper(raw, "utf-8-sig" if found == "utf-8" else found, newline=""), out, 1 << 20
-            )
-    except LookupError as error:
-        raise SourceError(f"unknown encoding '{found}'", where=str(path), available=_ENCODINGS) from error
-    except UnicodeError as error:
-        raise SourceError(
-            f"is not {found}: {error.reason if isinstance(error, UnicodeDecodeError) else error}",
-            where=str(path),
-            available=_ENCODINGS,
-            todo="set 'encoding', or leave it out to have it sniffed",
-        ) from error
-    if found != "utf-8":
-        notes.append(f"{path.name} was read as {found}")
-    return copy
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
+
+# --- encoding -------------------------------------------------------------------------------------------------
 
 _ENCODINGS = ("utf-8", "cp1252", "latin-1", "utf-16", "any other that Python knows")
+_CANDIDATES = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "shift_jis", "gb18030", "big5", "euc_kr")
+_MARK = b"\xef\xbb\xbf"
+
+
+def as_utf8(file: OpenFile, encoding: str | None, notes: list[str]) -> tuple[Path, str]:
+    """The file as UTF-8 without byte order mark, and the encoding it had; bad bytes stay as they are.
+
+    Raises:
+        SourceError: the encoding is unknown, or not the file's.
+    """
+    path, plain, copy = file.path, file.plain, file.scratch / f"{file.number}.utf8"
+    found = encoding or sniff_encoding(plain)
+    try:
+        found = codecs.lookup(found).name.removesuffix("-sig")
+    except LookupError as error:
+        raise SourceError(f"unknown encoding '{found}'", where=str(path), available=_ENCODINGS) from error
+    if found == "utf-8" and _start(plain) != _MARK:
+        return plain, found
+    try:
+        with (
+            plain.open(encoding=_without_mark(found), errors="surrogateescape", newline="") as raw,
+            copy.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out,
+        ):
+            shutil.copyfileobj(raw, out, 1 << 20)
+    except UnicodeError as error:
+        why = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
+        todo = "set 'encoding', or leave it out to have it sniffed"
+        raise SourceError(f"is not {found}: {why}", where=str(path), available=_ENCODINGS, todo=todo) from error
+    if found != "utf-8":
+        notes.append(f"{path.name} was read as {found}")
+    return copy, found
 
 
 def sniff_encoding(path: Path) -> str:
     """The encoding of a file: by its mark, else UTF-8 when most lines beyond ASCII are, else the likeliest."""
-    from charset_normalizer import from_bytes
+    with path.open("rb") as file:
+        start = file.read(1 << 12)
+    if start.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        return "utf-32"
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if len(start) > 3 and max(places := (start[::2].count(0), start[1::2].count(0))) > len(start) // 5:  # noqa: PLR2004
+        return "utf-16-be" if places[0] > places[1] else "utf-16-le"
+    good, bad, sample = _lines_beyond_ascii(path)
+    return "utf-8" if bad <= good else _likeliest(sample)
 
-    start = path.open("rb").read(4)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-32" if start in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff") else "utf-16"
+
+def _lines_beyond_ascii(path: Path) -> tuple[int, int, bytes]:
+    """How many lines beyond ASCII are UTF-8, how many are not, and the beginning of these."""
     good = bad = 0
     sample = bytearray()
     with path.open("rb") as file:
@@ -237,22 +255,30 @@ def sniff_encoding(path: Path) -> str:
             except UnicodeDecodeError:
                 bad += 1
                 if len(sample) < SNIFFED_BYTES:
-                    sample += line
-    if bad <= good:
-        return "utf-8"
-    best = from_bytes(
-        bytes(sample), cp_isolation=["cp1252", "latin-1", "cp1250", "cp1251", "utf-16", "shift_jis", "gb18030", "big5"]
-    ).best()
-    return best.encoding if best else "latin-1"
+                    sample += line[:SNIFFED_BYTES]
+    return good, bad, bytes(sample)
 
 
-def _sample(path: Path) -> str:
+def _likeliest(sample: bytes) -> str:
+    """The likeliest encoding of bytes that are not UTF-8; cp1252, the commonest, unless another reads better."""
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(sample, cp_isolation=list(_CANDIDATES)).best()
+    western = from_bytes(sample, cp_isolation=["cp1252"]).best()
+    if best is None:
+        return "cp1252"
+    if western and (western.chaos, -western.coherence) <= (best.chaos, -best.coherence):
+        return "cp1252"
+    return best.encoding
+
+
+def _without_mark(encoding: str) -> str:
+    return "utf-8-sig" if encoding == "utf-8" else encoding
+
+
+def _start(path: Path) -> bytes:
     with path.open("rb") as file:
-        raw = file.read(SNIFFED_BYTES)
-    text = raw.decode("utf-8", "replace")
-    if len(raw) == SNIFFED_BYTES and "\n" in text:
-        text = text[: text.rfind("\n") + 1]
-    return text
+        return file.read(len(_MARK))
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------
@@ -461,13 +487,20 @@ def _chunks(rows: Iterable[Sequence[str | None]], size: int) -> Iterator[list[tu
 def _batch(chunk: list[tuple[int, Sequence[str | None]]], schema: Any) -> Any:
     import pyarrow as pa
 
-    cells = [pa.array([_utf8(row[place]) for _, row in chunk], pa.string()) for place in range(len(schema) - 1)]
+    columns = zip(*(row for _, row in chunk), strict=True)
+    cells = [_strings(column) for column in columns]
     return pa.RecordBatch.from_arrays([pa.array([row for row, _ in chunk], pa.int64()), *cells], schema=schema)
 
 
-def _utf8(value: str | None) -> str | None:
-    """The value without lone surrogates, which no UTF-8 file can hold."""
-    return None if value is None else value.encode("utf-8", "replace").decode()
+def _strings(values: Sequence[str | None]) -> Any:
+    r"""The values as an Arrow array; a lone surrogate, which no UTF-8 file can hold, is spelt `\ud800`."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        spelt = (None if value is None else value.encode("utf-8", "backslashreplace").decode() for value in values)
+        return pa.array(list(spelt), pa.string())
 
 
 def _piece(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from tasks.quality.errors import AnswerError, did_you_mean
+from tasks.quality.ledger import digest
 from tasks.quality.model import Action, Answer, Issue, Option, Verdict
 from tasks.quality.registry import find_remedy
 
@@ -54,7 +53,7 @@ class Question:
         round: of the assessment that the choices come from; 0 without choices.
         needs_person: nothing is recommended here; automatic answers leave the gate held.
         unasked: why the gate is passed without asking anybody; empty when it asks.
-        evidence: SHA-256 of everything shown.
+        evidence: SHA-256 of what can be answered and of the substance shown (`sealed`).
     """
 
     gate: str
@@ -98,11 +97,14 @@ def choices(issues: Sequence[Issue]) -> tuple[Choice, ...]:
     )
 
 
-def sealed(question: Question) -> Question:
-    """The question with the hash of everything it shows."""
-    shown = json.dumps(asdict(question) | {"evidence": ""}, sort_keys=True, ensure_ascii=False, default=str)
-    digest = hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()
-    return Question(**{**question.__dict__, "evidence": f"sha256:{digest}"})
+def sealed(question: Question, *substance: Any) -> Question:
+    """The question with the hash of its evidence.
+
+    The hash covers what can be answered, every option, and the substance that is shown: what was found, counted and
+    computed. The run's name, addresses and moments are not part of it, so the same data gives the same evidence.
+    """
+    asked = (question.gate, question.verdicts, question.meaning, question.choices)
+    return replace(question, evidence=digest([*asked, *substance]))
 
 
 def answer_of(question: Question, said: Mapping[str, Any], *, method: str) -> Answer:

@@ -80,7 +80,7 @@ def test_a_parameter_that_only_the_pilot_knows_is_asked_for(question):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"verdict": "gp"}, "unknown verdict 'gp'.*go, resolve, no-go.*Did you mean 'go'"),
+        ({"verdict": "goo"}, "unknown verdict 'goo'.*go, resolve, no-go.*Did you mean 'go'"),
         ({"verdict": None}, "no verdict"),
         ({"answered_by": "  "}, "nobody is named"),
         (
@@ -114,9 +114,11 @@ def test_typed_values_that_cannot_be_read_are_refused(question, typed):
         values_of(question, typed)
 
 
-def test_the_seal_changes_with_anything_that_is_shown(question):
+def test_the_seal_covers_what_can_be_answered_and_what_was_found(question):
     from dataclasses import replace
 
-    seal = sealed(question).evidence
-    assert seal == sealed(sealed(question)).evidence
-    assert seal != sealed(replace(question, text="other evidence")).evidence
+    seal = sealed(question, "37 of 3,000").evidence
+    assert seal == sealed(sealed(question, "37 of 3,000"), "37 of 3,000").evidence
+    assert seal != sealed(question, "38 of 3,000").evidence
+    assert seal != sealed(replace(question, choices=question.choices[:1]), "37 of 3,000").evidence
+    assert seal == sealed(replace(question, title="the same in another run"), "37 of 3,000").evidence

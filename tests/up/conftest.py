@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,19 +20,26 @@ REPOSITORY = Path(__file__).parents[2]
 OURS = ("PREFECT_", "GONOGO_")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _no_settings_of_the_developer() -> Iterator[None]:
+@contextmanager
+def no_settings() -> Iterator[None]:
+    """Without the settings of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(OURS)]:
             patch.delenv(name)
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_settings() -> Iterator[None]:
+    with no_settings():
+        yield
+
+
 @pytest.fixture(scope="session")
-def seed(tmp_path_factory: pytest.TempPathFactory, _no_settings_of_the_developer: None) -> Path:
+def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Prefect folder with a database in which nothing has happened."""
     home = Home(tmp_path_factory.mktemp("seed"))
-    with server(home):
+    with no_settings(), server(home):
         pass
     return home.prefect
 

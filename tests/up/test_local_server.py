@@ -106,7 +106,7 @@ def test_a_server_that_cannot_start_says_what_it_printed(home):
     with pytest.raises(TryAgain) as failed, server(home):
         pass
     assert "the Prefect server ended with status" in str(failed.value)
-    assert "file is not a database" in str(failed.value)
+    assert "DatabaseError" in str(failed.value)
 
 
 def test_a_preferred_port_is_taken_when_it_is_free():

@@ -66,7 +66,7 @@ class Reply:
     headers: Mapping[str, str]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def serve() -> Iterator[Callable[[Settings], Client]]:
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
@@ -81,8 +81,9 @@ def serve() -> Iterator[Callable[[Settings], Client]]:
         return Client(server.servers[0].sockets[0].getsockname()[1])
 
     yield start
-    for server, thread in running:
+    for server, _ in running:
         server.should_exit = True
+    for _, thread in running:
         thread.join()
 
 
@@ -204,6 +205,11 @@ def test_without_a_token_no_notification_is_taken(serve, settings):
 def test_a_notification_that_is_none_is_refused(client, settings, content):
     sent = client.post(content.encode(errors="surrogateescape"), "knock")
     assert sent.status == 400
+    assert not Path(settings.outbox).exists()
+
+
+def test_a_notification_that_says_nothing_is_not_kept(client, settings):
+    assert client.post({"subject": "", "body": ""}, "knock").status == 200
     assert not Path(settings.outbox).exists()
 
 

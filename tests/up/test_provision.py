@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from flows.home import Home
 from flows.provision import POOL, notices, provision
 from tasks.announce import HEARD_HERE_ONLY, Happened
 from tasks.quality.errors import PilotMustDecide
@@ -154,12 +153,11 @@ def test_no_folder_is_said(served, tmp_path):
     assert f"no folder {tmp_path / 'none'}: no pipelines deployed" in provision(served, tmp_path / "none", **PAGES)
 
 
-def test_without_a_place_to_send_them_there_are_no_automations(home: Home, tmp_path):
-    from flows.local import server
-
-    with server(home):
-        said = provision(home, tmp_path)
-    assert said == [f"work pool {POOL} made"]
+def test_without_a_place_to_send_them_there_are_no_automations(served, client, tmp_path):
+    provision(served, tmp_path, **PAGES)
+    said = provision(served, tmp_path)
+    assert said == [f"automation '{n.name}' removed: there is nowhere to send it" for n in notices()]
+    assert everything(client)["automations"] == []
 
 
 def test_every_event_that_is_sent_is_announced_by_some_notification():

@@ -1,0 +1,237 @@
+"""A run from its source to its destination: what it asks, what it takes, what it never does twice."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+
+def test_a_run_stops_at_its_gates_and_loads_what_was_decided(pilot, orders):
+    pilot.start(pilot.pipeline(orders))
+    assert pilot.go() == "Suspended"
+    assert pilot.gate == "quality-1"
+    assert pilot.answer(verdict="resolve", comment="as recommended") == "Suspended"
+    assert pilot.gate == "quality-2"
+    assert pilot.answer() == "Suspended"
+    assert pilot.gate == "load-1"
+    assert pilot.answer() == "Completed"
+    assert [e.payload["verdict"] for e in pilot.entries("answer")] == ["go", "resolve", "go", "go"]
+    assert len(pilot.loaded()) == pilot.record().snapshots()[-1].rows
+    assert all(row[2] != "N/A" for row in pilot.loaded())
+
+
+def test_nothing_changes_without_a_decision(pilot, orders):
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    pilot.answer(rest="keep")
+    assert pilot.answer() == "Completed"
+    assert pilot.entries("changes") == []
+    assert len(pilot.loaded()) == 9
+
+
+def test_no_go_loads_nothing_and_keeps_everything(pilot, orders):
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    assert pilot.answer(verdict="no-go", comment="wrong month") == "Completed"
+    (outcome,) = pilot.entries("outcome")
+    assert outcome.payload["outcome"] == "no-go"
+    assert "wrong month" in outcome.payload["note"]
+    assert not (pilot.folder / "out.db").exists()
+    assert pilot.record().page_file("receipt.html").exists()
+
+
+def test_the_server_refuses_what_the_form_does_not_offer_and_the_run_stays_held(pilot, orders):
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    response = pilot.submit(verdict="perhaps", answered_by="bob")
+    assert response.status.value == "REJECT"
+    assert pilot.run.state_name == "Suspended"
+    assert pilot.submit(answered_by="bob").status.value == "REJECT", "a verdict is required"
+
+
+def test_an_answer_that_lacks_a_parameter_is_asked_again_with_the_reason(pilot, orders):
+    from flows.drive import refusal
+
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    sent = {"verdict": "resolve", "answered_by": "bob", "issue_missing_value_price": "fill with a value of yours"}
+    assert pilot.submit(**sent).status.value == "ACCEPT"
+    assert pilot.go() == "Suspended"
+    assert pilot.gate == "quality-1"
+    assert "needs 'value'" in refusal(pilot.home, pilot.run)
+    assert pilot.entries("answer")[-1].payload["gate"] == "source", "the bad answer was not recorded as one"
+    assert pilot.submit(**sent, values="missing-value-price: 4").status.value == "ACCEPT"
+    assert pilot.go() == "Suspended"
+    assert pilot.gate == "quality-2"
+    (decision,) = [e for e in pilot.entries("decision") if e.payload["issue"] == "missing-value-price"]
+    assert decision.payload["parameters"]["value"] == "4"
+    assert decision.actor == "bob"
+
+
+def test_of_several_people_who_answer_at_once_exactly_one_is_heard(pilot, orders):
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    answers, ready = [], threading.Barrier(4)
+
+    def answer(name):
+        ready.wait()
+        answers.append((name, pilot.submit(verdict="go", answered_by=name).status.value))
+
+    people = [threading.Thread(target=answer, args=(name,)) for name in ("ann", "bob", "cid", "dan")]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    accepted = [name for name, status in answers if status == "ACCEPT"]
+    assert len(accepted) == 1
+    pilot.go()
+    quality = [e for e in pilot.entries("answer") if e.payload["gate"] == "quality-1"]
+    assert [e.actor for e in quality] == accepted
+
+
+def test_the_loser_of_a_race_is_told(pilot, orders):
+    from flows.drive import hand_in, question_of
+    from tasks.quality.errors import PilotMustDecide
+    from tasks.quality.question import answer_of
+
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    with pilot._client() as client:
+        late = client.read_flow_run(pilot.id)
+        question = question_of(pilot.home, late)
+        assert pilot.submit(verdict="go", answered_by="ann").status.value == "ACCEPT"
+        answer = answer_of(question, {"verdict": "no-go", "answered_by": "bob"}, method="test")
+        with pytest.raises(PilotMustDecide, match="somebody else has answered"):
+            hand_in(client, pilot.home, late, answer)
+
+
+def test_a_failed_run_that_is_retried_asks_no_gate_again(pilot, orders, monkeypatch):
+    import tasks.insight
+
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    with monkeypatch.context() as broken:
+        broken.setattr(tasks.insight, "compare", lambda *_: 1 / 0)
+        assert pilot.answer() == "Failed"
+    assert pilot.retry() == "Suspended"
+    assert pilot.gate == "load-1"
+    assert pilot.answer() == "Completed"
+    gates = [e.payload["gate"] for e in pilot.entries("answer")]
+    assert gates == ["source", "quality-1", "load-1"]
+
+
+def test_a_run_that_is_asked_to_hold_holds_before_its_next_stage(pilot, orders):
+    from blocks.ledger import Ledger
+
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    with Ledger(pilot.home.ledger_url) as ledger:
+        payload = {"request": "hold", "comment": "let me look"}
+        ledger.append(str(pilot.id), "request-1", "request", payload, actor="bob", method="test")
+    assert pilot.answer() == "Suspended"
+    assert pilot.gate == "hold-1"
+    assert pilot.answer() == "Suspended"
+    assert pilot.gate == "load-1"
+    assert pilot.answer() == "Completed"
+
+
+def test_a_run_that_is_asked_to_stop_stops_before_its_next_stage(pilot, orders):
+    from blocks.ledger import Ledger
+
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    with Ledger(pilot.home.ledger_url) as ledger:
+        ledger.append(
+            str(pilot.id), "request-1", "request", {"request": "stop", "comment": ""}, actor="bob", method="test"
+        )
+    assert pilot.answer() == "Completed"
+    assert pilot.entries("outcome")[0].payload["outcome"] == "no-go"
+    assert not (pilot.folder / "out.db").exists()
+
+
+def test_a_gate_that_the_pipeline_never_asks_is_passed_and_labelled_so(pilot, orders):
+    pilot.start(pilot.pipeline(orders, gates={"quality": "never", "load": {"ask": {"below": 10}}}))
+    assert pilot.go() == "Completed"
+    methods = {e.payload["gate"]: e.method for e in pilot.entries("answer")}
+    assert methods["quality-1"] == "automatic: the pipeline never asks here"
+    assert methods["load-1"].startswith("automatic: the pipeline asks below 10")
+    assert pilot.entries("decision") == []
+
+
+def test_the_source_gate_shows_what_came(pilot, orders):
+    from flows.drive import question_of
+
+    pilot.start(pilot.pipeline(orders, gates={"source": "always"}))
+    assert pilot.go() == "Suspended"
+    assert pilot.gate == "source"
+    assert "9 rows and 5 columns" in question_of(pilot.home, pilot.run).summary
+
+
+def test_the_last_round_offers_no_further_one(pilot, orders):
+    from flows.drive import question_of
+
+    pilot.start(pilot.pipeline(orders, gates={"quality": {"rounds": 1}}))
+    pilot.go()
+    assert [v.value for v in question_of(pilot.home, pilot.run).verdicts] == ["go", "no-go"]
+    assert pilot.submit(verdict="resolve", answered_by="ann").status.value == "REJECT"
+
+
+def test_a_destination_that_refuses_holds_the_run_at_its_gate_with_the_reason(pilot, orders):
+    from flows.drive import question_of
+
+    out = pilot.folder / "out.db"
+    out.mkdir()
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    pilot.answer()
+    assert pilot.answer() == "Suspended"
+    assert pilot.gate == "load-2"
+    assert "The load failed and the destination is as it was" in question_of(pilot.home, pilot.run).summary
+    out.rmdir()
+    assert pilot.answer() == "Completed"
+    assert len(pilot.loaded()) == 9
+
+
+def test_same_input_and_answers_give_the_same_bytes_and_the_same_ledger(pilot, orders):
+    from tasks.quality.ledger import canonical
+
+    told = []
+    for _ in range(2):
+        pilot.start(pilot.pipeline(orders))
+        assert pilot.to_the_end() == "Completed"
+        entries = [(e.key, e.kind, _without_ids(canonical(e.payload), pilot)) for e in pilot.entries()]
+        (pilot.folder / "out.db").unlink()
+        told.append(([s.fingerprint for s in pilot.record().snapshots()], entries))
+    (prints, entries), (prints_again, entries_again) = told
+    assert prints == prints_again
+    for entry, again in zip(entries, entries_again, strict=True):
+        assert entry == again
+
+
+def test_a_held_run_has_no_process_and_no_thread_of_its_own(pilot, orders):
+    from flows.locks import taken
+
+    before = threading.active_count()
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    assert pilot.run.state_name == "Suspended"
+    assert not taken(pilot.home, str(pilot.id), "flow")
+    assert threading.active_count() <= before + 3  # Prefect's own event and log workers, one each
+
+
+def test_verify_holds_for_a_finished_run_and_names_what_was_tampered_with(pilot, orders):
+    from pathlib import Path
+
+    from tasks.verify import verify
+
+    pilot.start(pilot.pipeline(orders))
+    pilot.to_the_end()
+    run = pilot.record()
+    assert [c.name for c in verify(run) if not c.ok] == []
+    Path(run.snapshots()[-1].uri).write_bytes(b"other rows")
+    assert "snapshot fingerprints" in [c.name for c in verify(run) if not c.ok]
+
+
+def _without_ids(text, pilot):
+    return text.replace(str(pilot.id), "ID").replace(pilot.run.name, "NAME")

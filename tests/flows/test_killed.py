@@ -1,0 +1,102 @@
+"""kill -9 at every moment: the run goes on where it was, asks nothing twice and loads nothing twice."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+
+CARRIER = """
+import os, signal, sys
+from uuid import UUID
+run_id, kill_at = sys.argv[1], int(sys.argv[2])
+heard = 0
+
+def listen(announcement):
+    global heard
+    heard += 1
+    if heard == kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+from flows.drive import execute, hand_in, held, question_of, revive
+from flows.home import Home
+from prefect.client.orchestration import get_client
+from tasks.announce import listening
+from tasks.quality.question import answer_of
+
+home = Home.here()
+with get_client(sync_client=True) as client, listening(listen):
+    run = client.read_flow_run(UUID(run_id))
+    if not held(run) and run.run_count:
+        revive(client, home, run)
+    while True:
+        if held(run):
+            asked = question_of(home, run)
+            said = {"verdict": "go", "answered_by": "ann"}
+            hand_in(client, home, run, answer_of(asked, said, method="test"))
+        run = execute(client, run.id)
+        if not held(run):
+            break
+print(run.state_name)
+"""
+
+
+def carry(pilot, prefect_server: str, kill_at: int) -> tuple[int, str]:
+    """Carry a run in a process that kills itself at its `kill_at`-th announcement; its exit status and last word."""
+    environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+    command = [sys.executable, "-c", CARRIER, str(pilot.id), str(kill_at)]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=180)
+    return done.returncode, done.stdout.strip() or done.stderr[-2000:]
+
+
+def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(pilot, prefect_server, orders):
+    pipeline = pilot.pipeline(orders)
+    undisturbed = pilot.start(pipeline)
+    assert undisturbed.to_the_end() == "Completed"
+    expected_rows = sorted(pilot.loaded())
+    expected_prints = [snapshot.fingerprint for snapshot in pilot.record().snapshots()]
+    expected_keys = sorted(entry.key for entry in pilot.entries())
+    (pilot.folder / "out.db").unlink()
+
+    pilot.start(pipeline)
+    kills = 0
+    for kill_at in (1, 2, 3, 2, 4, 3, 5, 4, 6, 2, 3, 2, 3, 2, 100):
+        status, said = carry(pilot, prefect_server, kill_at)
+        if status == 0:
+            assert said == "Completed"
+            break
+        assert status == -9, said
+        kills += 1
+    assert kills >= 8
+    assert sorted(pilot.loaded()) == expected_rows
+    assert [snapshot.fingerprint for snapshot in pilot.record().snapshots()] == expected_prints
+    keys = [entry.key for entry in pilot.entries()]
+    assert len(keys) == len(set(keys))
+    assert sorted(keys) == expected_keys
+    assert len(pilot.entries("commit")) == 1
+
+
+def test_killed_inside_the_load_the_destination_is_old_or_new_and_loaded_once(pilot, prefect_server, orders):
+    script = CARRIER.replace(
+        "home = Home.here()",
+        "home = Home.here()\n"
+        "import blocks.destinations.database as database\n"
+        "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "if kill_at: database._mark = die",
+    )
+    pilot.start(pilot.pipeline(orders))
+    environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+    for kill_at, status in ((1000, -9), (0, 0)):
+        command = [sys.executable, "-c", script, str(pilot.id), str(kill_at)]
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=180)
+        assert done.returncode == status, done.stderr[-2000:]
+        if status:
+            import sqlite3
+
+            with sqlite3.connect(pilot.folder / "out.db") as connection:
+                assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name='orders'").fetchone() == (0,)
+    assert len(pilot.loaded()) == pilot.record().snapshots()[-1].rows
+    assert len(pilot.entries("commit")) == 1

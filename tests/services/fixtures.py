@@ -1,0 +1,37 @@
+"""Real servers as fixtures. Where one is not installed its tests are skipped, saying so; in CI they fail instead."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.services.chromium import chromium
+from tests.services.postgres import postgres
+from tests.services.process import NotInstalledError
+from tests.services.redis import redis
+
+
+def _service(start):
+    try:
+        with start() as address:
+            yield address
+    except NotInstalledError as error:
+        if os.environ.get("GONOGO_REQUIRE_SERVICES"):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def postgres_url():
+    yield from _service(postgres)
+
+
+@pytest.fixture(scope="session")
+def redis_url():
+    yield from _service(redis)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    yield from _service(chromium)

@@ -1,0 +1,82 @@
+"""Starting a real server for tests: on a free loopback port, in a folder of its own, stopped by its own process id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+
+class NotInstalledError(RuntimeError):
+    """The server's program is not on this machine."""
+
+
+def program(name: str, *folders: str) -> str:
+    """Where a program is; folders may hold patterns, the newest version wins."""
+    found = [str(path) for folder in folders for path in sorted(Path("/").glob(f"{folder.lstrip('/')}/{name}"))]
+    where = shutil.which(name) or (found[-1] if found else None)
+    if where is None:
+        raise NotInstalledError(f"{name} is not installed")
+    return where
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def folder(prefix: str, owner: int | None = None) -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix=prefix))
+    if owner is not None:
+        os.chown(path, owner, owner)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running(command: list[str], log: Path, ready: Callable[[], bool], seconds: float = 60, **options) -> Iterator[int]:
+    """Run a command until the block ends; wait until `ready`; gives its process id."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, **options)
+    try:
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{command[0]} did not start:\n{log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.05)
+        yield process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def serve(service: Callable[[], contextlib.AbstractContextManager[str]]) -> None:
+    """Run a service until Ctrl-C, as `python -m tests.services.NAME` does."""
+    try:
+        with service() as address:
+            print(address, flush=True)
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    except NotInstalledError as error:
+        sys.exit(str(error))

@@ -1,0 +1,197 @@
+"""`gonogo up`: everything local, kept running, printed, and gone within seconds after Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from rich.console import Console
+
+from flows.home import Home
+from flows.local import Addresses, free_port, running, server
+from flows.up import Child, Outbox, up
+from tasks.quality.errors import TryAgain
+
+UP = """
+import sys
+from pathlib import Path
+from rich.console import Console
+from flows import up
+from flows.home import Home
+up.SERVER_PORT, up.PAGES_PORT, up.ADOPT_SECONDS = int(sys.argv[3]), int(sys.argv[4]), 0.5
+adopted = iter([["orders-7f3a: carried on"]])
+up.up(Home(Path(sys.argv[1])), Path(sys.argv[2]), console=Console(width=200), adopt=lambda: next(adopted, []))
+print("over")
+"""
+
+TINY = """
+import os
+import time
+from pathlib import Path
+from prefect import flow
+
+@flow(name="tiny")
+def tiny(into: str, seconds: float = 0) -> None:
+    Path(into).write_text(os.environ["GONOGO_REPORTS_URL"] + " " + os.environ["GONOGO_HOME"])
+    time.sleep(seconds)
+"""
+
+PIPELINE = """\
+name: orders
+source: {kind: file, path: orders.csv}
+destination: {kind: file, path: refined.parquet}
+"""
+
+
+@pytest.fixture
+def ports() -> tuple[int, int]:
+    return free_port(), free_port()
+
+
+@pytest.fixture
+def pipelines(tmp_path: Path) -> Path:
+    folder = tmp_path / "pipelines"
+    folder.mkdir()
+    (folder / "orders.yaml").write_text(PIPELINE)
+    return folder
+
+
+@pytest.fixture
+def flows_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "tinyflow.py").write_text(TINY)
+    return str(tmp_path / "modules")
+
+
+@pytest.fixture
+def started(home: Home, pipelines: Path, ports: tuple[int, int], flows_of_the_test: str, command) -> Iterator:
+    process = command(UP, str(home.path), str(pipelines), *map(str, ports), PYTHONPATH=flows_of_the_test)
+    process.until("Ctrl-C stops everything")
+    yield process
+    for left in psutil.Process().children(recursive=True):
+        left.kill()
+
+
+def descendants(process) -> list[psutil.Process]:
+    return psutil.Process(process.process.pid).children(recursive=True)
+
+
+def one(processes: list[psutil.Process], word: str) -> psutil.Process:
+    return next(process for process in processes if word in process.cmdline())
+
+
+def run_by_the_worker(home: Home, into: Path, eventually: Callable[..., None], seconds: float = 0) -> str:
+    """Deploy the tiny flow, start it as the UI would, and give what it wrote."""
+    from prefect.client.orchestration import get_client
+
+    with server(home), get_client(sync_client=True) as client:
+        flow = client.create_flow_from_name("tiny")
+        deployment = client.create_deployment(flow, "tiny", entrypoint="tinyflow.tiny", work_pool_name="gonogo")
+        client.create_flow_run_from_deployment(deployment, parameters={"into": str(into), "seconds": seconds})
+        eventually(into.exists, within_seconds=40)
+    return into.read_text()
+
+
+def test_everything_runs_heals_itself_and_is_gone_after_ctrl_c(home, started, ports, tmp_path, eventually):
+    said = "".join(started.lines)
+    assert f"http://127.0.0.1:{ports[0]}" in said
+    assert f"http://127.0.0.1:{ports[1]}" in said
+    assert "pipeline orders deployed" in said
+    addresses = running(home)
+    assert addresses
+    assert (addresses.ui, addresses.pages) == (f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
+    assert addresses.up == started.process.pid
+
+    started.until("orders-7f3a: carried on")  # what adopt says is printed
+    assert run_by_the_worker(home, tmp_path / "ran", eventually) == f"{addresses.pages} {home.path}"
+    assert "No runs yet" in httpx.get(addresses.pages).text
+    home.outbox.write_text(
+        json.dumps({"at": "2026-01-01T10:11:12", "subject": "[b]&lt;x&gt; o.\u2060csv", "body": "one\ntwo"}) + "\n"
+    )
+    assert "10:11:12 [b]<x> o.csv" in started.until("10:11:12")
+
+    one(descendants(started), "blocks.pages").kill()
+    assert "it is started again in 1 s" in started.until("the page server ended")
+    eventually(lambda: any("blocks.pages" in process.cmdline() for process in descendants(started)))
+
+    psutil.Process(addresses.pid).kill()
+    started.until("the Prefect server ended; starting it again")
+    eventually(lambda: (again := running(home)) and again.pid != addresses.pid and again.pages)
+    assert running(home).api == addresses.api
+
+    run_by_the_worker(home, tmp_path / "under way", eventually, seconds=600)
+    everything = descendants(started)
+    assert one(everything, "prefect.engine")
+    started.process.send_signal(signal.SIGINT)
+    rest = started.finish()
+    assert "stopped" in rest
+    assert rest.rstrip().endswith("over")
+    assert not [process for process in everything if process.is_running()]
+    assert not home.server_file.exists()
+
+
+def test_a_second_one_says_where_the_first_is_and_nothing_outlives_a_kill(
+    home, started, command, pipelines, ports, eventually
+):
+    second = command(UP, str(home.path), str(pipelines), *map(str, ports)).finish()
+    assert "gonogo up is running already" in second
+    assert str(started.process.pid) in second
+    assert f"http://127.0.0.1:{ports[0]}" in second
+    assert f"http://127.0.0.1:{ports[1]}" in second
+
+    everything = descendants(started)
+    assert len(everything) >= 3
+    started.process.kill()
+    eventually(lambda: not [process for process in everything if process.is_running() and process.status() != "zombie"])
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_an_error(home, pipelines):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = listener.getsockname()[1]
+        with pytest.raises(TryAgain, match=f"port {taken} is in use"):
+            up(home, pipelines, port=taken, console=Console(quiet=True))
+    assert Addresses.read(home) is None
+
+
+def test_a_child_that_keeps_ending_is_started_less_and_less_often(tmp_path):
+    import subprocess
+    import sys
+
+    said: list[str] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-S", "-c", "raise SystemExit(7)"], start_new_session=True)
+
+    child = Child("worker", start, tmp_path / "worker.log")
+    pauses = []
+    for _ in range(7):
+        child.started = -1000.0  # the pause is over
+        child.tend(said.append)
+        assert child.process
+        child.process.wait()
+        child.tend(said.append)
+        pauses.append(child.pause_seconds)
+    assert pauses == [1, 2, 4, 8, 16, 30, 30]
+    assert "the worker ended with status 7" in said[0]
+
+
+def test_the_outbox_gives_each_whole_line_once(tmp_path):
+    path = tmp_path / "outbox.jsonl"
+    path.write_text('{"subject": "old"}\n')
+    outbox = Outbox(path)
+    assert list(outbox.new()) == []
+    with path.open("a") as file:
+        file.write('{"subject": "new"}\n{"subject": "ha')
+        file.flush()
+        assert list(outbox.new()) == [{"subject": "new"}]
+        file.write('lf"}\n')
+        file.flush()
+    assert list(outbox.new()) == [{"subject": "half"}]
+    assert path.stat().st_size == outbox.position
