@@ -8,12 +8,14 @@ error. Rows are sorted by `_row` and row groups have a fixed size, so the same r
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tasks.quality.errors import Abort, SpecError, TamperError, TryAgain, Unavailable
@@ -41,7 +43,8 @@ class Staging:
 
     def __init__(self, root: str) -> None:
         if "://" in root:
-            raise SpecError(f"staging cannot use '{root}'", available=("a local folder",))
+            scheme = root.partition("://")[0]  # and no more: an address may hold a secret
+            raise SpecError(f"staging cannot use '{scheme}://' addresses", available=("a local folder",))
         self._root = Path(root)
 
     def folder(self, run_id: str) -> Path:
@@ -100,7 +103,7 @@ class Staging:
                     raise Unavailable(
                         f"{uri} is not in staging", where=name, todo="restore it, or run the pipeline again"
                     )
-                backend.raw_sql(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_text(uri)})")
+                backend.raw_sql(f"CREATE VIEW {_identifier(name)} AS SELECT * FROM read_parquet({_text(uri)})")
             yield backend
 
     def verify(self, snapshot: Snapshot) -> None:
@@ -136,7 +139,8 @@ class Staging:
 
     def _copy(self, run_id: str, name: str, table: ibis.Table) -> tuple[str, str, int]:
         path = self.folder(run_id) / f"{name}.parquet"
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial = _partial(path)
+        _sweep(path)
         try:
             rows = write_table(table, partial, _PARQUET)
             fingerprint = fingerprint_of(partial)
@@ -152,14 +156,15 @@ class Staging:
 
 @contextmanager
 def connected() -> Iterator[Backend]:
-    """An in-memory DuckDB connection that spills to disk, and is closed afterwards."""
+    """An in-memory DuckDB connection that spills to the temporary folder (`TMPDIR`), and is closed afterwards."""
     import ibis
 
-    backend = ibis.duckdb.connect(preserve_insertion_order=True)
-    try:
-        yield backend
-    finally:
-        backend.disconnect()
+    with TemporaryDirectory(prefix="gonogo-", ignore_cleanup_errors=True) as spill:
+        backend = ibis.duckdb.connect(preserve_insertion_order=True, temp_directory=spill)
+        try:
+            yield backend
+        finally:
+            backend.disconnect()
 
 
 def fingerprint_of(path: Path) -> str:
@@ -184,7 +189,7 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> None:
     Raises:
         TryAgain: the disk is full or the folder cannot be written to.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = _partial(path)
     with doing("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -209,7 +214,7 @@ def write_csv(table: ibis.Table, path: Path, *, escape_formulas: bool = False) -
         table = table.mutate(s.across(s.of_type("string"), lambda c: c.re_search(r"^[=+\-@\t\r]").ifelse("'" + c, c)))
     with doing("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = _partial(path)
     try:
         rows = write_table(table, partial, "FORMAT csv, HEADER true, NULLSTR ''")
         publish(partial, path)
@@ -250,7 +255,8 @@ def write_table(table: ibis.Table, path: Path, options: str) -> int:
         backend._run_pre_execute_hooks(table)  # noqa: SLF001  (registers memtables, as every execution of Ibis does)
         copied = backend.raw_sql(f"COPY ({backend.compile(table)}) TO {_text(str(path))} ({options})").fetchone()
     except duckdb.IOException as error:
-        raise TryAgain(f"cannot write {path.name}: {error}", where=str(path.parent), todo="free some space") from error
+        todo = "free some space, or check the folder"
+        raise TryAgain(f"cannot write {path.name}: {error}", where=str(path.parent), todo=todo) from error
     return int(copied[0]) if copied else 0
 
 
@@ -269,8 +275,34 @@ def doing(what: str, path: Path) -> Iterator[None]:
         raise TryAgain(f"cannot {what} {path}: {why}", todo=todo) from error
 
 
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes left half written that are no more."""
+    for partial in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        pid = partial.suffix.removeprefix(".")
+        if pid.isdecimal() and not _lives(int(pid)):
+            partial.unlink(missing_ok=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _beside(uri: str, suffix: str) -> Path:
     return Path(uri.removesuffix(".parquet") + suffix)
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: str) -> str:

@@ -7,6 +7,7 @@ the evidence that it shows. A gate that the pipeline does not ask says so in `un
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from blocks.sources import Batch
 from blocks.spec import Below, Gate
@@ -70,7 +71,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
         Question(
             gate=f"quality-{round}",
             title=f"{issues} in {run.name}: what shall be done?",
-            text=_links(examined) + quality_markdown(quality_report(run, examined)),
+            text=_links(examined) + quality_markdown(replace(quality_report(run, examined), links=())),
             summary=summary,
             verdicts=asked,
             meaning={verdict.value: QUALITY_MEANS[verdict.value] for verdict in asked},

@@ -7,6 +7,7 @@ A new kind of destination is one file with a pydantic model that has `kind`, `de
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from tasks.quality.errors import DestinationError, SpecError
 from tasks.quality.model import ROW
 from tasks.quality.profile import is_missing
+from tasks.quality.secrets import mask
 from tasks.quality.typed import ColumnType, typed_view
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 WrongTypes: TypeAlias = Literal["text", "refuse"]
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_EXACT_DIGITS = 15
+_PRINTED_DIGITS = 17
+_LAST_YEAR = 9999
 
 
 @dataclass(frozen=True)
@@ -126,39 +131,59 @@ def resolved(text: str, where: str) -> str:
     return _VARIABLE.sub(value, text)
 
 
-def typed(batch: LoadBatch, wrong_types: WrongTypes) -> Typed:
-    """The batch with typed columns, in `_row` order and without `_row`.
-
-    A column in which a present value would not survive its type is text, so nothing is lost on the way.
+def names(batch: LoadBatch) -> tuple[str, ...]:
+    """The columns to be loaded.
 
     Raises:
-        DestinationError: values are not of the type which the contract declares, and that is to be refused.
+        DestinationError: there is none.
     """
-    types = {name: type for name, type in batch.types.items() if type != "text" and name in batch.table.columns}
-    failing = _failing(batch.table, typed_view(batch.table, types, batch.formats), list(types))
-    refused = {name: found for name, found in failing.items() if name in batch.declared}
-    if refused and wrong_types == "refuse":
-        name, (count, row, value) = next(iter(refused.items()))
-        raise DestinationError(
-            f"{count:,} values of '{name}' are no {types[name]}, e.g. '{value}' in row {row:,}",
-            todo="resolve them, quarantine their rows, or change the contract's type; nothing was loaded",
-        )
+    found = tuple(name for name in batch.table.columns if name != ROW)
+    if not found:
+        raise DestinationError("no column is left to load", todo="keep at least one")
+    return found
+
+
+def typed(batch: LoadBatch, wrong_types: WrongTypes, fixed: Mapping[str, ColumnType] | None = None) -> Typed:
+    """The batch with typed columns, in `_row` order and without `_row`.
+
+    A column in which a present value would not survive its type is text, so nothing is lost on the way: numbers
+    keep their digits, times their microseconds.
+
+    Args:
+        batch: what is to be loaded.
+        wrong_types: what to do where values are not of the type that the contract declares.
+        fixed: types that the destination's columns already have; they overrule the batch's, and hold.
+
+    Raises:
+        DestinationError: there are such values, and they are to be refused; or they do not fit a fixed type.
+    """
+    wanted = {**batch.types, **(fixed or {})}
+    types = {name: wanted[name] for name in names(batch) if wanted.get(name, "text") != "text"}
+    failing = _failing(batch.table, typed_view(batch.table, types, batch.formats), types)
+    for name, found in failing.items():
+        if name in (fixed or {}):
+            raise _wrong(name, types[name], found, "resolve them, or load with mode replace")
+        if name in batch.declared and wrong_types == "refuse":
+            raise _wrong(name, types[name], found, "resolve them, quarantine their rows, or change the contract's type")
     holding = {name: type for name, type in types.items() if name not in failing}
     table = typed_view(batch.table, holding, batch.formats).order_by(ROW).drop(ROW)
-    as_text = tuple((name, count) for name, (count, _row, _value) in refused.items())
+    as_text = tuple((name, found[0]) for name, found in failing.items() if name in batch.declared)
     return Typed(table, {name: holding.get(name, "text") for name in table.columns}, as_text)
 
 
 def content_fingerprint(rows: Iterable[Sequence[object]]) -> str:
-    """A fingerprint of rows whatever their order: the sum of each row's SHA-256, as `rows:<hex>`.
+    """A fingerprint of rows whatever their order: the sum of each row's SHA-256 modulo 2^256, as `rows:<hex>`.
+
+    A row is the JSON list of its values as text, null as null: dates and times in ISO 8601, whole floats without
+    a point. So the same rows have the same fingerprint in every database.
 
     >>> content_fingerprint([(1, "a"), (2, None)]) == content_fingerprint([(2, None), (1, "a")])
     True
     """
     total = 0
     for row in rows:
-        text = "\x1f".join("\x00" if value is None else _plain(value) for value in row)
-        total += int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), "big")
+        text = json.dumps([None if value is None else _plain(value) for value in row])
+        total += int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
     return f"rows:{total % (1 << 256):064x}"
 
 
@@ -170,12 +195,24 @@ def _plain(value: object) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _failing(text: ibis.Table, view: ibis.Table, columns: Sequence[str]) -> dict[str, tuple[int, int, str]]:
+def _wrong(name: str, type: ColumnType, found: tuple[int, int, str], todo: str) -> DestinationError:
+    count, row, value = found
+    what = f"{count:,} values of '{name}' are no {type} without loss, e.g. '{mask(value)}' in row {row:,}"
+    return DestinationError(what, todo=f"{todo}; nothing was loaded")
+
+
+def _failing(
+    text: ibis.Table, view: ibis.Table, types: Mapping[str, ColumnType]
+) -> dict[str, tuple[int, int, str]]:
     """Per column that has any: values that were lost in the typed view: how many, the first one's row, its text."""
-    if not columns:
+    if not types:
         return {}
+    columns = list(types)
     both = _beside(text, view, columns)
-    lost = {i: ~is_missing(both[name]) & both[f"_typed_{i}"].isnull() for i, name in enumerate(columns)}
+    lost = {
+        i: ~is_missing(both[name]) & ~_survives(both[name], both[f"_typed_{i}"], types[name]).fill_null(False)
+        for i, name in enumerate(columns)
+    }
     counts = both.agg(**{f"n{i}": flag.sum() for i, flag in lost.items()}).to_pyarrow().to_pylist()[0]
     found = {}
     for i, name in enumerate(columns):
@@ -185,6 +222,33 @@ def _failing(text: ibis.Table, view: ibis.Table, columns: Sequence[str]) -> dict
             )
             found[name] = (int(counts[f"n{i}"]), int(first[ROW]), str(first["value"])[:60])
     return found
+
+
+def _survives(text: Any, value: Any, type: ColumnType) -> Any:
+    """Whether a value still says what its text said; null where it could not be read."""
+    if type == "number":
+        return value.notnull() & _keeps_digits(text, value)
+    if type == "timestamp":
+        return _in_calendar(value) & ~text.re_search(r"\.[0-9]{6}0*[1-9]")
+    return _in_calendar(value) if type == "date" else value.notnull()
+
+
+def _keeps_digits(text: Any, value: Any) -> Any:
+    """Float64 keeps 15 digits always; 17 are what it prints, so a fraction with as many was one before."""
+    digits = _digits(text)
+    printed = text.contains(".") & (digits.length() <= _PRINTED_DIGITS)
+    return (digits.length() <= _EXACT_DIGITS) | printed | (digits == _digits(value.cast("string")))
+
+
+def _digits(number: Any) -> Any:
+    """The significant digits of a number's text."""
+    mantissa = number.re_replace(r"[eE].*$", "").re_replace(r"[^0-9]", "")
+    return mantissa.re_replace(r"^0+|0+$", "")
+
+
+def _in_calendar(value: Any) -> Any:
+    """Whether a date is one that databases and Python have too."""
+    return value.year().between(1, _LAST_YEAR)
 
 
 def _beside(text: ibis.Table, view: ibis.Table, columns: Sequence[str]) -> ibis.Table:

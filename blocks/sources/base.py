@@ -92,7 +92,8 @@ class SourceModel(BaseModel):
 def staged_names(names: list[str]) -> tuple[list[str], tuple[tuple[str, str], ...]]:
     """Names that staging can hold for these column names, and which were renamed.
 
-    Empty names are numbered, names that differ only in case get a number, and `_row` is staged as `_row_source`.
+    Empty names are numbered, names that differ only in case get a number, `_row` is staged as `_row_source`, and
+    white space around a name and NUL in it are left out.
 
     >>> staged_names(["id", "ID", "", "_row"])
     (['id', 'ID_2', 'column_3', '_row_source'], (('ID', 'ID_2'), ('', 'column_3'), ('_row', '_row_source')))
@@ -100,7 +101,7 @@ def staged_names(names: list[str]) -> tuple[list[str], tuple[tuple[str, str], ..
     taken: set[str] = {ROW}
     staged: list[str] = []
     for position, name in enumerate(names, start=1):
-        wanted = name if name.strip() else f"column_{position}"
+        wanted = name.replace("\0", "").strip() or f"column_{position}"
         wanted = f"{ROW}_source" if wanted.casefold() == ROW else wanted
         candidate, number = wanted, 2
         while candidate.casefold() in taken:

@@ -16,6 +16,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -69,12 +70,15 @@ def split(lines: Iterable[str], delimiter: str) -> Iterator[Record]:
     [['a', 'b'], ['1', None], ['23', '']]
     """
     ahead = _Ahead(lines)
+    whole, value = _patterns(delimiter)
     while (line := ahead.take()) is not None:
         number, text = line
-        if '"' in text:
-            yield _quoted(line, ahead, delimiter)
-        else:
+        if '"' not in text:
             yield Record(number, text, [value or None for value in _body(text).split(delimiter)])
+        elif whole.fullmatch(text):
+            yield Record(number, text, [_meant(found) for found in value.findall(text)])
+        else:
+            yield _quoted(line, ahead, delimiter)
 
 
 def fitted(record: Record, width: int) -> Record:
@@ -90,7 +94,7 @@ def fitted(record: Record, width: int) -> Record:
 
 
 def shape_of(path: Path, *, delimiter: str | None, header: bool | None) -> Shape | None:
-    """The shape of a UTF-8 file by its first `SNIFFED_BYTES`; None when it holds nothing but white space."""
+    """The shape of a UTF-8 file by its first `SNIFFED_BYTES`; None when no record is in them."""
     sample = _sample(path)
     newline = "\r" if "\r" in sample and "\n" not in sample else "\n"
     delimiter = delimiter or sniff_delimiter(sample, newline)
@@ -119,9 +123,10 @@ def sniff_delimiter(sample: str, newline: str = "\n") -> str:
     def alike(delimiter: str) -> float:
         records = (record for record in _whole(sample, delimiter, newline) if not record.is_blank)
         widths = [len(record.values or ()) for record in records]
-        width, count = Counter(widths).most_common(1)[0] if widths else (1, 1)
-        share = count / len(widths) if width > 1 else 0.0
-        return share * (width if widths[0] == width else 1)
+        width, count = Counter(widths).most_common(1)[0] if widths else (1, 0)
+        if width == 1:
+            return 0.0
+        return count / len(widths) * (width if widths[0] == width else 1)
 
     best = max(DELIMITERS, key=lambda delimiter: (alike(delimiter), -DELIMITERS.index(delimiter)))
     return best if alike(best) > 0 else ","
@@ -163,22 +168,68 @@ def is_plain(path: Path, shape: Shape) -> bool:
     tail = b""
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
-            returns += chunk.count(b"\r")
-            newlines += chunk.count(b"\n")
-            ends += chunk.count(b"\r\n") + (tail.endswith(b"\r") and chunk.startswith(b"\n"))
             seen = tail + chunk
-            if returns > ends + seen.endswith(b"\r") or b"\0" in chunk:
+            if b"\0" in chunk or ((b' "' in seen or b'" ' in seen) and any(mark in seen for mark in spaced)):
                 return False
-            if (b' "' in seen or b'" ' in seen) and any(mark in seen for mark in spaced):
+            newlines += chunk.count(b"\n")
+            if b"\r" in seen:
+                returns += chunk.count(b"\r")
+                ends += chunk.count(b"\r\n") + (tail.endswith(b"\r") and chunk.startswith(b"\n"))
+            if returns > ends + seen.endswith(b"\r"):
                 return False
             tail = seen[-2:]
     mixed = bool(returns) and newlines > ends and len(shape.names) == 1
     return not (returns > ends or mixed or tail.endswith(b'" '))
 
 
+def good_records(lines: Iterable[str], shape: Shape, spoilt: list[Record]) -> Iterator[Record]:
+    """The records below the header, each with a value for every column; all others are put into `spoilt`."""
+    width = len(shape.names)
+    for record in split(lines, shape.delimiter):
+        if (record.is_blank and width > 1) or (shape.header and record.line == shape.start):
+            continue
+        checked = fitted(record, width)
+        if record.line < shape.start:
+            checked = record._replace(values=None, reason="stands above the header")
+        elif not _is_utf8(record.text):
+            checked = record._replace(values=None, reason="bytes that are no text")
+        if checked.values is None:
+            spoilt.append(checked)
+        else:
+            yield checked
+
+
+def write_records(records: Iterable[Record], path: Path) -> None:
+    """Write records as UTF-8, each ended by LF."""
+    with path.open("w", encoding="utf-8", newline="") as out:
+        out.writelines(_body(record.text) + "\n" for record in records)
+
+
+def _is_utf8(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def lines_of(path: Path, newline: str) -> io.TextIOWrapper:
     """The lines of a UTF-8 file; bytes that are not UTF-8 come as lone surrogates. The caller closes it."""
     return path.open(encoding="utf-8", errors="surrogateescape", newline=newline)
+
+
+@cache
+def _patterns(delimiter: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A record that is one line with nothing odd about it, and one value of it."""
+    mark = re.escape(delimiter)
+    value = rf'(?:"[^"]*+(?:""[^"]*+)*+"|(?!")[^{mark}\r\n]*+)'
+    return re.compile(rf"{value}(?:{mark}{value})*+(?:\r?\n)?"), re.compile(rf"(?:^|{mark})({value})")
+
+
+def _meant(value: str) -> str | None:
+    return value[1:-1].replace('""', '"') if value[:1] == '"' else value or None
 
 
 class _Ahead:

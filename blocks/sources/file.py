@@ -6,6 +6,8 @@ and its bytes. Delimiter, encoding and header are sniffed from the first `SNIFFE
 
 from __future__ import annotations
 
+import glob
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from blocks.sources.base import Batch, Origin, Progress, SourceModel
-from blocks.sources.formats import FORMATS, OpenFile, Piece, format_of, plain_file
+from blocks.sources.formats import FORMATS, OpenFile, Piece, format_in, format_of, plain_file
 from blocks.staging import connected, fingerprint_of
 from tasks.quality.errors import SourceError, Unavailable, did_you_mean
 from tasks.quality.model import ROW
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from blocks.staging import Staging
 
 MOST_NAMED = 8
+_SCRATCH = ".read-"
 
 
 class FileSource(SourceModel):
@@ -54,12 +57,18 @@ class FileSource(SourceModel):
             SourceError: nothing there can be read as described; the message says what is there.
             Unavailable: a file or folder is not there, or not for us to read.
         """
+        folder = staging.folder(run_id)
+        for left in folder.glob(f"{_SCRATCH}*"):  # by a run that was killed here
+            shutil.rmtree(left, ignore_errors=True)
         with ExitStack() as stack:
-            scratch = Path(stack.enter_context(TemporaryDirectory(prefix="read-", dir=staging.folder(run_id))))
+            scratch = Path(stack.enter_context(TemporaryDirectory(prefix=_SCRATCH, dir=folder)))
             tables = stack.enter_context(connected())
-            pieces = [
-                self._piece(tables, path, scratch, number, progress) for number, path in enumerate(self.files(base))
-            ]
+            files = self.files(base)
+            pieces: list[Piece] = []
+            for number, path in enumerate(files):
+                progress(f"reading {path.name}", number, len(files))
+                pieces.append(self._piece(tables, path, scratch, number))
+            progress("writing the snapshot", len(files), len(files))
             return self._staged(staging, run_id, tables, pieces)
 
     def acknowledge(self, batch: Batch) -> None:
@@ -76,14 +85,16 @@ class FileSource(SourceModel):
         if wanted.is_file():
             return [wanted]
         if wanted.is_dir():
-            found = sorted(path for path in wanted.iterdir() if path.is_file() and self._readable(path))
+            try:
+                found = sorted(path for path in wanted.iterdir() if path.is_file() and self._readable(path))
+            except PermissionError as error:
+                raise Unavailable("not allowed to look into it", where=str(wanted), todo="check its rights") from error
             if not found:
                 raise SourceError("no readable file", where=str(wanted), available=_names(wanted), todo=_FORMATS_TODO)
             return found
-        if any(mark in wanted.name for mark in "*?["):
-            found = sorted(path for path in wanted.parent.glob(wanted.name) if path.is_file())
-            if found:
-                return found
+        found = sorted(path for path in map(Path, glob.glob(str(wanted), recursive=True)) if path.is_file())  # noqa: PTH207  (Path.glob takes no absolute pattern)
+        if found:
+            return found
         there = _names(wanted.parent)
         raise Unavailable(
             f"no file '{wanted.name}'", where=str(wanted.parent), available=there, todo=did_you_mean(wanted.name, there)
@@ -92,13 +103,14 @@ class FileSource(SourceModel):
     def _readable(self, path: Path) -> bool:
         return not path.name.startswith(".") and (self.format is not None or format_of(path) is not None)
 
-    def _piece(self, tables: Backend, path: Path, scratch: Path, number: int, progress: Progress) -> Piece:
-        known = self.format or format_of(path)
-        if known is None:
-            raise SourceError(f"cannot tell the format of '{path.name}'", where=str(path.parent), todo=_FORMATS_TODO)
-        progress(f"reading {path.name}", number, 0)
+    def _piece(self, tables: Backend, path: Path, scratch: Path, number: int) -> Piece:
         try:
             plain = plain_file(path, scratch / f"{number}.plain")
+            known = self.format or format_in(plain) or format_of(path)
+            if known is None:
+                raise SourceError(
+                    f"cannot tell the format of '{path.name}'", where=str(path.parent), todo=_FORMATS_TODO
+                )
             return FORMATS[known](OpenFile(tables, path, plain, number, scratch), self)
         except PermissionError as error:
             raise Unavailable(
@@ -112,6 +124,13 @@ class FileSource(SourceModel):
             origins.append(Origin(piece.name, fingerprint_of(piece.path), first, piece.rows, piece.quarantined))
             first += piece.rows
         renames = tuple(dict.fromkeys(rename for piece in pieces for rename in piece.renames))
+        quarantined = sum(piece.quarantined for piece in pieces)
+        if quarantined and not first:
+            raise SourceError(
+                f"none of {quarantined:,} records can be read: {_first_reason(tables, pieces)}",
+                where=self.path,
+                todo="look at the file, or set 'format', 'delimiter' or 'encoding'",
+            )
         rows = tables.sql(_union(pieces, origins, names))
         snapshot = staging.write(run_id, "source", rows, renames=renames, source=self.describe())
         uri = ""
@@ -119,7 +138,6 @@ class FileSource(SourceModel):
             uri, _, _ = staging.write_aux(run_id, "source.quarantine", tables.sql(" UNION ALL ".join(bad)))
         types = {name: type for piece in pieces for name, type in piece.types.items()}
         notes += [note for piece in pieces for note in piece.notes]
-        quarantined = sum(piece.quarantined for piece in pieces)
         return Batch(snapshot, tuple(origins), quarantined, uri, renames, types, tuple(dict.fromkeys(notes)))
 
 
@@ -127,6 +145,12 @@ _FORMATS_TODO = (
     "readable are .csv, .tsv, .txt, .json, .ndjson, .jsonl, .parquet, .xlsx, .xls, .ods, each also as .gz or .zst; "
     "or set 'format'"
 )
+
+
+def _first_reason(tables: Backend, pieces: list[Piece]) -> str:
+    bad = next(piece.bad for piece in pieces if piece.quarantined)
+    line, reason = tables.raw_sql(f'SELECT line, reason FROM "{bad}" ORDER BY line LIMIT 1').fetchone()
+    return f"line {line}: {reason}"
 
 
 def _names(folder: Path) -> list[str]:

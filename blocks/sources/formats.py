@@ -9,22 +9,24 @@ import codecs
 import gzip
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from blocks.sources.base import staged_names
 from blocks.sources.delimited import (
     LONGEST_RECORD_CHARACTERS,
     SNIFFED_BYTES,
+    Record,
     Shape,
-    fitted,
+    good_records,
     is_plain,
     lines_of,
     shape_of,
-    split,
+    write_records,
 )
 from tasks.quality.errors import SourceError, did_you_mean
 
@@ -39,7 +41,11 @@ _ENDINGS = {
     ".parquet": "parquet", ".pq": "parquet",
     ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel", ".xlsb": "excel", ".ods": "excel",
 }  # fmt: skip
-_PACKED = (".gz", ".zst")
+_PACKED = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
+_STARTS = {b"PAR1": "parquet", b"PK\x03\x04": "excel", b"\xd0\xcf\x11\xe0": "excel"}
+_CONTROL = bytes(set(range(32)) - set(b"\t\n\f\r"))
+_MOST_CONTROL = 0.1
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -91,23 +97,31 @@ def format_of(path: Path) -> str | None:
     return _ENDINGS.get(endings[-1]) if endings else None
 
 
+def format_in(plain: Path) -> str | None:
+    """The format that an unpacked file's first bytes tell, whatever its name says, or None."""
+    return _STARTS.get(_start(plain))
+
+
 def plain_file(path: Path, unpacked: Path) -> Path:
-    """The file itself, or its unpacked copy when it is compressed.
+    """The file itself, or its unpacked copy when its first bytes say that it is compressed.
 
     Raises:
         SourceError: the file is empty, or damaged.
     """
     import zstandard
 
-    ending = path.suffix.lower()
     if path.stat().st_size == 0:
         raise SourceError("the file is empty (0 bytes)", where=str(path), todo="export it again")
-    if ending not in _PACKED:
+    start = _start(path)
+    ending = next((ending for ending, mark in _PACKED.items() if start.startswith(mark)), None)
+    if ending is None:
         return path
     try:
         with path.open("rb") as packed, unpacked.open("wb") as out:
-            reader = gzip.GzipFile(fileobj=packed) if ending == ".gz" else zstandard.open(packed, "rb")
-            shutil.copyfileobj(reader, out, 1 << 20)
+            if ending == ".gz":
+                shutil.copyfileobj(gzip.GzipFile(fileobj=packed), out, _CHUNK_BYTES)
+            else:
+                _unpack_zstandard(packed, out)
     except (EOFError, gzip.BadGzipFile, zstandard.ZstdError, OSError) as error:
         raise SourceError(f"damaged {ending[1:]} file: {error}", where=str(path), todo="fetch it again") from error
     if unpacked.stat().st_size == 0:
@@ -125,7 +139,11 @@ def read_csv(file: OpenFile, source: FileSource) -> Piece:
     text, encoding = as_utf8(file, source.encoding, notes)
     shape = shape_of(text, delimiter=source.delimiter, header=source.header)
     if shape is None:
-        raise SourceError("the file holds only white space", where=str(file.path), todo="export it again")
+        raise SourceError(
+            "the file holds only white space, or no record at all", where=str(file.path), todo="export it again"
+        )
+    if source.encoding is None and _is_binary(text):
+        raise SourceError("is no text", where=str(file.path), todo="set 'format' if it is one of ours")
     if not shape.header:
         notes.append(f"{name} has no header; its columns are numbered")
     if shape.start > 1:
@@ -133,9 +151,43 @@ def read_csv(file: OpenFile, source: FileSource) -> Piece:
     columns, renames = staged_names(list(shape.names))
     if is_plain(text, shape) and _read_fast(file, text, shape):
         return _piece(file, columns, renames, notes=notes)
-    bad: list[tuple[int, bytes, str]] = []
+    spoilt: list[Record] = []
+    clean = file.scratch / f"{file.number}.clean"
     with lines_of(text, shape.newline) as lines:
-        return _from_rows(file, columns, renames, _read_exactly(lines, shape, encoding, bad), bad, notes)
+        write_records(good_records(lines, shape, spoilt), clean)
+    bad = [_bad(record, encoding) for record in spoilt]
+    plainly = replace(shape, header=False, newline="\n", start=1)
+    if is_plain(clean, plainly) and _read_fast(file, clean, plainly):
+        _store_bad(file, bad)
+        return _piece(file, columns, renames, notes=notes)
+    with lines_of(text, shape.newline) as lines:
+        rows = (record.values or () for record in good_records(lines, shape, []))
+        return _from_rows(file, columns, renames, rows, bad, notes)
+
+
+def _bad(record: Record, encoding: str) -> tuple[int, bytes, str]:
+    codec = encoding if encoding not in ("utf-16", "utf-32") else f"{encoding}-le"
+    return record.line, record.text.rstrip("\r\n").encode(codec, "surrogateescape"), record.reason
+
+
+def _unpack_zstandard(packed: BinaryIO, out: BinaryIO) -> None:
+    """Unpack frame by frame, because zstandard's own readers take a file that was cut short for a whole one."""
+    import zstandard
+
+    frame = None
+    while chunk := packed.read(_CHUNK_BYTES):
+        while chunk:
+            frame = frame or zstandard.ZstdDecompressor().decompressobj()
+            out.write(frame.decompress(chunk))
+            chunk, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+    if frame is not None:
+        raise EOFError("it ends within a frame")
+
+
+def _is_binary(text: Path) -> bool:
+    with text.open("rb") as file:
+        start = file.read(1 << 12)
+    return len(start) - len(start.translate(None, _CONTROL)) > _MOST_CONTROL * len(start)
 
 
 def _read_fast(file: OpenFile, text: Path, shape: Shape) -> bool:
@@ -146,49 +198,19 @@ def _read_fast(file: OpenFile, text: Path, shape: Shape) -> bool:
     options = (
         f"delim={_text(shape.delimiter)}, quote='\"', escape='\"', header={str(shape.header).lower()}, "
         f"auto_detect=false, columns={{{fields}}}, strict_mode=true, null_padding=false, allow_quoted_nulls=false, "
-        f"nullstr='', max_line_size={LONGEST_RECORD_CHARACTERS}, store_rejects=true, "
+        f"compression='none', nullstr='', max_line_size={LONGEST_RECORD_CHARACTERS}, store_rejects=true, "
         f"rejects_table='errors{file.number}', rejects_scan='scans{file.number}'"
     )
     query = f'SELECT row_number() OVER () - 1 AS "row", * FROM read_csv({_text(str(text))}, {options})'
     try:
         file.tables.raw_sql(f'CREATE TABLE "t{file.number}" AS {query}')
+        rejected = bool(_count(file, f"errors{file.number}"))
     except duckdb.InvalidInputException:
-        return False
-    rejected = file.tables.raw_sql(f"SELECT count(*) FROM errors{file.number}").fetchone()[0]
+        rejected = True
     if rejected:
-        file.tables.raw_sql(f'DROP TABLE "t{file.number}"')
+        for name in ("t", "errors", "scans"):
+            file.tables.raw_sql(f'DROP TABLE IF EXISTS "{name}{file.number}"')
     return not rejected
-
-
-def _read_exactly(
-    lines: Iterable[str], shape: Shape, encoding: str, bad: list[tuple[int, bytes, str]]
-) -> Iterator[Sequence[str | None]]:
-    """The rows of delimited text, record by record; what is none is put into `bad`."""
-    width = len(shape.names)
-    codec = encoding if encoding not in ("utf-16", "utf-32") else f"{encoding}-le"
-    for record in split(lines, shape.delimiter):
-        if record.is_blank and width > 1:
-            continue
-        if record.line == shape.start and shape.header:
-            continue
-        good = fitted(record, width)
-        if record.line < shape.start:
-            good = record._replace(values=None, reason="stands above the header")
-        elif not _is_utf8(record.text):
-            good = record._replace(values=None, reason=f"bytes that are not {encoding}")
-        if good.values is None:
-            raw = record.text.rstrip("\r\n").encode(codec, "surrogateescape")
-            bad.append((record.line, raw, good.reason))
-        else:
-            yield good.values
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 # --- encoding -------------------------------------------------------------------------------------------------
@@ -196,6 +218,7 @@ def _is_utf8(text: str) -> bool:
 _ENCODINGS = ("utf-8", "cp1252", "latin-1", "utf-16", "any other that Python knows")
 _CANDIDATES = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "shift_jis", "gb18030", "big5", "euc_kr")
 _MARK = b"\xef\xbb\xbf"
+_START_BYTES = 4
 
 
 def as_utf8(file: OpenFile, encoding: str | None, notes: list[str]) -> tuple[Path, str]:
@@ -210,7 +233,7 @@ def as_utf8(file: OpenFile, encoding: str | None, notes: list[str]) -> tuple[Pat
         found = codecs.lookup(found).name.removesuffix("-sig")
     except LookupError as error:
         raise SourceError(f"unknown encoding '{found}'", where=str(path), available=_ENCODINGS) from error
-    if found == "utf-8" and _start(plain) != _MARK:
+    if found == "utf-8" and not _start(plain).startswith(_MARK):
         return plain, found
     try:
         with (
@@ -237,8 +260,22 @@ def sniff_encoding(path: Path) -> str:
         return "utf-16"
     if len(start) > 3 and max(places := (start[::2].count(0), start[1::2].count(0))) > len(start) // 5:  # noqa: PLR2004
         return "utf-16-be" if places[0] > places[1] else "utf-16-le"
+    if _decodes(path):
+        return "utf-8"
     good, bad, sample = _lines_beyond_ascii(path)
     return "utf-8" if bad <= good else _likeliest(sample)
+
+
+def _decodes(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _lines_beyond_ascii(path: Path) -> tuple[int, int, bytes]:
@@ -278,42 +315,56 @@ def _without_mark(encoding: str) -> str:
 
 def _start(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(len(_MARK))
+        return file.read(_START_BYTES)
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------
 
 
 def read_json(file: OpenFile, source: FileSource) -> Piece:
-    """Read a JSON file: a list of objects, or an object that holds one."""
+    """Read a JSON file: a list of objects, or an object that holds one; or, after all, one object per line."""
+    notes: list[str] = []
+    text, _ = as_utf8(file, source.encoding, notes)
     try:
-        value = _parse(file.plain.read_text(source.encoding or "utf-8-sig"))
-    except (ValueError, RecursionError, LookupError) as error:
-        todo = "one object per line is NDJSON: set format: ndjson"
-        raise SourceError(f"is not JSON: {error}", where=str(file.path), todo=todo) from error
+        value = _parse(text.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
+            return read_ndjson(file, source)
+        raise SourceError(f"is not JSON: {error}", where=str(file.path), todo="export it again") from error
     items = list(enumerate(_records(value, source.records, file.path), start=1))
     bad = [(place, _json(item), "not an object") for place, item in items if not isinstance(item, dict)]
-    return _from_objects(file, [item for _, item in items if isinstance(item, dict)], bad)
+    good = [item for _, item in items if isinstance(item, dict)]
+    return _from_objects(file, dict.fromkeys(name for item in good for name in item), good, bad, notes)
 
 
 def read_ndjson(file: OpenFile, source: FileSource) -> Piece:
     """Read a file of one JSON object per line; other lines are quarantined."""
-    good: list[dict[str, Any]] = []
+    notes: list[str] = []
+    text, _ = as_utf8(file, source.encoding, notes)
+    names: dict[str, None] = {}
     bad: list[tuple[int, bytes, str]] = []
-    with file.plain.open("rb") as lines:
-        for line, raw in enumerate(lines, start=1):
+    for line, raw, item in _json_lines(text):
+        if isinstance(item, dict):
+            names.update(dict.fromkeys(item))
+        else:
+            bad.append((line, raw, item))
+    good = (item for _, _, item in _json_lines(text) if isinstance(item, dict))
+    return _from_objects(file, names, good, bad, notes)
+
+
+def _json_lines(text: Path) -> Iterator[tuple[int, bytes, dict[str, Any] | str]]:
+    """Line number, bytes, and the object in them or why there is none."""
+    with text.open("rb") as lines:
+        for line, ended in enumerate(lines, start=1):
+            raw = ended.rstrip(b"\r\n")
             if not raw.strip():
                 continue
             try:
-                item = _parse(raw.decode(source.encoding or "utf-8-sig"))
+                item = _parse(raw.decode("utf-8"))
             except (ValueError, RecursionError) as error:
-                bad.append((line, raw.rstrip(b"\r\n"), f"not JSON: {error}"))
-                continue
-            if isinstance(item, dict):
-                good.append(item)
+                yield line, raw, f"not JSON: {error}"
             else:
-                bad.append((line, raw.rstrip(b"\r\n"), "not an object"))
-    return _from_objects(file, good, bad)
+                yield line, raw, item if isinstance(item, dict) else "not an object"
 
 
 class _Number(str):
@@ -323,7 +374,15 @@ class _Number(str):
 
 
 def _parse(text: str) -> Any:
-    return json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+    return json.loads(text, object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    item = dict(pairs)
+    if len(item) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key '{twice}' stands twice in one object")
+    return item
 
 
 def _records(value: Any, where: str | None, path: Path) -> Sequence[Any]:
@@ -344,13 +403,19 @@ def _records(value: Any, where: str | None, path: Path) -> Sequence[Any]:
     raise SourceError("holds no single list of records", where=str(path), available=lists, todo="name it in 'records'")
 
 
-def _from_objects(file: OpenFile, objects: list[dict[str, Any]], bad: list[tuple[int, bytes, str]]) -> Piece:
-    names = list(dict.fromkeys(name for item in objects for name in item))
-    if not names and not bad:
+def _from_objects(
+    file: OpenFile,
+    names: Iterable[str],
+    objects: Iterable[dict[str, Any]],
+    bad: list[tuple[int, bytes, str]],
+    notes: Sequence[str],
+) -> Piece:
+    named = list(names)
+    if not named and not bad:
         raise SourceError("holds no records", where=str(file.path), todo="export it again")
-    columns, renames = staged_names(names or [""])
-    rows = ([_json_text(item.get(name)) for name in names or [""]] for item in objects)
-    return _from_rows(file, columns, renames, rows, bad)
+    columns, renames = staged_names(named or [""])
+    rows = ([_json_text(item.get(name)) for name in named or [""]] for item in objects)
+    return _from_rows(file, columns, renames, rows, bad, notes)
 
 
 def _json_text(value: Any) -> str | None:
@@ -388,10 +453,11 @@ def read_parquet(file: OpenFile, source: FileSource) -> Piece:  # noqa: ARG001  
         raise SourceError(f"is not Parquet: {_first_line(error)}", where=str(file.path)) from error
     columns, renames = staged_names([row[0] for row in schema])
     picked = ", ".join(f'{_cast(row[0], row[1])} AS "c{place}"' for place, row in enumerate(schema))
-    file.tables.raw_sql(
-        f'CREATE TABLE "t{file.number}" AS SELECT row_number() OVER () - 1 AS "row", {picked} '
-        f"FROM read_parquet({_text(str(file.plain))})"
-    )
+    query = f'SELECT row_number() OVER () - 1 AS "row", {picked} FROM read_parquet({_text(str(file.plain))})'
+    try:
+        file.tables.raw_sql(f'CREATE TABLE "t{file.number}" AS {query}')
+    except duckdb.Error as error:
+        raise SourceError(f"is damaged Parquet: {_first_line(error)}", where=str(file.path)) from error
     types = {column: str(row[1]).lower() for column, row in zip(columns, schema, strict=True)}
     return _piece(file, columns, renames, types=types)
 
@@ -400,12 +466,14 @@ def _cast(name: str, type: str) -> str:
     column = '"' + name.replace('"', '""') + '"'
     if type == "BLOB":
         return f"hex({column})"
+    if type == "TIMESTAMP WITH TIME ZONE":
+        return f"make_timestamp(epoch_us({column}))::VARCHAR || '+00'"  # a plain cast would write this machine's zone
     nested = type.endswith("]") or type.startswith(("STRUCT", "MAP"))
     return f"CAST({'to_json(' + column + ')' if nested else column} AS VARCHAR)"
 
 
 def read_excel(file: OpenFile, source: FileSource) -> Piece:
-    """Read one sheet of an Excel or OpenDocument file; whole numbers have no '.0', dates are ISO."""
+    """Read one sheet of an Excel or OpenDocument file; whole numbers have no '.0', dates are ISO, errors null."""
     import python_calamine
 
     try:
@@ -461,10 +529,16 @@ def _from_rows(
     schema = pa.schema([("row", pa.int64()), *((f"c{place}", pa.string()) for place in range(len(columns)))])
     batches = (_batch(chunk, schema) for chunk in _chunks(rows, 10_000))
     _store(file, "t", pa.RecordBatchReader.from_batches(schema, batches))
+    _store_bad(file, bad)
+    return _piece(file, columns, renames, notes=notes)
+
+
+def _store_bad(file: OpenFile, bad: Sequence[tuple[int, bytes, str]]) -> None:
+    import pyarrow as pa
+
     lines = [{"origin": file.path.name, "line": line, "bytes": raw, "reason": reason} for line, raw, reason in bad]
     fields = pa.schema([("origin", pa.string()), ("line", pa.int64()), ("bytes", pa.binary()), ("reason", pa.string())])
     _store(file, "bad", pa.Table.from_pylist(lines, schema=fields))
-    return _piece(file, columns, renames, notes=notes)
 
 
 def _store(file: OpenFile, name: str, rows: Any) -> None:

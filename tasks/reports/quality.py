@@ -200,7 +200,9 @@ def _effect(issues: Sequence[Issue]) -> str:
     if not previews:
         return "nothing was previewed"
     cells, rows = sum(p.cells_changed for p in previews), sum(p.rows_removed for p in previews)
-    return f"changes up to {numbers.plural(cells, 'cell')}, removes up to {numbers.plural(rows, 'row')}"
+    parts = [f"changes up to {numbers.plural(cells, 'cell')}"] if cells else []
+    parts += [f"removes up to {numbers.plural(rows, 'row')}"] if rows else []
+    return ", ".join(parts) or "changes nothing"
 
 
 def severity_counts(issues: Sequence[Issue]) -> list[tuple[str, int]]:

@@ -1,0 +1,249 @@
+"""Staging keeps a table wholly or not at all, and the same rows as the same bytes."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import ibis
+import pandas as pd
+import pytest
+
+from blocks.staging import Staging, connected, fingerprint_of, write_csv, write_text
+from tasks.quality.errors import Abort, SpecError, TamperError, TryAgain, Unavailable
+from tasks.quality.model import Snapshot
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> Staging:
+    return Staging(str(tmp_path / "staging"))
+
+
+def small(values: str = "xyz") -> ibis.Table:
+    return ibis.memtable(pd.DataFrame({"_row": range(len(values)), "a": list(values)}))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+# --- snapshots ----------------------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_is_what_was_written_sorted_by_row(staging):
+    table = ibis.memtable(pd.DataFrame({"b": ["z", None, ""], "_row": [2, 0, 1]}))
+    snapshot = staging.write("run", "source", table)
+    assert (snapshot.id, snapshot.rows, snapshot.columns, snapshot.parent) == ("source", 3, ("b",), None)
+    assert duckdb.sql(f"FROM '{snapshot.uri}'").fetchall() == [(0, None), (1, ""), (2, "z")]
+    assert snapshot.fingerprint == "sha256:" + hashlib.sha256(Path(snapshot.uri).read_bytes()).hexdigest()
+
+
+def test_a_manifest_says_what_a_snapshot_is_and_where_it_came_from(staging):
+    first = staging.write("run", "source", small(), renames=[("A", "a")])
+    second = staging.write("run", "missing-1", small("xy"), parent=first)
+    assert second.parent == first.fingerprint
+    manifest = staging.read_json("run", "snapshot-source")
+    assert manifest["about"] == {"renames": [["A", "a"]]}
+    assert (manifest["rows"], manifest["columns"], manifest["fingerprint"]) == (3, ["a"], first.fingerprint)
+
+
+def test_a_table_without_rows_and_names_of_any_kind_are_kept(staging):
+    table = ibis.memtable(
+        {"_row": [], 'say "hi"': [], "order by": []},
+        schema={"_row": "int64", 'say "hi"': "string", "order by": "string"},
+    )
+    snapshot = staging.write("run", "source", table)
+    assert (snapshot.rows, snapshot.columns) == (0, ('say "hi"', "order by"))
+
+
+def test_writing_the_same_rows_again_changes_nothing(staging):
+    first, again = (staging.write("run", "source", small()) for _ in range(2))
+    assert first == again
+    assert names(staging.folder("run")) == ["snapshot-source.json", "source.parquet"]
+
+
+def test_other_rows_under_a_known_name_are_refused_and_the_old_ones_stay(staging):
+    snapshot = staging.write("run", "source", small())
+    with pytest.raises(Abort, match="other rows under the name 'source'"):
+        staging.write("run", "source", small("abc"))
+    staging.verify(snapshot)
+    assert names(staging.folder("run")) == ["snapshot-source.json", "source.parquet"]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4, 8])
+def test_the_same_rows_give_the_same_bytes_whatever_the_threads(staging, tmp_path, threads):
+    query = (
+        "SELECT i AS _row, (hash(i) % 1000)::VARCHAR AS a, md5(i::VARCHAR) AS b, "
+        "CASE WHEN i % 7 > 0 THEN 'x' END AS c FROM range(300000) t(i)"
+    )
+    fingerprints = set()
+    for run, order in enumerate(["i", "i DESC", "hash(i)"]):
+        with connected() as backend:
+            backend.raw_sql("SET threads = 1" if run == 0 else f"SET threads = {threads}")
+            backend.raw_sql(f"CREATE TABLE t AS {query} ORDER BY {order}")
+            snapshot = staging.write(f"run{run}", "source", backend.table("t"))
+            fingerprints.add(snapshot.fingerprint)
+    assert len(fingerprints) == 1
+
+
+def test_a_changed_file_is_noticed_and_named(staging):
+    snapshot = staging.write("run", "source", small())
+    staging.verify(snapshot)
+    with Path(snapshot.uri).open("r+b") as file:
+        file.seek(8)
+        file.write(b"\xff")
+    with pytest.raises(TamperError, match=rf"expected {snapshot.fingerprint}, found sha256:.*source.parquet"):
+        staging.verify(snapshot)
+
+
+def test_a_file_that_is_gone_says_so(staging):
+    snapshot = staging.write("run", "source", small())
+    Path(snapshot.uri).unlink()
+    for act in (lambda: staging.verify(snapshot), lambda: staging.open(snapshot).__enter__()):
+        with pytest.raises(Unavailable, match=r"source.parquet"):
+            act()
+
+
+def test_an_address_that_is_no_folder_is_refused_without_repeating_it():
+    with pytest.raises(SpecError, match=r"'s3://' addresses.*a local folder") as error:
+        Staging("s3://key:secret@bucket/x")
+    assert "secret" not in str(error.value)
+
+
+# --- opening ------------------------------------------------------------------------------------------------------
+
+
+def test_an_opened_snapshot_has_its_views(staging):
+    snapshot = staging.write("run", "source", small())
+    with staging.open(snapshot) as backend:
+        assert backend.list_tables() == ["snapshot"]
+    domains = ibis.memtable(pd.DataFrame({"column": ["a"], "value": ["x"], "n": [1]}))
+    staging.write_domains("run", snapshot, domains)
+    uri, _, rows = staging.write_aux("run", "cells", ibis.memtable(pd.DataFrame({"_row": [1]})))
+    assert rows == 1
+    with staging.open(snapshot, {"the cells": uri}) as backend:
+        assert sorted(backend.list_tables()) == ["domains", "snapshot", "the cells"]
+        assert backend.table("snapshot").count().execute() == 3
+
+
+def test_a_connection_is_closed_and_leaves_no_files(staging, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    snapshot = staging.write("run", "source", small())
+    before = set(tmp_path.iterdir())
+    with pytest.raises(RuntimeError), staging.open(snapshot) as backend:
+        raise RuntimeError
+    with pytest.raises(duckdb.ConnectionException):
+        backend.raw_sql("SELECT 1")
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_what_does_not_fit_into_memory_is_spilled(staging):
+    with connected() as backend:
+        backend.raw_sql("SET memory_limit = '150MB'")
+        backend.raw_sql("SET threads = 1")
+        table = backend.sql(
+            "SELECT i AS _row, repeat(md5(i::VARCHAR), 8) AS a FROM range(1500000) t(i) ORDER BY hash(i)"
+        )
+        assert staging.write("run", "source", table).rows == 1_500_000
+
+
+@pytest.mark.parametrize("folder", ["o'brien", "a [1] *", "ü 🙂"])
+def test_any_folder_name_will_do(tmp_path, folder):
+    staging = Staging(str(tmp_path / folder))
+    snapshot = staging.write("run", "source", small())
+    with staging.open(snapshot) as backend:
+        assert backend.table("snapshot").count().execute() == 3
+
+
+# --- what the system refuses --------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_made_says_so(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(TryAgain, match=r"cannot make .*file/run"):
+        Staging(str(tmp_path / "file")).write("run", "source", small())
+
+
+def test_a_disk_without_space_leaves_no_half_file(tmp_path):
+    code = f"""
+import resource, signal, sys
+from blocks.staging import Staging, connected
+from tasks.quality.errors import TryAgain
+staging = Staging({str(tmp_path)!r})
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with connected() as backend:
+    table = backend.sql("SELECT i AS _row, md5(i::VARCHAR) AS a FROM range(200000) t(i)")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    try:
+        staging.write("run", "source", table)
+    except TryAgain as error:
+        print("TryAgain", error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=Path.cwd())
+    assert "TryAgain cannot write" in done.stdout, done.stderr
+    assert names(tmp_path / "run") == []
+
+
+def test_what_a_killed_process_left_half_written_is_swept_and_the_rest_stays(staging):
+    folder = staging.folder("run")
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (folder / f".source.parquet.{dead.pid}").write_text("half")
+    (folder / f".source.parquet.{os.getppid()}").write_text("of a process that lives")
+    staging.write("run", "source", small())
+    assert names(folder) == [f".source.parquet.{os.getppid()}", "snapshot-source.json", "source.parquet"]
+
+
+def test_a_process_killed_while_writing_leaves_nothing_under_the_name(tmp_path):
+    code = f"""
+import os, signal
+import blocks.staging as module
+module.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+import ibis, pandas as pd
+module.Staging({str(tmp_path)!r}).write("run", "source", ibis.memtable(pd.DataFrame({{"_row": [0], "a": ["x"]}})))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path.cwd()).returncode == -signal.SIGKILL
+    assert "source.parquet" not in names(tmp_path / "run")
+    snapshot = Staging(str(tmp_path)).write("run", "source", small())
+    assert names(tmp_path / "run") == ["snapshot-source.json", "source.parquet"]
+    Staging(str(tmp_path)).verify(snapshot)
+
+
+# --- JSON, text, CSV ----------------------------------------------------------------------------------------------
+
+
+def test_json_comes_back_as_it_was_and_is_replaced(staging):
+    for value in ({"a": [1, None, "é🙂"]}, {"b": "x\ud800"}):
+        staging.write_json("run", "x", value)
+        assert staging.read_json("run", "x") == value
+    with pytest.raises(Unavailable, match=r"y.json is not in staging"):
+        staging.read_json("run", "y")
+
+
+def test_text_is_written_with_its_rights(tmp_path):
+    write_text(tmp_path / "new" / "key", "x", mode=0o600)
+    assert (tmp_path / "new" / "key").stat().st_mode & 0o777 == 0o600
+    assert names(tmp_path / "new") == ["key"]
+
+
+def test_csv_keeps_null_apart_from_empty_and_can_disarm_formulas(tmp_path):
+    table = ibis.memtable(pd.DataFrame({"a": ["=1+1", None, "", 'x "y", z\n'], "n": [1, 2, 3, 4]}))
+    assert write_csv(table, tmp_path / "a.csv") == 4
+    assert (tmp_path / "a.csv").read_text() == 'a,n\n=1+1,1\n,2\n"",3\n"x ""y"", z\n",4\n'
+    write_csv(table, tmp_path / "b.csv", escape_formulas=True)
+    assert (tmp_path / "b.csv").read_text().startswith("a,n\n'=1+1,1\n,2\n")
+
+
+def test_the_fingerprint_of_a_file_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(Unavailable, match="nothing is not there"):
+        fingerprint_of(tmp_path / "nothing")
+
+
+def test_a_snapshot_goes_through_json_unharmed(staging):
+    snapshot = staging.write("run", "source", small())
+    staging.write_json("run", "kept", snapshot.__dict__)
+    kept = staging.read_json("run", "kept")
+    assert Snapshot(**{**kept, "columns": tuple(kept["columns"])}) == snapshot
