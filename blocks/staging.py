@@ -77,7 +77,7 @@ class Staging:
         columns = tuple(column for column in table.columns if column != ROW)
         uri, fingerprint, rows = self._copy(run_id, name, table.order_by(ROW).select(ROW, *columns))
         snapshot = Snapshot(name, uri, fingerprint, rows, columns, parent.fingerprint if parent else None)
-        self.write_json(run_id, f"snapshot-{name}", {**snapshot.__dict__, "about": about})
+        self.write_json(run_id, f"snapshot-{name}", {**snapshot.__dict__, "about": about, "engine": _engine()})
         return snapshot
 
     def write_aux(self, run_id: str, name: str, table: ibis.Table) -> tuple[str, str, int]:
@@ -140,7 +140,7 @@ class Staging:
     def _copy(self, run_id: str, name: str, table: ibis.Table) -> tuple[str, str, int]:
         path = self.folder(run_id) / f"{name}.parquet"
         partial = _partial(path)
-        _sweep(path)
+        sweep(path)
         try:
             rows = write_table(table, partial, _PARQUET)
             fingerprint = fingerprint_of(partial)
@@ -275,11 +275,18 @@ def doing(what: str, path: Path) -> Iterator[None]:
         raise TryAgain(f"cannot {what} {path}: {why}", todo=todo) from error
 
 
+def _engine() -> dict[str, str]:
+    import duckdb
+    import ibis
+
+    return {"duckdb": duckdb.__version__, "ibis": ibis.__version__}
+
+
 def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}")
 
 
-def _sweep(path: Path) -> None:
+def sweep(path: Path) -> None:
     """Remove what processes left half written that are no more."""
     for partial in path.parent.glob(f".{glob.escape(path.name)}.*"):
         pid = partial.suffix.removeprefix(".")

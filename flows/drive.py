@@ -24,7 +24,7 @@ from flows.home import Home
 from flows.locks import taken
 from tasks.quality.errors import PilotMustDecide, TryAgain
 from tasks.quality.model import Answer, Assessment
-from tasks.quality.question import Question
+from tasks.quality.question import Question, answer_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -193,8 +193,6 @@ def stop_held(client: SyncPrefectClient, home: Home, run: FlowRun, who: str, com
     Raises:
         PilotMustDecide: somebody else has just answered.
     """
-    from tasks.quality.question import answer_of
-
     said = {"verdict": "no-go", "answered_by": who, "comment": comment}
     answer = answer_of(question_of(home, run), said, method="operating-system user, gonogo stop")
     hand_in(client, home, run, answer)
@@ -228,7 +226,9 @@ def revive(client: SyncPrefectClient, home: Home, run: FlowRun) -> None:
 
 
 def adopt(home: Home) -> list[str]:
-    """Carry on runs that lost their process: the worker executes those it knows, the others are executed here.
+    """Carry on runs that lost their process, and see to gates whose deadline has passed.
+
+    The worker executes the runs that it knows; the others are executed by a process of their own.
 
     Returns:
         What was done, a line per run.
@@ -236,7 +236,8 @@ def adopt(home: Home) -> list[str]:
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        return [line for run in _orphans(client, home) if (line := _adopted(client, home, run))]
+        revived = [line for run in _orphans(client, home) if (line := _adopted(client, home, run))]
+        return revived + [line for run in held_runs(client) if (line := _overdue(client, home, run))]
 
 
 _LOST_SECONDS = 10
@@ -261,6 +262,30 @@ def _lost(home: Home, run: FlowRun) -> bool:
     waits_for_worker = state.is_scheduled() and bool(run.work_pool_name)
     old = (datetime.now(UTC) - state.timestamp).total_seconds() > _LOST_SECONDS
     return old and not waits_for_worker and not taken(home, id, "flow") and not taken(home, id, "terminal")
+
+
+def _overdue(client: SyncPrefectClient, home: Home, run: FlowRun) -> str:
+    """Record a missed deadline once, and stop the run if that is what its gate says; never go on silently.
+
+    An answer that came before is not overwritten: the server takes exactly one.
+    """
+    from blocks.ledger import Ledger
+
+    if run.state is None or not (home.staging / str(run.id)).exists():
+        return ""
+    question = question_of(home, run)
+    waited = (datetime.now(UTC) - run.state.timestamp).total_seconds()
+    if question.deadline_seconds is None or waited < question.deadline_seconds:
+        return ""
+    with Ledger(home.ledger_url) as ledger:
+        key, missed = f"overdue-{question.gate}", {"gate": question.gate, "overdue": question.overdue}
+        known = ledger.find(str(run.id), key) is not None
+        ledger.append(str(run.id), key, "overdue", missed)
+    if question.overdue == "no-go":
+        said = {"verdict": "no-go", "answered_by": "deadline", "comment": "nobody answered in time"}
+        hand_in(client, home, run, answer_of(question, said, method="automatic, the gate's deadline"))
+        return f"{run.name}: nobody answered {question.gate} in time; no-go, as its pipeline says"
+    return "" if known else f"{run.name}: nobody answered {question.gate} in time; it goes on waiting"
 
 
 def _adopted(client: SyncPrefectClient, home: Home, run: FlowRun) -> str:

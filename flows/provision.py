@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,8 @@ class Notice:
         within: how long they may take; Prefect needs at least 10 s.
         progress: only for those who watch the outbox; not sent to Slack.
         tagged: only for events of runs with gonogo's tag; needed for Prefect's own events.
+        pipeline: only for events of this pipeline.
+        gate: only for events of this gate ("source", "quality", "load").
     """
 
     name: str
@@ -68,6 +70,8 @@ class Notice:
     within: timedelta = timedelta(0)
     progress: bool = False
     tagged: bool = False
+    pipeline: str = ""
+    gate: str = ""
 
 
 def notices(remind_after: timedelta = REMIND_AFTER) -> tuple[Notice, ...]:
@@ -132,6 +136,24 @@ def notices(remind_after: timedelta = REMIND_AFTER) -> tuple[Notice, ...]:
     )
 
 
+def notices_of(spec: PipelineSpec) -> tuple[Notice, ...]:
+    """What one pipeline's `notify` section and its gates' `remind` ask for beside the rest."""
+    families = {"decision needed": "gate", "answer not taken": "gate", "outcome": "loaded", "run failed": "failed"}
+    own = [
+        replace(notice, name=f"gonogo: {spec.name}: {short}", pipeline=spec.name)
+        for notice in notices()
+        if spec.notify.slack
+        and families.get(short := notice.name.removeprefix("gonogo: ")) in spec.notify.events
+        and not notice.tagged  # Prefect's own events know no pipeline
+    ]
+    asked = {"source": spec.gates.source.remind, "quality": spec.gates.quality.remind, "load": spec.gates.load.remind}
+    for gate, after in asked.items():
+        if after:
+            reminder = next(notice for notice in notices(after) if notice.unless)
+            own.append(replace(reminder, name=f"gonogo: {spec.name}: remind {gate}", pipeline=spec.name, gate=gate))
+    return tuple(own)
+
+
 def provision(
     home: Home,
     pipelines: Path,
@@ -164,10 +186,12 @@ def provision(
     home.path.mkdir(parents=True, exist_ok=True)
     try:
         with get_client(sync_client=True) as client:
+            channels = _channels(slack_webhook, pages_url, outbox_token)
             return [
                 *_pool(client),
-                *_automations(client, _channels(slack_webhook, pages_url, outbox_token), notices(remind_after)),
+                *_automations(client, channels, notices(remind_after)),
                 *_deployments(client, pipelines),
+                *_pipelines_own(client, pipelines, channels),
             ]
     except (httpx.HTTPError, PrefectHTTPStatusError) as error:
         raise TryAgain(f"the Prefect server refused: {mask(str(error))}", todo="see logs/server.log") from error
@@ -242,7 +266,9 @@ def automation_of(notice: Notice, blocks: Sequence[UUID]) -> AutomationCore:
 def _trigger(notice: Notice) -> EventTrigger:
     from prefect.events.schemas.automations import EventTrigger, Posture
 
-    common: dict[str, Any] = {"match": {"prefect.resource.id": notice.about}, "threshold": 1}
+    labels = {"gonogo.pipeline": notice.pipeline, "gonogo.gate": notice.gate}
+    match = {"prefect.resource.id": notice.about} | {label: value for label, value in labels.items() if value}
+    common: dict[str, Any] = {"match": match, "threshold": 1}
     if notice.tagged:
         common["match_related"] = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
     if not notice.unless:
@@ -294,6 +320,28 @@ def _deployments(client: SyncPrefectClient, folder: Path) -> Iterator[str]:
     for name, there in existing.items():
         if name not in wanted:
             yield from _retire(client, there, wanted)
+
+
+def _pipelines_own(client: SyncPrefectClient, folder: Path, everyones: Channels) -> Iterator[str]:
+    """The notifications that pipelines ask for themselves: to their own Slack block, after their own times."""
+    from blocks.notify import saved_slack_block
+    from blocks.spec import YAML_SUFFIXES, load_pipeline
+
+    folder = folder.expanduser().resolve()
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in YAML_SUFFIXES) if folder.is_dir() else []
+    for file in files:
+        try:
+            spec = load_pipeline(file)
+        except SpecError:
+            continue  # told where its deployment is made
+        slack = saved_slack_block(spec.notify.slack) if spec.notify.slack else everyones.slack
+        if spec.notify.slack and slack is None:
+            yield f"{file.name}: no Slack webhook block '{spec.notify.slack}'; save one under Blocks in the Prefect UI"
+        own = notices_of(spec)
+        reminders = [notice for notice in own if notice.unless]
+        others = [notice for notice in own if not notice.unless]
+        yield from _automations(client, Channels(everyones.outbox, slack), reminders)
+        yield from _automations(client, Channels(None, slack), others)
 
 
 def _read(folder: Path) -> tuple[dict[str, Wanted], list[str]]:

@@ -115,7 +115,12 @@ def _emit(announcement: Announcement) -> None:
     }
     emit_event(
         event=announcement.happened.value,
-        resource={"prefect.resource.id": subject, "prefect.resource.name": announcement.run},
+        resource={
+            "prefect.resource.id": subject,
+            "prefect.resource.name": announcement.run,
+            "gonogo.pipeline": announcement.pipeline,
+            "gonogo.gate": announcement.gate.partition("-")[0] or "none",
+        },
         related=[{"prefect.resource.id": f"prefect.flow-run.{run_id}", "prefect.resource.role": "flow-run"}],
         payload=payload,
         id=uuid.uuid5(uuid.UUID(run_id), announcement.key),

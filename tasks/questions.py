@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from blocks.sources import Batch
 from blocks.spec import Below, Gate
@@ -36,7 +37,7 @@ SAMPLE_COLUMNS = 8
 @once("ask about the source")
 def source_question(run: Run, snapshot: Snapshot) -> Question:
     """Ask whether this is the data that was meant: rows, columns, a sample."""
-    batch = run.recall(Batch, "batch")
+    batch, gate = run.recall(Batch, "batch"), run.spec().gates.source
     bad = f", {batch.quarantined:,} malformed records in quarantine" if batch.quarantined else ""
     summary = f"{snapshot.rows:,} rows and {len(snapshot.columns):,} columns from {run.source}{bad}."
     notes = [f"- {markdown(note)}" for note in batch.notes]
@@ -49,7 +50,8 @@ def source_question(run: Run, snapshot: Snapshot) -> Question:
             summary=visible(summary),
             verdicts=GO_OR_NOT,
             meaning=GO_MEANS,
-            unasked=_unasked(run.spec().gates.source, None),
+            unasked=_unasked(gate, None),
+            **_deadline(gate),
         ),
         (snapshot.fingerprint, batch.origins, batch.quarantined, batch.renames),
     )
@@ -79,6 +81,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
             report_url=examined.page,
             round=examined.round,
             unasked=_unasked(gate, examined.score),
+            **_deadline(gate),
         ),
         (found.snapshot.fingerprint, found.profile, found.issues, found.score),
         run.recall_all(ContractCheck, f"checks-{examined.round}"),
@@ -88,7 +91,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
 @once("ask about the load")
 def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attempt: int, problem: str) -> Question:
     """Ask whether the refined rows shall be loaded: score before and after, goals, what was changed."""
-    first, last = seen[0], seen[-1]
+    first, last, gate = seen[0], seen[-1], run.spec().gates.load
     destination = run.spec().destination.describe()
     goals = run.recall_all(Comparison, "goals")
     changes = run.changes()
@@ -116,7 +119,8 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
             meaning={"go": "load the refined rows", "no-go": "do not load; everything is kept"},
             report_url=run.page("insight.html"),
             needs_person=bool(problem),
-            unasked="" if problem else _unasked(run.spec().gates.load, last.score),
+            unasked="" if problem else _unasked(gate, last.score),
+            **_deadline(gate),
         ),
         (first.snapshot.fingerprint, first.score, last.snapshot.fingerprint, last.score, measured.figures, broken),
     )
@@ -129,6 +133,10 @@ def _unasked(gate: Gate, score: float | None) -> str:
     if isinstance(gate.ask, Below):
         return f"automatic: the pipeline asks below {gate.ask.below:g}, the score is {score:.1f}"
     return "automatic: the pipeline never asks here"
+
+
+def _deadline(gate: Gate) -> dict[str, Any]:
+    return {"deadline_seconds": gate.deadline.total_seconds() if gate.deadline else None, "overdue": gate.overdue}
 
 
 def _links(examined: Examined) -> str:

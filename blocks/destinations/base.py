@@ -19,7 +19,6 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from tasks.quality.errors import DestinationError, SpecError
 from tasks.quality.model import ROW
 from tasks.quality.profile import is_missing
-from tasks.quality.secrets import mask
 from tasks.quality.typed import ColumnType, typed_view
 
 if TYPE_CHECKING:
@@ -197,13 +196,11 @@ def _plain(value: object) -> str:
 
 def _wrong(name: str, type: ColumnType, found: tuple[int, int, str], todo: str) -> DestinationError:
     count, row, value = found
-    what = f"{count:,} values of '{name}' are no {type} without loss, e.g. '{mask(value)}' in row {row:,}"
+    what = f"{count:,} values of '{name}' are no {type} without loss, e.g. '{value}' in row {row:,}"
     return DestinationError(what, todo=f"{todo}; nothing was loaded")
 
 
-def _failing(
-    text: ibis.Table, view: ibis.Table, types: Mapping[str, ColumnType]
-) -> dict[str, tuple[int, int, str]]:
+def _failing(text: ibis.Table, view: ibis.Table, types: Mapping[str, ColumnType]) -> dict[str, tuple[int, int, str]]:
     """Per column that has any: values that were lost in the typed view: how many, the first one's row, its text."""
     if not types:
         return {}

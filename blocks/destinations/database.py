@@ -1,10 +1,11 @@
 """Databases that SQLAlchemy knows: SQLite, PostgreSQL and others; append, replace, or merge on a key.
 
-Everything happens in one transaction, and the commit marker (a row in `gonogo_commits`) is written in the same one:
-other readers see the old table or the new one, and a second load of the same run finds the marker and does
-nothing. A replaced table that already has the same columns is emptied and filled, so that its grants, indexes and
-views survive; with other columns it is dropped and made anew. The rows go through a stage table of the same
-transaction, so a batch that cannot be taken leaves no trace.
+Everything happens in one transaction, and the commit marker (a row in `gonogo_commits`, in the table's schema) is
+written in the same one: other readers see the old table or the new one, and a second load of the same run into the
+same table finds the marker and does nothing. A replaced table that already has the same columns is emptied and
+filled, so that its grants, indexes and views survive; with other columns it is dropped and made anew. The rows go
+through a stage table of the same transaction, so a batch that cannot be taken leaves no trace. (MySQL and Oracle end a
+transaction at DDL: there this holds once table and marker table are there.) Numbers are stored as double precision.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ from blocks.destinations.base import (
     DestinationModel,
     LoadBatch,
     Receipt,
-    Typed,
     content_fingerprint,
+    names,
     read_receipt,
     resolved,
     typed,
 )
-from tasks.quality.errors import DestinationError, SpecError, TryAgain, Unavailable, did_you_mean
+from blocks.destinations.refusals import told
+from blocks.staging import doing
+from tasks.quality.errors import DestinationError, SpecError, did_you_mean
 from tasks.quality.secrets import mask
+from tasks.quality.typed import ColumnType
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Table
@@ -67,7 +71,7 @@ class DatabaseDestination(DestinationModel):
 
     def describe(self) -> str:
         """The destination in words, without its password."""
-        return f"table {self._name()} in {mask(self.url)}"
+        return f"table {self._name()} in {mask(self.url) if '://' in self.url else 'a database'}"
 
     def load(self, batch: LoadBatch, base: Path) -> Receipt:
         """Load the batch in one transaction.
@@ -78,51 +82,63 @@ class DatabaseDestination(DestinationModel):
             TryAgain: it is locked or its disk is full.
         """
         url = self._url(base)
-        ready = typed(batch, self.wrong_types)
-        self._check_columns(list(ready.types), url.get_backend_name())
-        with _told(mask(self.url), self.describe()), _connected(url) as connection, connection.begin():
+        self._check_names(names(batch), url.get_backend_name())
+        with told(self.describe()), _connected(url) as connection, connection.begin():
             _begin(connection)
-            if known := _loaded_before(connection, batch.run_id):
+            if known := self._loaded_before(connection, batch.run_id):
                 return known
-            return self._loaded(connection, batch, ready)
+            return self._loaded(connection, batch)
 
-    def _loaded(self, connection: Connection, batch: LoadBatch, ready: Typed) -> Receipt:
+    def _loaded(self, connection: Connection, batch: LoadBatch) -> Receipt:
         from sqlalchemy import func, select
 
+        present = self._present(connection)
+        fixed = {} if self.mode == "replace" or present is None else self._agreeing(present, names(batch))
+        ready = typed(batch, self.wrong_types, fixed)
         types = ready.types
         stage = _table(f"gonogo_stage_{batch.run_id.replace('-', '')[:12]}", types, prefixes=["TEMPORARY"])
         stage.create(connection)
         written = _fill(connection, stage, ready.table)
-        target, before = self._target(connection, types)
+        target, before = self._target(connection, types, present)
         if self.mode == "merge":
             self._merge(connection, stage, target)
         else:
             connection.execute(target.insert().from_select(list(types), select(*stage.c)))
         after = connection.execute(select(func.count()).select_from(target)).scalar_one()
-        fingerprint = content_fingerprint(
-            connection.execution_options(yield_per=CHUNK_ROWS).execute(self._loaded_rows(stage, target, types))
-        )
+        rows = self._loaded_rows(stage, target, types).execution_options(yield_per=CHUNK_ROWS)
+        fingerprint = content_fingerprint(connection.execute(rows))
         stage.drop(connection)
         receipt = Receipt(self.describe(), self.mode, written, before, after, fingerprint, ready.as_text)
-        _mark(connection, batch, receipt)
+        _mark(connection, self._markers(), self._name(), batch, receipt)
         return receipt
 
     def _loaded_rows(self, stage: Table, target: Table, types: Mapping[str, str]) -> Any:
         from sqlalchemy import select
 
-        if self.mode == "replace":
-            return select(*(target.c[name] for name in types))
-        return select(*stage.c)
+        if self.mode == "append":  # among the old rows nothing tells which are new: read the stage table
+            return select(*stage.c)
+        rows = select(*(target.c[name] for name in types))
+        return rows.where(self._alike(stage, target)) if self.mode == "merge" else rows
 
-    def _target(self, connection: Connection, types: Mapping[str, str]) -> tuple[Table, int]:
+    def _present(self, connection: Connection) -> dict[str, Any] | None:
+        """The columns and types of the table, if it is there."""
+        from sqlalchemy import inspect
+
+        inspector = inspect(connection)
+        if not inspector.has_table(self.table, schema=self.schema_name):
+            return None
+        return {c["name"]: c["type"] for c in inspector.get_columns(self.table, schema=self.schema_name)}
+
+    def _target(
+        self, connection: Connection, types: Mapping[str, str], present: Mapping[str, Any] | None
+    ) -> tuple[Table, int]:
         """The table to write to, with the columns of the batch, and how many rows it had."""
-        from sqlalchemy import func, inspect, select
+        from sqlalchemy import func, select
 
         target = _table(self.table, types, schema=self.schema_name)
-        if not inspect(connection).has_table(self.table, schema=self.schema_name):
+        if present is None:
             target.create(connection)
             return target, 0
-        present = {c["name"]: c["type"] for c in inspect(connection).get_columns(self.table, schema=self.schema_name)}
         before = int(connection.execute(select(func.count()).select_from(target)).scalar_one())
         if self.mode == "replace":
             if _same_columns(connection, present, target):
@@ -130,13 +146,11 @@ class DatabaseDestination(DestinationModel):
             else:
                 target.drop(connection)
                 target.create(connection)
-        elif set(present) != set(types):
-            raise self._mismatch(present, types)
         return target, before
 
     def _merge(self, connection: Connection, stage: Table, target: Table) -> None:
         """Rows whose key is there replace the old ones, the others are added; the batch's keys must be unique."""
-        from sqlalchemy import and_, exists, func, select
+        from sqlalchemy import func, select
 
         keys = [stage.c[name] for name in self.key]
         for name, column in zip(self.key, keys, strict=True):
@@ -153,29 +167,66 @@ class DatabaseDestination(DestinationModel):
                 where=self._name(),
                 todo="resolve the key duplicates",
             )
-        alike = and_(*(target.c[name] == stage.c[name] for name in self.key))
-        connection.execute(target.delete().where(exists().where(alike)))
+        connection.execute(target.delete().where(self._alike(stage, target)))
         connection.execute(target.insert().from_select([c.name for c in stage.c], select(*stage.c)))
 
-    def _mismatch(self, present: Mapping[str, Any], types: Mapping[str, str]) -> DestinationError:
-        lacks = [name for name in types if name not in present]
-        extra = [name for name in present if name not in types]
+    def _alike(self, stage: Table, target: Table) -> Any:
+        from sqlalchemy import and_, exists
+
+        return exists().where(and_(*(target.c[name] == stage.c[name] for name in self.key)))
+
+    def _agreeing(self, present: Mapping[str, Any], columns: Sequence[str]) -> dict[str, ColumnType]:
+        """The types that the table's columns have, where the table and the data have the same columns.
+
+        Raises:
+            DestinationError: they have not.
+        """
+        lacks = [name for name in columns if name not in present]
+        extra = [name for name in present if name not in columns]
+        if not lacks and not extra:
+            return {name: type for name in columns if (type := _held(present[name]))}
         parts = [f"the table lacks {', '.join(lacks)}"] if lacks else []
         parts += [f"the data lacks {', '.join(extra)}"] if extra else []
         todo = "use mode replace, or make the columns agree; nothing was changed"
-        return DestinationError("; ".join(parts), where=self._name(), available=tuple(present), todo=todo)
+        raise DestinationError("; ".join(parts), where=self._name(), available=tuple(present), todo=todo)
 
-    def _check_columns(self, columns: Sequence[str], backend: str) -> None:
+    def _loaded_before(self, connection: Connection, run_id: str) -> Receipt | None:
+        from sqlalchemy import select
+
+        markers = self._markers()
+        markers.create(connection, checkfirst=True)
+        of_run = (markers.c.run_id == run_id) & (markers.c.target == self._name())
+        found = connection.execute(select(markers.c.receipt).where(of_run)).scalar_one_or_none()
+        return read_receipt(json.loads(found) | {"already_loaded": True}) if found else None
+
+    def _markers(self) -> Table:
+        from sqlalchemy import Column, DateTime, MetaData, String, Table, Text
+
+        return Table(
+            MARKERS,
+            MetaData(),
+            Column("run_id", String(64), primary_key=True),
+            Column("target", String(200), primary_key=True),
+            Column("pipeline", Text),
+            Column("snapshot", Text),
+            Column("receipt", Text),
+            Column("loaded_at", DateTime),
+            schema=self.schema_name,
+        )
+
+    def _check_names(self, columns: Sequence[str], backend: str) -> None:
         for name in self.key:
             if name not in columns:
                 todo = did_you_mean(name, columns)
                 raise DestinationError(f"no key column '{name}'", where=self._name(), available=columns, todo=todo)
         longest = LONGEST_NAME_BYTES.get(backend)
-        for name in columns:
+        for what, name in (("table", self.table), *(("column", name) for name in columns)):
             if longest and len(name.encode()) > longest:
                 raise DestinationError(
-                    f"the column name '{name[:40]}…' is longer than {longest} bytes", where=backend, todo="rename it"
+                    f"the {what} name '{name[:40]}…' is longer than {longest} bytes", where=backend, todo="rename it"
                 )
+        if self.table.lower() == MARKERS:
+            raise DestinationError(f"'{MARKERS}' keeps which runs were loaded", todo="name another table")
 
     def _url(self, base: Path) -> URL:
         from sqlalchemy import make_url
@@ -185,9 +236,9 @@ class DatabaseDestination(DestinationModel):
             url = make_url(resolved(self.url, "destination.url"))
         except ArgumentError as error:
             todo = "write e.g. sqlite:///out.db or postgresql+psycopg://user:${PASSWORD}@host/database"
-            raise SpecError(f"'{mask(self.url)}' is not a database URL", where="destination.url", todo=todo) from error
-        if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).is_absolute():
-            return url.set(database=str(base / url.database))
+            raise SpecError("this is not a database URL", where="destination.url", todo=todo) from error
+        if url.get_backend_name() == "sqlite":
+            return _beside(url, base)
         return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
 
     def _name(self) -> str:
@@ -201,33 +252,34 @@ def _table(name: str, types: Mapping[str, str], **more: Any) -> Table:
     return Table(name, MetaData(), *(Column(c, kinds.get(type, Text)()) for c, type in types.items()), **more)
 
 
-def _markers() -> Table:
-    from sqlalchemy import Column, DateTime, MetaData, String, Table, Text
+def _held(type: Any) -> ColumnType | None:
+    """The type of a table's column as one of ours; none for kinds that the database itself must judge."""
+    from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric, String
 
-    return Table(
-        MARKERS,
-        MetaData(),
-        Column("run_id", String(64), primary_key=True),
-        Column("pipeline", Text),
-        Column("snapshot", Text),
-        Column("receipt", Text),
-        Column("loaded_at", DateTime),
+    known: tuple[tuple[Any, ColumnType], ...] = (
+        (Boolean, "boolean"),
+        (Integer, "integer"),
+        (Numeric, "number"),
+        (DateTime, "timestamp"),
+        (Date, "date"),
+        (String, "text"),
     )
+    return next((ours for theirs, ours in known if isinstance(type, theirs)), None)
 
 
-def _loaded_before(connection: Connection, run_id: str) -> Receipt | None:
-    from sqlalchemy import select
+def _beside(url: URL, base: Path) -> URL:
+    """The address of an SQLite file, from `base` when it is relative."""
+    if url.database in (None, "", ":memory:"):
+        raise SpecError(
+            "SQLite would only keep the table in memory", where="destination.url", todo="write e.g. sqlite:///out.db"
+        )
+    return url if str(url.database).startswith("file:") else url.set(database=str(base / str(url.database)))
 
-    markers = _markers()
-    markers.create(connection, checkfirst=True)
-    found = connection.execute(select(markers.c.receipt).where(markers.c.run_id == run_id)).scalar_one_or_none()
-    return read_receipt(json.loads(found) | {"already_loaded": True}) if found else None
 
-
-def _mark(connection: Connection, batch: LoadBatch, receipt: Receipt) -> None:
+def _mark(connection: Connection, markers: Table, target: str, batch: LoadBatch, receipt: Receipt) -> None:
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    row = {"run_id": batch.run_id, "pipeline": batch.pipeline, "snapshot": batch.fingerprint}
-    connection.execute(_markers().insert().values(**row, receipt=json.dumps(asdict(receipt)), loaded_at=now))
+    row = {"run_id": batch.run_id, "target": target, "pipeline": batch.pipeline, "snapshot": batch.fingerprint}
+    connection.execute(markers.insert().values(**row, receipt=json.dumps(asdict(receipt)), loaded_at=now))
 
 
 def _fill(connection: Connection, stage: Table, table: Any) -> int:
@@ -235,23 +287,39 @@ def _fill(connection: Connection, stage: Table, table: Any) -> int:
     for batch in table.to_pyarrow_batches(chunk_size=CHUNK_ROWS):
         if not batch.num_rows:
             continue
-        if connection.dialect.name == "postgresql":
-            _copy(connection, stage, batch)
+        if connection.dialect.driver == "psycopg":
+            _copy(connection, stage, batch, written)
         else:
             connection.execute(stage.insert(), [dict(zip(stage.c.keys(), row, strict=True)) for row in _rows(batch)])
         written += batch.num_rows
     return written
 
 
-def _copy(connection: Connection, stage: Table, batch: Any) -> None:
-    """PostgreSQL's fast path."""
-    from psycopg import sql
+def _copy(connection: Connection, stage: Table, batch: Any, first: int) -> None:
+    """PostgreSQL's fast path; `first` is the position of the batch's first row."""
+    from psycopg import Error, sql
+    from sqlalchemy.exc import DatabaseError
 
     target = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(stage.name))
     driver: Any = connection.connection.driver_connection
-    with driver.cursor().copy(target) as copy:
-        for row in _rows(batch):
-            copy.write_row(row)
+    try:
+        with driver.cursor().copy(target) as copy:
+            for row in _rows(batch):
+                copy.write_row(row)
+    except Error as error:
+        _refuse_nul(batch, first)
+        raise DatabaseError(None, None, error) from error
+
+
+def _refuse_nul(batch: Any, first: int) -> None:
+    """Say where the one character is that PostgreSQL's text cannot hold."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        for i, value in enumerate(column.to_pylist()):
+            if isinstance(value, str) and "\x00" in value:
+                raise DestinationError(
+                    f"'{name}' has a NUL character in loaded row {first + i:,}, which PostgreSQL cannot hold",
+                    todo="remove it; nothing was loaded",
+                )
 
 
 def _rows(batch: Any) -> Iterator[tuple[Any, ...]]:
@@ -259,9 +327,14 @@ def _rows(batch: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _same_columns(connection: Connection, present: Mapping[str, Any], target: Table) -> bool:
+    from sqlalchemy.exc import CompileError
+
     dialect = connection.dialect
     wanted = {c.name: c.type.compile(dialect) for c in target.c}
-    return wanted == {name: type.compile(dialect) for name, type in present.items()}
+    try:
+        return wanted == {name: type.compile(dialect) for name, type in present.items()}
+    except CompileError:  # a type that SQLAlchemy doesn't know, and so not one of ours
+        return False
 
 
 @contextmanager
@@ -274,10 +347,12 @@ def _connected(url: URL) -> Iterator[Connection]:
     options: dict[str, Any] = {"timeout": BUSY_SECONDS} if backend == "sqlite" else {}
     if backend == "postgresql":
         options = {"connect_timeout": 10}
-    if backend == "sqlite" and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    if backend == "sqlite" and url.database and not url.database.startswith("file:"):
+        folder = Path(url.database).parent
+        with doing("make", folder):
+            folder.mkdir(parents=True, exist_ok=True)
     try:
-        engine: Engine = create_engine(url, poolclass=NullPool, connect_args=options)
+        engine: Engine = create_engine(url, poolclass=NullPool, connect_args=options, hide_parameters=True)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         todo = _DRIVERS.get(backend, "install its SQLAlchemy driver")
         raise SpecError(f"no driver for {backend}", where="destination.url", todo=todo) from error
@@ -300,33 +375,3 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     elif connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7407647)")
-
-
-@contextmanager
-def _told(url: str, where: str) -> Iterator[None]:
-    """Say what the database refuses in words and without secrets."""
-    from sqlalchemy.exc import DBAPIError, OperationalError
-
-    try:
-        yield
-    except OperationalError as error:
-        raise _refusal(mask(str(error.orig)), url, where) from error
-    except DBAPIError as error:
-        why = mask(str(error.orig)).strip().partition("\n")[0]
-        raise DestinationError(
-            f"the database refuses the rows: {why}", where=where, todo="nothing was changed"
-        ) from error
-
-
-def _refusal(why: str, url: str, where: str) -> TryAgain | DestinationError:
-    first = why.strip().partition("\n")[0]
-    lower = why.lower()
-    if "locked" in lower:
-        return TryAgain(f"the database is locked: {first}", where=where, todo="close what holds it, then load again")
-    if "full" in lower:
-        return TryAgain(f"the disk is full: {first}", where=where, todo="free some space, then load again")
-    if "readonly" in lower or "permission" in lower or "authentication" in lower or "unable to open" in lower:
-        return DestinationError(f"not allowed: {first}", where=where, todo="check the rights, then load again")
-    if "refused" in lower or "could not" in lower or "timeout" in lower or "resolve" in lower or "failed" in lower:
-        return Unavailable(f"cannot be reached: {first}", where=url, todo="start it, then load again")
-    return DestinationError(f"the database refuses the rows: {first}", where=where, todo="nothing was changed")

@@ -8,12 +8,12 @@ import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, BinaryIO, Literal
 
 from pydantic import Field, model_validator
 
 from blocks.destinations.base import DestinationModel, LoadBatch, Receipt, read_receipt, resolved, typed
-from blocks.staging import doing, fingerprint_of, publish, write_table, write_text
+from blocks.staging import doing, fingerprint_of, publish, sweep, write_table, write_text
 from tasks.quality.errors import DestinationError
 
 _FORMATS = {
@@ -24,6 +24,7 @@ _FORMATS = {
     ".ndjson": "json",
     ".jsonl": "json",
 }
+_PACKED = (".gz", ".zst")
 _OPTIONS = {
     "parquet": "FORMAT parquet, COMPRESSION zstd",
     "csv": "FORMAT csv, HEADER true, NULLSTR ''",
@@ -44,6 +45,8 @@ class FileDestination(DestinationModel):
             raise ValueError(
                 f"cannot tell the format of '{self.path}'; name it .parquet, .csv or .ndjson, or set 'format'"
             )
+        if (self.format or _told(self.path)) == "parquet" and self.path.lower().endswith(_PACKED):
+            raise ValueError("Parquet is compressed in itself; leave out .gz or .zst")
         return self
 
     def describe(self) -> str:
@@ -68,6 +71,7 @@ class FileDestination(DestinationModel):
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         with doing("make", path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path)
         try:
             rows = write_table(ready.table, partial, _OPTIONS[self.format or str(_told(self.path))])
             _pack(partial, path)
@@ -81,7 +85,7 @@ class FileDestination(DestinationModel):
 
 def _told(path: str) -> str | None:
     endings = [ending.lower() for ending in Path(path).suffixes]
-    if endings and endings[-1] in (".gz", ".zst"):
+    if endings and endings[-1] in _PACKED:
         endings.pop()
     return _FORMATS.get(endings[-1]) if endings else None
 
@@ -90,26 +94,33 @@ def _loaded_before(marker: Path, path: Path, run_id: str) -> Receipt | None:
     """The receipt of this run, if the file is the one that it wrote."""
     if not (marker.exists() and path.is_file()):
         return None
-    said = json.loads(marker.read_text("utf-8"))
-    if said.pop("run_id", None) != run_id or said["fingerprint"] != fingerprint_of(path):
+    try:
+        said = json.loads(marker.read_text("utf-8"))
+        written_by = said.pop("run_id")
+        receipt = read_receipt(said | {"already_loaded": True})
+    except (ValueError, KeyError, AttributeError):  # not a marker: write the file again
         return None
-    return read_receipt(said | {"already_loaded": True})
+    return receipt if written_by == run_id and receipt.fingerprint == fingerprint_of(path) else None
 
 
 def _pack(partial: Path, path: Path) -> None:
     """Compress the finished file in place if its name asks for it; the same rows give the same bytes."""
+    ending = path.suffix.lower()
+    if ending not in _PACKED:
+        return
+    packed = path.with_name(f".{path.name}.packed.{os.getpid()}")
+    try:
+        with doing("write", path), partial.open("rb") as plain, packed.open("wb") as out:
+            with _packer(out, ending) as writer:
+                shutil.copyfileobj(plain, writer, 1 << 20)
+            packed.replace(partial)
+    finally:
+        packed.unlink(missing_ok=True)
+
+
+def _packer(out: BinaryIO, ending: str) -> Any:
     import zstandard
 
-    ending = path.suffix.lower()
-    if ending not in (".gz", ".zst") or not partial.exists():
-        return
-    packed = partial.with_name(partial.name + ending)
-    with partial.open("rb") as plain, packed.open("wb") as out:
-        writer = (
-            gzip.GzipFile(filename="", mode="wb", fileobj=out, mtime=0)
-            if ending == ".gz"
-            else zstandard.open(out, "wb")
-        )
-        with writer:
-            shutil.copyfileobj(plain, writer, 1 << 20)
-    packed.replace(partial)
+    if ending == ".gz":
+        return gzip.GzipFile(filename="", mode="wb", fileobj=out, mtime=0)
+    return zstandard.open(out, "wb")

@@ -70,15 +70,8 @@ def split(lines: Iterable[str], delimiter: str) -> Iterator[Record]:
     [['a', 'b'], ['1', None], ['23', '']]
     """
     ahead = _Ahead(lines)
-    whole, value = _patterns(delimiter)
     while (line := ahead.take()) is not None:
-        number, text = line
-        if '"' not in text:
-            yield Record(number, text, [value or None for value in _body(text).split(delimiter)])
-        elif whole.fullmatch(text):
-            yield Record(number, text, [_meant(found) for found in value.findall(text)])
-        else:
-            yield _quoted(line, ahead, delimiter)
+        yield _record(line, ahead, delimiter)
 
 
 def fitted(record: Record, width: int) -> Record:
@@ -184,25 +177,37 @@ def is_plain(path: Path, shape: Shape) -> bool:
 
 def good_records(lines: Iterable[str], shape: Shape, spoilt: list[Record]) -> Iterator[Record]:
     """The records below the header, each with a value for every column; all others are put into `spoilt`."""
-    width = len(shape.names)
     for record in split(lines, shape.delimiter):
-        if (record.is_blank and width > 1) or (shape.header and record.line == shape.start):
-            continue
-        checked = fitted(record, width)
-        if record.line < shape.start:
-            checked = record._replace(values=None, reason="stands above the header")
-        elif not _is_utf8(record.text):
-            checked = record._replace(values=None, reason="bytes that are no text")
-        if checked.values is None:
-            spoilt.append(checked)
-        else:
-            yield checked
+        yield from _judged(record, shape, spoilt)
 
 
-def write_records(records: Iterable[Record], path: Path) -> None:
-    """Write records as UTF-8, each ended by LF."""
+def write_good(lines: Iterable[str], shape: Shape, spoilt: list[Record], path: Path) -> None:
+    """Write what `good_records` gives as UTF-8, each record ended by LF, without looking at values."""
+    ahead, ordinary = _Ahead(lines), _patterns(shape.delimiter, len(shape.names))[0]
     with path.open("w", encoding="utf-8", newline="") as out:
-        out.writelines(_body(record.text) + "\n" for record in records)
+        while (line := ahead.take()) is not None:
+            number, text = line
+            if number > shape.start and ordinary.fullmatch(text) and _is_utf8(text):
+                out.write(_ended(text))
+                continue
+            record = _record(line, ahead, shape.delimiter)
+            out.writelines(_ended(good.text) for good in _judged(record, shape, spoilt))
+
+
+def _judged(record: Record, shape: Shape, spoilt: list[Record]) -> Iterator[Record]:
+    """The record if it is good; `spoilt` has it if it is bad, and nothing if it is a blank line or the header."""
+    width = len(shape.names)
+    if (record.is_blank and width > 1) or (shape.header and record.line == shape.start):
+        return
+    checked = fitted(record, width)
+    if record.line < shape.start:
+        checked = record._replace(values=None, reason="stands above the header")
+    elif not _is_utf8(record.text):
+        checked = record._replace(values=None, reason="bytes that are no text")
+    if checked.values is None:
+        spoilt.append(checked)
+    else:
+        yield checked
 
 
 def _is_utf8(text: str) -> bool:
@@ -221,11 +226,22 @@ def lines_of(path: Path, newline: str) -> io.TextIOWrapper:
 
 
 @cache
-def _patterns(delimiter: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """A record that is one line with nothing odd about it, and one value of it."""
+def _patterns(delimiter: str, width: int | None = None) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A record that is one line with nothing odd about it, of `width` values if given; and one value of it."""
     mark = re.escape(delimiter)
     value = rf'(?:"[^"]*+(?:""[^"]*+)*+"|(?!")[^{mark}\r\n]*+)'
-    return re.compile(rf"{value}(?:{mark}{value})*+(?:\r?\n)?"), re.compile(rf"(?:^|{mark})({value})")
+    times = "*+" if width is None else f"{{{width - 1}}}"
+    return re.compile(rf"{value}(?:{mark}{value}){times}(?:\r?\n)?"), re.compile(rf"(?:^|{mark})({value})")
+
+
+def _record(line: tuple[int, str], ahead: _Ahead, delimiter: str) -> Record:
+    number, text = line
+    if '"' not in text:
+        return Record(number, text, [value or None for value in _body(text).split(delimiter)])
+    whole, value = _patterns(delimiter)
+    if whole.fullmatch(text):
+        return Record(number, text, [_meant(found) for found in value.findall(text)])
+    return _quoted(line, ahead, delimiter)
 
 
 def _meant(value: str) -> str | None:
@@ -291,6 +307,12 @@ def _body(text: str) -> str:
     if text.endswith("\r\n"):
         return text[:-2]
     return text[:-1] if text.endswith(("\n", "\r")) else text
+
+
+def _ended(text: str) -> str:
+    """The record ended by LF; by CRLF after a CR that is text, which LF would make part of the end."""
+    body = _body(text)
+    return body + ("\r\n" if body.endswith("\r") else "\n")
 
 
 def _sample(path: Path) -> str:

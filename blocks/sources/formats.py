@@ -26,7 +26,7 @@ from blocks.sources.delimited import (
     is_plain,
     lines_of,
     shape_of,
-    write_records,
+    write_good,
 )
 from tasks.quality.errors import SourceError, did_you_mean
 
@@ -154,7 +154,7 @@ def read_csv(file: OpenFile, source: FileSource) -> Piece:
     spoilt: list[Record] = []
     clean = file.scratch / f"{file.number}.clean"
     with lines_of(text, shape.newline) as lines:
-        write_records(good_records(lines, shape, spoilt), clean)
+        write_good(lines, shape, spoilt, clean)
     bad = [_bad(record, encoding) for record in spoilt]
     plainly = replace(shape, header=False, newline="\n", start=1)
     if is_plain(clean, plainly) and _read_fast(file, clean, plainly):

@@ -27,6 +27,7 @@ KINDS = {
     "changes": "a decision was carried out, with this effect",
     "refined": "a module's decisions made this snapshot",
     "failed": "a decision could not be carried out; nothing was changed",
+    "overdue": "a gate's deadline passed unanswered",
     "request": "a pilot asked the run to hold or stop",
     "heeded": "the request was heeded before this stage",
     "commit": "the destination has the data",

@@ -51,6 +51,8 @@ class Question:
         text: Markdown with the evidence; values from data are escaped already.
         summary: the same in one or two plain sentences, for a notification.
         round: of the assessment that the choices come from; 0 without choices.
+        deadline_seconds: how long an answer may take.
+        overdue: what then happens: "wait", or "no-go".
         needs_person: nothing is recommended here; automatic answers leave the gate held.
         unasked: why the gate is passed without asking anybody; empty when it asks.
         evidence: SHA-256 of what can be answered and of the substance shown (`sealed`).
@@ -65,6 +67,8 @@ class Question:
     choices: tuple[Choice, ...] = ()
     report_url: str = ""
     needs_person: bool = False
+    deadline_seconds: float | None = None
+    overdue: str = "wait"
     unasked: str = ""
     round: int = 0
     evidence: str = ""

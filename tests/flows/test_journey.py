@@ -235,3 +235,21 @@ def test_verify_holds_for_a_finished_run_and_names_what_was_tampered_with(pilot,
 
 def _without_ids(text, pilot):
     return text.replace(str(pilot.id), "ID").replace(pilot.run.name, "NAME")
+
+
+@pytest.mark.parametrize(("overdue", "state"), [("no-go", "Completed"), ("wait", "Suspended")])
+def test_a_missed_deadline_is_recorded_and_never_a_silent_go(pilot, orders, overdue, state):
+    from flows.drive import _overdue
+
+    gate = {"ask": "always", "deadline": "1s", "overdue": overdue}
+    pilot.start(pilot.pipeline(orders, gates={"quality": gate}))
+    pilot.go()
+    with pilot._client() as client:
+        while not (told := _overdue(client, pilot.home, pilot.run)):
+            pass  # the deadline is a second away
+    assert "nobody answered quality-1 in time" in told
+    if overdue == "no-go":
+        pilot.go()
+    assert pilot.run.state_name == state
+    assert [e.payload["overdue"] for e in pilot.entries("overdue")] == [overdue]
+    assert not (pilot.folder / "out.db").exists()

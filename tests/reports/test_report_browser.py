@@ -1,7 +1,5 @@
 """The pages in a real browser: nothing runs that is not ours, nothing is fetched, and the tools work."""
 
-import shutil
-
 import pytest
 
 from tasks.reports.index import index_html

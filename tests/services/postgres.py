@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import signal
 import subprocess
 from collections.abc import Iterator
 
 from tests.services.process import folder, free_port, listens, program, running, serve
 
 _BINARIES = "/usr/lib/postgresql/*/bin"
+FAST = signal.SIGINT  # to PostgreSQL: end open connections, and stop
 
 
 @contextlib.contextmanager
@@ -39,7 +41,7 @@ def postgres() -> Iterator[str]:
         as_owner = {} if owner is None else {"user": owner, "group": owner, "extra_groups": []}
         subprocess.run(init, check=True, capture_output=True, **as_owner)
         command = [server, "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(path), "-F"]
-        with running(command, path.parent / f"{path.name}.log", lambda: listens(port), **as_owner):
+        with running(command, path.parent / f"{path.name}.log", lambda: listens(port), stop=FAST, **as_owner):
             _wait(port)
             yield f"postgresql+psycopg://gonogo:s3cret-Passw0rd@127.0.0.1:{port}/postgres"
         (path.parent / f"{path.name}.log").unlink(missing_ok=True)

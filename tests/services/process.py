@@ -46,8 +46,10 @@ def folder(prefix: str, owner: int | None = None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def running(command: list[str], log: Path, ready: Callable[[], bool], seconds: float = 60, **options) -> Iterator[int]:
-    """Run a command until the block ends; wait until `ready`; gives its process id."""
+def running(
+    command: list[str], log: Path, ready: Callable[[], bool], seconds: float = 60, stop=signal.SIGTERM, **options
+) -> Iterator[int]:
+    """Run a command until the block ends, when it gets the signal `stop`; wait until `ready`; gives its process id."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, **options)
     try:
@@ -58,7 +60,7 @@ def running(command: list[str], log: Path, ready: Callable[[], bool], seconds: f
             time.sleep(0.05)
         yield process.pid
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(stop)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:

@@ -123,6 +123,11 @@ def test_a_quote_inside_a_value_and_a_lone_carriage_return_are_text(files):
     assert cells(files.read(content='a,b\n1,5" pipe\n2,x\ry\n')) == [("1", '5" pipe'), ("2", "x\ry")]
 
 
+@pytest.mark.parametrize("bad", ["", "bad\n"])
+def test_a_carriage_return_at_the_end_of_a_value_is_text(files, bad):
+    assert cells(files.read(content=f"a,b\n1,x\r\r\n{bad}2,y\n3,z\r\r")) == [("1", "x\r"), ("2", "y"), ("3", "z\r")]
+
+
 def test_nul_is_text(files):
     assert cells(files.read(content="name,note\nAda,x\0y\nBob,plain text\n")) == [
         ("Ada", "x\0y"),

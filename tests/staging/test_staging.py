@@ -47,6 +47,7 @@ def test_a_manifest_says_what_a_snapshot_is_and_where_it_came_from(staging):
     assert second.parent == first.fingerprint
     manifest = staging.read_json("run", "snapshot-source")
     assert manifest["about"] == {"renames": [["A", "a"]]}
+    assert manifest["engine"]["duckdb"] == duckdb.__version__
     assert (manifest["rows"], manifest["columns"], manifest["fingerprint"]) == (3, ["a"], first.fingerprint)
 
 

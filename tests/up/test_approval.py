@@ -1,4 +1,4 @@
-"""The approval as a person meets it: the notification, its link, the form in the real Prefect UI, and the run goes on."""
+"""The approval as a person meets it: a notification, its link, the form in the Prefect UI, and the run goes on."""
 
 from __future__ import annotations
 
@@ -21,8 +21,12 @@ name: orders
 source: {kind: file, path: orders.csv}
 destination: {kind: database, url: "sqlite:///out.db", table: orders}
 """
-HOSTILE = '<img src=x onerror=alert(1)>|**bold**|[x](javascript:alert(1))'
-ORDERS = "id,customer,price\n" + "".join(f"{n},c{n % 17},{n % 7 + 1}\n" for n in range(60)) + f'61,"{HOSTILE}",N/A\n62,,N/A\n'
+HOSTILE = "<img src=x onerror=alert(1)>|**bold**|[x](javascript:alert(1))"
+ORDERS = (
+    "id,customer,price\n"
+    + "".join(f"{n},c{n % 17},{n % 7 + 1}\n" for n in range(60))
+    + f'61,"{HOSTILE}",N/A\n62,,N/A\n'
+)
 
 
 def until(found, seconds=90, *, what):
@@ -78,7 +82,9 @@ def test_a_run_started_in_the_ui_is_approved_from_the_link_in_its_notification(s
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     for round, gate in enumerate(("quality-1", "load-1"), start=1):
         until(lambda: (state()["state_details"].get("pause_key") or "").startswith(gate), what=f"gate {gate}")
-        asked = until(lambda: [n for n in notifications(home) if "Decision needed" in n and run in n][round - 1 :], what="mail")
+        asked = until(
+            lambda: [n for n in notifications(home) if "Decision needed" in n and run in n][round - 1 :], what="mail"
+        )
         link = re.search(r"http://127\.0\.0\.1:\d+/runs/flow-run/[0-9a-f-]+", asked[-1])[0]
         assert run in link
         page.goto(link)

@@ -1,0 +1,121 @@
+"""The places that the tests load into, each of which can be read back with tools that aren't gonogo's."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+
+from blocks.destinations import DatabaseDestination, FileDestination, LoadBatch
+
+
+def batch(
+    columns: dict[str, list[str | None]],
+    types: dict[str, str] | None = None,
+    *,
+    run: str = "run-1",
+    declared: tuple[str, ...] = (),
+    formats: dict[str, str] | None = None,
+) -> LoadBatch:
+    """Text columns as a batch, without a type unless `types` names one."""
+    rows = len(next(iter(columns.values()), []))
+    arrays = {"_row": pa.array(range(rows), pa.int64())} | {n: pa.array(v, pa.string()) for n, v in columns.items()}
+    given = {name: (types or {}).get(name, "text") for name in columns}
+    table = ibis.memtable(pa.table(arrays))
+    return LoadBatch(table, given, run, f"sha256:{run}", "orders", formats or {}, declared)
+
+
+@dataclass
+class Database:
+    """A table `out` of a database; `url` may be relative to the folder."""
+
+    folder: Path
+    url: str
+    schema: str | None = None
+    keeps_types: bool = True
+
+    def destination(self, **more) -> DatabaseDestination:
+        return DatabaseDestination.model_validate({"url": self.url, "table": "out", "schema": self.schema, **more})
+
+    def load(self, batch, **more):
+        return self.destination(**more).load(batch, self.folder)
+
+    def engine(self):
+        import sqlalchemy as sa
+
+        url = self.url.replace("sqlite:///", f"sqlite:///{self.folder}/")
+        return sa.create_engine(url, poolclass=sa.pool.NullPool)
+
+    def execute(self, statement: str) -> list[tuple]:
+        """SQL as the user's own; `{out}` stands for the table."""
+        table = f'"{self.schema}"."out"' if self.schema else '"out"'
+        with self.engine().begin() as connection:
+            result = connection.exec_driver_sql(statement.replace("{out}", table).replace("%", "%%"))
+            return [tuple(row) for row in result] if result.returns_rows else []
+
+    def columns(self) -> list[str]:
+        import sqlalchemy as sa
+
+        return [column["name"] for column in sa.inspect(self.engine()).get_columns("out", schema=self.schema)]
+
+    def rows(self) -> list[tuple]:
+        import sqlalchemy as sa
+
+        table = sa.Table("out", sa.MetaData(), schema=self.schema, autoload_with=self.engine())
+        with self.engine().connect() as connection:
+            return sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
+
+
+@dataclass
+class File:
+    """One file."""
+
+    folder: Path
+    name: str
+    keeps_types: bool = field(init=False)
+
+    def __post_init__(self):
+        self.keeps_types = self.name.endswith(".parquet")
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "made" / self.name
+
+    def destination(self, **more) -> FileDestination:
+        return FileDestination.model_validate({"path": f"made/{self.name}", **more})
+
+    def load(self, batch, **more):
+        return self.destination(**more).load(batch, self.folder)
+
+    def columns(self) -> list[str]:
+        return list(self._read()[0])
+
+    def rows(self) -> list[tuple]:
+        return sorted(self._read()[1], key=repr)
+
+    def _read(self) -> tuple[list[str], list[tuple]]:
+        if self.keeps_types:
+            table = pq.read_table(self.path)
+            return table.column_names, [tuple(row.values()) for row in table.to_pylist()]
+        text = self._text()
+        if ".csv" in self.name:
+            header, *rows = csv.reader(io.StringIO(text, newline=""))
+            return header, [tuple(cell or None for cell in row) for row in rows]
+        records = [json.loads(line) for line in text.splitlines()]
+        return list(records[0]) if records else [], [tuple(record.values()) for record in records]
+
+    def _text(self) -> str:
+        packed = self.path.read_bytes()
+        if self.name.endswith(".gz"):
+            packed = gzip.decompress(packed)
+        elif self.name.endswith(".zst"):
+            packed = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(packed)).read()
+        return packed.decode()
