@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -123,11 +124,15 @@ class DatabaseDestination(DestinationModel):
     def _present(self, connection: Connection) -> dict[str, Any] | None:
         """The columns and types of the table, if it is there."""
         from sqlalchemy import inspect
+        from sqlalchemy.exc import SAWarning
 
         inspector = inspect(connection)
         if not inspector.has_table(self.table, schema=self.schema_name):
             return None
-        return {c["name"]: c["type"] for c in inspector.get_columns(self.table, schema=self.schema_name)}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)  # of types that it doesn't know: they are none of ours
+            columns = inspector.get_columns(self.table, schema=self.schema_name)
+        return {column["name"]: column["type"] for column in columns}
 
     def _target(
         self, connection: Connection, types: Mapping[str, str], present: Mapping[str, Any] | None

@@ -98,7 +98,7 @@ def _loaded_before(marker: Path, path: Path, run_id: str) -> Receipt | None:
         said = json.loads(marker.read_text("utf-8"))
         written_by = said.pop("run_id")
         receipt = read_receipt(said | {"already_loaded": True})
-    except (ValueError, KeyError, AttributeError):  # not a marker: write the file again
+    except (ValueError, KeyError, TypeError, AttributeError):  # not a marker: write the file again
         return None
     return receipt if written_by == run_id and receipt.fingerprint == fingerprint_of(path) else None
 

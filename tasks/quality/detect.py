@@ -142,8 +142,9 @@ def _issue(kind: Kind, data: Dataset, finding: Finding) -> Issue:
 
 
 def _sample(data: Dataset, sql: str) -> tuple[Cell, ...]:
-    found = data.table.get_backend().sql(sql).order_by(ROW, "column").limit(EVIDENCE).to_pyarrow().to_pylist()
-    return tuple(Cell(cell[ROW], cell["column"] or "", cell["value"]) for cell in found)
+    first = f'SELECT {ROW}, "column", "value" FROM ({sql}) ORDER BY {ROW}, "column" LIMIT {EVIDENCE}'
+    found = data.table.get_backend().raw_sql(first).fetchall()
+    return tuple(Cell(row, column or "", value) for row, column, value in found)
 
 
 def _could_not_check(kind: Kind, error: Exception) -> Issue:
@@ -178,7 +179,8 @@ def _advised(data: Dataset, issue: Issue) -> Issue:
 def _suspect_rows(data: Dataset, issue: Issue) -> int:
     if issue.unit == "row" or len(issue.columns) <= 1:
         return issue.count
-    return int(universal.suspect_rows(data, issue).count().to_pyarrow().as_py())
+    rows = f"SELECT count(DISTINCT {ROW}) FROM ({issue.sql})"
+    return int(data.table.get_backend().raw_sql(rows).fetchone()[0])
 
 
 def _previewed(data: Dataset, issue: Issue, option: Option) -> Option:

@@ -7,7 +7,7 @@ tracing are the same for all of them. Everything is a lazy Ibis expression; noth
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import ibis
@@ -75,7 +75,10 @@ def preview(data: Dataset, effects: Sequence[Effect], sample: int = SAMPLE) -> P
     Raises:
         PilotMustDecide: an effect names a column that is not there.
     """
-    applied = apply(data, effects)
+    _check(data, effects)
+    touched = dict.fromkeys(e.column for e in effects if isinstance(e, (ValueMap, CellWrites, ColumnDrop)))
+    narrow = replace(data, table=data.table.select(ROW, *touched))  # planning a query costs by its columns
+    applied = apply(narrow, effects)
     writes = any(isinstance(e, (ValueMap, CellWrites, ColumnDrop)) for e in effects)
     cells, rows, changes = _changes(applied.cells, sample) if writes else (0, 0, ())
     removed, first = _removed(applied.rows, sample) if any(isinstance(e, RowExits) for e in effects) else (0, ())
@@ -117,17 +120,18 @@ def _written(table: ibis.Table, effect: Effect) -> ibis.Table:
 
 def _mapped(table: ibis.Table, effect: ValueMap) -> ibis.Table:
     """The table with a value map as one join on the old value, so its size does not matter."""
-    cell, names = table[effect.column], table.columns
+    names = table.columns
     pairs = [(old, new) for old, new in effect.pairs if old is not None]
+    after = table[effect.column]
     if pairs:
         olds, news = zip(*pairs, strict=True)
         known = ibis.memtable({"_old": olds, "_new": news}, schema={"_old": "string", "_new": "string"})
-        table = table.left_join(known, cell == known["_old"])
-        table = table.mutate(**{effect.column: table["_old"].notnull().ifelse(table["_new"], table[effect.column])})
+        table = table.left_join(known, after == known["_old"])
+        after = table["_old"].notnull().ifelse(table["_new"], table[effect.column])
     for old, new in effect.pairs:
         if old is None:
-            table = table.mutate(**{effect.column: table[effect.column].fill_null(new)})
-    return table.select(*names)
+            after = table[effect.column].isnull().ifelse(ibis.literal(new, "string"), after)
+    return table.mutate(**{effect.column: after}).select(*names)
 
 
 def _overwritten(table: ibis.Table, effect: CellWrites) -> ibis.Table:

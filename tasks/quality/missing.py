@@ -21,6 +21,7 @@ from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.model import (
     ROW,
     CellWrites,
+    Change,
     ColumnDrop,
     ColumnProfile,
     Dataset,
@@ -29,6 +30,7 @@ from tasks.quality.model import (
     Finding,
     Issue,
     Option,
+    Preview,
     Severity,
     ValueMap,
 )
@@ -53,6 +55,8 @@ FEWEST_ROWS_TO_DERIVE = 30
 MOST_COLUMNS_TO_PAIR = 40
 MOST_COLUMNS_TO_DERIVE = 12
 WORDS_NAMED = 4
+MOST_COLUMNS_TO_PREVIEW = 30
+SAMPLE = 5
 
 
 # --- missing value ----------------------------------------------------------------------------------------
@@ -67,34 +71,41 @@ class MissingValueSettings(KindSettings):
 def _fill_options(data: Dataset, issue: Issue) -> Iterator[Option]:
     column = data.profile.column(issue.columns[0])
     if column.kind in ("integer", "number") and column.mean is not None and column.median is not None:
-        for name, value in (("median", column.median), ("mean", column.mean)):
-            text = plain_number(value, _decimals(column))
-            yield Option(name, "constant", f"fill with the {name} ({text})", {"value": text})
-            yield Option(
-                f"{name}-by-group",
-                "by_group",
-                f"fill with the {name} of a group",
-                {"statistic": name},
-                needs=("group",),
-            )
+        for name, number_ in (("median", column.median), ("mean", column.mean)):
+            text = plain_number(number_, _decimals(column))
+            yield _constant(issue, name, f"fill with the {name} ({text})", text)
+            label = f"fill with the {name} of a group"
+            yield Option(f"{name}-by-group", "by_group", label, {"statistic": name}, needs=("group",))
     if column.top and column.top[0][1] > 1:
         common, count = column.top[0]
         why = f"it is in {count:,} of {column.present_count:,} rows"
-        yield Option(
-            "mode", "constant", f"fill with the most frequent value ({_short(common)})", {"value": common}, why
-        )
-        yield Option(
-            "mode-by-group",
-            "by_group",
-            "fill with the most frequent value of a group",
-            {"statistic": "mode"},
-            needs=("group",),
-        )
+        yield _constant(issue, "mode", f"fill with the most frequent value ({_short(common)})", common, why)
+        label = "fill with the most frequent value of a group"
+        yield Option("mode-by-group", "by_group", label, {"statistic": "mode"}, needs=("group",))
     yield Option("constant", "constant", "fill with a value of yours", needs=("value",))
-    yield Option("forward-fill", "forward_fill", "fill with the value above", {"order": ROW})
-    yield Option("back-fill", "back_fill", "fill with the value below", {"order": ROW})
+    unseen = Preview() if _gappy(data) > MOST_COLUMNS_TO_PREVIEW else None
+    why = "how many cells it fills is counted when it is carried out" if unseen else ""
+    yield Option("forward-fill", "forward_fill", "fill with the value above", {"order": ROW}, why, preview=unseen)
+    yield Option("back-fill", "back_fill", "fill with the value below", {"order": ROW}, why, preview=unseen)
     if column.missing_rate >= 0.5:  # noqa: PLR2004  (more gaps than values)
-        yield Option("drop-column", "drop_column", "drop the column")
+        yield _dropped(column, issue)
+
+
+def _constant(issue: Issue, key: str, label: str, value: str, why: str = "") -> Option:
+    changes = tuple(Change(cell.row, cell.column, cell.value, value) for cell in issue.sample[:SAMPLE])
+    seen = Preview(rows_changed=issue.count, cells_changed=issue.count, changes=changes)
+    return Option(key, "constant", label, {"value": value}, why, preview=seen)
+
+
+def _dropped(column: ColumnProfile, issue: Issue) -> Option:
+    cells = column.rows - column.null_count
+    changes = tuple(Change(c.row, c.column, c.value, None) for c in issue.sample[:SAMPLE] if c.value is not None)
+    seen = Preview(rows_changed=cells, cells_changed=cells, columns_dropped=(column.name,), changes=changes)
+    return Option("drop-column", "drop_column", "drop the column", preview=seen)
+
+
+def _gappy(data: Dataset) -> int:
+    return sum(column.missing_count > 0 for column in data.profile.columns)
 
 
 @kind("Missing values", dimension=Dimension.COMPLETENESS, settings=MissingValueSettings, recommend=_fill_options)
@@ -124,13 +135,19 @@ class DisguisedMissingSettings(KindSettings):
 
 
 def _null_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
-    values = issue.facts["values"]
-    certain = [value for value in values if value in issue.facts["certain"]]
+    counts, certain = issue.facts["values"], issue.facts["certain"]
     if certain:
-        yield Option("to-null", "to_null", f"to null: {_list(certain)}", {"values": certain}, issue.why, safe=True)
-    if len(certain) < len(values):
+        yield _to_null(issue, "to-null", certain, issue.why, safe=True)
+    if len(certain) < len(counts):
         key = "all-to-null" if certain else "to-null"
-        yield Option(key, "to_null", f"to null: {_list(values)}", {"values": values}, "some of them can be values, too")
+        yield _to_null(issue, key, sorted(counts), "some of them can be values, too", safe=False)
+
+
+def _to_null(issue: Issue, key: str, values: Sequence[str], why: str, *, safe: bool) -> Option:
+    cells = sum(issue.facts["values"][value] for value in values)
+    changes = tuple(Change(c.row, c.column, c.value, None) for c in issue.sample if c.value in values)[:SAMPLE]
+    seen = Preview(rows_changed=cells, cells_changed=cells, changes=changes)
+    return Option(key, "to_null", f"to null: {_list(values)}", {"values": list(values)}, why, safe, preview=seen)
 
 
 @kind(
@@ -153,7 +170,7 @@ def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings
         shown = ", ".join(
             f"'{_short(value)}' {n:,}×" for value, n in sorted(counts.items(), key=lambda i: (-i[1], i[0]))[:6]
         )
-        facts = {"values": sorted(counts), "certain": certain}
+        facts = {"values": dict(sorted(counts.items())), "certain": certain}
         cells = suspects(data, column.name, data.table[column.name].isin(sorted(counts)))
         count = sum(counts.values())
         severity = Severity.MEDIUM if certain else Severity.LOW
@@ -163,8 +180,8 @@ def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings
 # --- empty or constant column ---------------------------------------------------------------------------------
 
 
-def _drop_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
-    yield Option("drop-column", "drop_column", "drop the column", why=issue.why)
+def _drop_options(data: Dataset, issue: Issue) -> Iterator[Option]:
+    yield _dropped(data.profile.column(issue.columns[0]), issue)
 
 
 @kind("Empty or constant column", dimension=Dimension.COMPLETENESS, recommend=_drop_options)
@@ -515,11 +532,18 @@ def _writes(data: Dataset, column: str, value: ibis.Value) -> CellWrites:
 def _carried(data: Dataset, issue: Issue, p: Ordered, *, backwards: bool) -> tuple[Effect, ...]:
     column = issue.columns[0]
     order = data.table[ROW] if p.order == ROW else _column(data, p.order)
-    cell = is_missing(data.table[column]).ifelse(ibis.null("string"), data.table[column])
-    keys = [ibis.desc(order), ibis.desc(data.table[ROW])] if backwards else [order, data.table[ROW]]
-    window = ibis.window(group_by=[_column(data, p.group)] if p.group else [], order_by=keys, preceding=(None, 0))
-    carried = data.table.mutate(_carried=cell.last(include_null=False).over(window))
-    gaps = carried.filter(is_missing(carried[column]) & carried["_carried"].notnull())
+    group = _column(data, p.group) if p.group else ibis.literal("")
+    missing = is_missing(data.table[column])
+    value = missing.ifelse(ibis.null("string"), data.table[column])
+    rows = data.table.select(ROW, _group=group, _order=order, _value=value)
+    keys = [ibis.desc("_order"), ibis.desc(ROW)] if backwards else ["_order", ROW]
+    placed = rows.mutate(_place=ibis.row_number().over(group_by="_group", order_by=keys))
+    so_far = ibis.window(group_by="_group", order_by="_place", preceding=(None, 0))
+    here = placed["_value"].notnull().ifelse(placed["_place"], ibis.null("int64"))
+    anchored = placed.mutate(_anchor=here.max().over(so_far))
+    behind = ibis.window(group_by=["_group", "_anchor"], order_by="_place")
+    carried = anchored.mutate(_carried=anchored["_value"].first().over(behind))
+    gaps = carried.filter(carried["_value"].isnull() & carried["_carried"].notnull())
     return (CellWrites(column, gaps.select(ROW, after=gaps["_carried"])),)
 
 

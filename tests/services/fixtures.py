@@ -1,4 +1,7 @@
-"""Real servers as fixtures. Where one is not installed its tests are skipped, saying so; in CI they fail instead."""
+"""Real servers as fixtures. Where one is not installed its tests are skipped, saying so; in CI they fail instead.
+
+GONOGO_TEST_POSTGRES and GONOGO_TEST_REDIS name servers that run already (`docker/compose.test.yaml` has both).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from tests.services.process import NotInstalledError
 from tests.services.redis import redis
 
 
-def _service(start):
+def _service(start, running=None):
+    if given := os.environ.get(running or ""):
+        yield given
+        return
     try:
         with start() as address:
             yield address
@@ -24,12 +30,12 @@ def _service(start):
 
 @pytest.fixture(scope="session")
 def postgres_url():
-    yield from _service(postgres)
+    yield from _service(postgres, "GONOGO_TEST_POSTGRES")
 
 
 @pytest.fixture(scope="session")
 def redis_url():
-    yield from _service(redis)
+    yield from _service(redis, "GONOGO_TEST_REDIS")
 
 
 @pytest.fixture(scope="session")

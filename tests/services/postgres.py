@@ -41,10 +41,9 @@ def postgres() -> Iterator[str]:
         as_owner = {} if owner is None else {"user": owner, "group": owner, "extra_groups": []}
         subprocess.run(init, check=True, capture_output=True, **as_owner)
         command = [server, "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(path), "-F"]
-        with running(command, path.parent / f"{path.name}.log", lambda: listens(port), stop=FAST, **as_owner):
+        with running(command, path / "log", lambda: listens(port), stop=FAST, **as_owner):
             _wait(port)
             yield f"postgresql+psycopg://gonogo:s3cret-Passw0rd@127.0.0.1:{port}/postgres"
-        (path.parent / f"{path.name}.log").unlink(missing_ok=True)
 
 
 def _wait(port: int) -> None:

@@ -75,10 +75,11 @@ def listens(port: int) -> bool:
 
 
 def serve(service: Callable[[], contextlib.AbstractContextManager[str]]) -> None:
-    """Run a service until Ctrl-C, as `python -m tests.services.NAME` does."""
+    """Run a service until Ctrl-C or SIGTERM, as `python -m tests.services.NAME` does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with service() as address:
+        with contextlib.suppress(KeyboardInterrupt), service() as address:
             print(address, flush=True)
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            signal.pause()
     except NotInstalledError as error:
         sys.exit(str(error))

@@ -519,7 +519,7 @@ def test_parquet_values_become_text_and_their_types_are_told(files):
 def test_a_spreadsheet_is_read_as_it_is_meant(files):
     book = openpyxl.Workbook()
     book.active.append(["i", "f", "d", "dt", "b", "s", None])
-    book.active.append([1, 1.5, dt.date(2020, 1, 2), dt.datetime(2020, 1, 2, 3, 4), True, "007", "x"])  # noqa: DTZ001  (sheets know no zones)
+    book.active.append([1, 1.5, dt.date(2020, 1, 2), dt.datetime(2020, 1, 2, 3, 4), True, "007", "x"])
     book.create_sheet("other").append(["a"])
     book.save(files.folder / "a.xlsx")
     batch = files.read("a.xlsx")

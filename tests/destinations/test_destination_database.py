@@ -1,0 +1,434 @@
+"""Databases: modes, one transaction, once per run, and errors that say what to do and keep secrets."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from blocks.destinations import DatabaseDestination
+from blocks.destinations import database as module
+from tasks.quality.errors import DestinationError, SpecError, TryAgain, Unavailable
+from tests.destinations.places import Database, batch
+
+REPOSITORY = Path(__file__).parents[2]
+SECRET = "s3cret-Passw0rd"
+PEOPLE = {"id": ["1", "2"], "name": ["ann", "bob"]}
+INTEGER = {"id": "integer"}
+
+
+def people(ids: str, name: str, run: str):
+    return batch({"id": list(ids), "name": [name] * len(ids)}, INTEGER, run=run)
+
+
+# --- modes --------------------------------------------------------------------------------------------------------
+
+
+def test_append_adds_to_what_is_there(database):
+    database.load(people("12", "old", "run-1"), mode="append")
+    receipt = database.load(people("2", "new", "run-2"), mode="append")
+    assert database.rows() == [(1, "old"), (2, "new"), (2, "old")]
+    assert (receipt.rows_before, receipt.rows_written, receipt.rows_after) == (2, 1, 3)
+
+
+def test_merge_replaces_the_rows_with_the_same_key_and_adds_the_others(database):
+    database.load(people("123", "old", "run-1"), mode="merge", key="id")
+    receipt = database.load(people("34", "new", "run-2"), mode="merge", key="id")
+    assert database.rows() == [(1, "old"), (2, "old"), (3, "new"), (4, "new")]
+    assert (receipt.rows_before, receipt.rows_written, receipt.rows_after) == (3, 2, 4)
+
+
+def test_merge_on_several_columns(database):
+    for run, value in (("run-1", "old"), ("run-2", "new")):
+        rows = {"a": ["x", "x"], "b b": ["1", "2" if run == "run-1" else "3"], "v": [value, value]}
+        database.load(batch(rows, run=run), mode="merge", key=["a", "b b"])
+    assert database.rows() == [("x", "1", "new"), ("x", "2", "old"), ("x", "3", "new")]
+
+
+def test_columns_are_matched_by_name_not_by_place(database):
+    database.load(batch(PEOPLE, INTEGER))
+    for run, mode in (("run-2", "append"), ("run-3", "merge")):
+        database.load(batch({"name": ["cid"], "id": ["3"]}, INTEGER, run=run), mode=mode, key="id")
+    assert database.rows() == [(1, "ann"), (2, "bob"), (3, "cid")]
+
+
+@pytest.mark.parametrize("mode", ["append", "merge"])
+def test_append_and_merge_need_the_same_columns_and_say_which_differ(database, mode):
+    database.load(batch(PEOPLE))
+    said = r"the table lacks price, qty; the data lacks name in .*out; available: id, name; .*nothing was changed"
+    with pytest.raises(DestinationError, match=said):
+        database.load(batch({"id": ["3"], "price": ["1"], "qty": ["2"]}, run="run-2"), mode=mode, key="id")
+    assert len(database.rows()) == 2
+
+
+def test_append_reads_the_values_as_the_types_that_the_table_has(database):
+    database.load(batch({"code": ["a1"], "n": ["5"], "x": ["0.5"]}, {"n": "integer", "x": "number"}))
+    looks_like = {"code": "integer", "n": "text", "x": "integer"}
+    database.load(batch({"code": ["12"], "n": ["6"], "x": ["3"]}, looks_like, run="run-2"), mode="append")
+    assert database.rows() == [("12", 6, 3.0), ("a1", 5, 0.5)]
+
+
+def test_append_refuses_values_that_the_tables_type_cannot_hold(database):
+    database.load(batch({"n": ["5"]}, {"n": "integer"}))
+    with pytest.raises(DestinationError, match=r"1 values of 'n' are no integer without loss, e.g. 'six' in row 1"):
+        database.load(batch({"n": ["6", "six"]}, run="run-2"), mode="append")
+    assert database.rows() == [(5,)]
+
+
+def test_merge_refuses_a_key_that_is_not_unique_or_not_there(database):
+    database.load(people("1", "old", "run-1"))
+    with pytest.raises(DestinationError, match=r"the key id is not unique: \(2,\) is there 2 times"):
+        database.load(people("122", "new", "run-2"), mode="merge", key="id")
+    with pytest.raises(DestinationError, match=r"1 rows have no 'id', a key column"):
+        database.load(batch({"id": ["1", None], "name": ["x", "y"]}, INTEGER, run="run-3"), mode="merge", key="id")
+    with pytest.raises(DestinationError, match=r"no key column 'nam'.*Did you mean 'name'"):
+        database.load(people("1", "new", "run-4"), mode="merge", key="nam")
+    assert database.rows() == [(1, "old")]
+
+
+def test_merge_without_a_key_is_no_destination():
+    with pytest.raises(ValidationError, match=r"mode merge needs 'key'"):
+        DatabaseDestination(url="sqlite:///out.db", table="out", mode="merge")
+
+
+# --- replacing ----------------------------------------------------------------------------------------------------
+
+
+def test_views_and_indexes_survive_a_replace_by_the_same_columns(database):
+    database.load(people("1", "old", "run-1"))
+    named = f'"{database.schema}".' if database.schema else ""
+    database.execute("CREATE UNIQUE INDEX of_out ON {out} (id)")
+    database.execute(f"CREATE VIEW {named}seen AS SELECT name FROM {{out}}")
+    database.load(people("2", "new", "run-2"))
+    assert database.execute(f"SELECT * FROM {named}seen") == [("new",)]
+    with pytest.raises(DestinationError, match=r"the database refuses the rows: .*(?i:unique)"):
+        database.load(people("33", "newer", "run-3"))
+    assert database.rows() == [(2, "new")]
+
+
+def test_a_table_of_other_columns_and_unknown_types_is_replaced(database):
+    if database.schema:
+        database.execute("CREATE TABLE {out} (p point, id bigint)")
+    else:
+        database.load(people("1", "x", "run-0"))
+        database.execute("DROP TABLE {out}")
+        database.execute("CREATE TABLE {out} (p, id bigint)")
+    database.load(people("1", "new", "run-1"))
+    assert database.rows() == [(1, "new")]
+
+
+# --- once ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["append", "merge", "replace"])
+def test_a_run_is_loaded_once_whatever_others_did_since(database, mode):
+    first = database.load(people("1", "mine", "run-1"), mode=mode, key="id")
+    database.execute("DELETE FROM {out}")
+    assert database.load(people("1", "mine", "run-1"), mode=mode, key="id") == replace(first, already_loaded=True)
+    assert database.rows() == []
+
+
+def test_a_run_can_be_loaded_into_another_table(database):
+    database.load(people("1", "mine", "run-1"))
+    assert not database.load(people("1", "mine", "run-1"), table="elsewhere").already_loaded
+
+
+def test_two_loads_of_one_run_at_once_are_one(database):
+    receipts, together = [], threading.Barrier(2)
+
+    def load():
+        together.wait()
+        receipts.append(database.load(people("123", "mine", "run-1"), mode="append"))
+
+    threads = [threading.Thread(target=load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(receipt.already_loaded for receipt in receipts) == [False, True]
+    assert len(database.rows()) == 3
+
+
+# --- wholly -------------------------------------------------------------------------------------------------------
+
+
+def test_readers_see_the_old_table_or_the_new_one_and_never_a_half(database, monkeypatch):
+    """Look from another connection at each step of the load, the last of which is just before the commit."""
+    database.load(people("12", "old", "run-1"))
+    seen, mark, fill = [], module._mark, module._fill
+
+    def looking(step):
+        def looked(*arguments):
+            seen.append(database.rows())
+            done = step(*arguments)
+            seen.append(database.rows())
+            return done
+
+        return looked
+
+    monkeypatch.setattr(module, "_fill", looking(fill))
+    monkeypatch.setattr(module, "_mark", looking(mark))
+    database.load(people("34567", "new", "run-2"))
+    assert seen == [[(1, "old"), (2, "old")]] * 4
+    assert len(database.rows()) == 5
+
+
+def test_readers_that_never_stop_see_whole_tables_only(database):
+    database.load(people("1234", "a", "run-0"))
+    seen, done = set(), threading.Event()
+
+    def look():
+        while not done.is_set():
+            seen.add(tuple(sorted({(len(rows), rows[0][1] if rows else None) for rows in [database.rows()]})))
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for i in range(1, 16):
+        database.load(people("1234" if i % 2 else "123", "b" if i % 2 else "c", f"run-{i}"))
+    done.set()
+    reader.join()
+    assert seen <= {((4, "a"),), ((4, "b"),), ((3, "c"),)}
+
+
+def test_a_load_that_fails_on_the_way_leaves_no_trace(database, monkeypatch):
+    database.load(people("12", "old", "run-1"))
+
+    def fail(*_):
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_mark", fail)
+        with pytest.raises(RuntimeError):
+            database.load(batch({"other": ["x"]}, run="run-2"))
+    assert database.rows() == [(1, "old"), (2, "old")]
+    assert not database.load(batch({"other": ["x"]}, run="run-2")).already_loaded
+    assert database.rows() == [("x",)]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from blocks.destinations import database as module
+from tests.destinations.places import Database, batch
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[4] == "in the middle of the rows":
+    rows, calls = module._rows, []
+    module._rows = lambda b: die() if calls.append(1) or len(calls) > 2 else rows(b)
+elif sys.argv[4] == "before the marker":
+    module._mark = die
+elif sys.argv[4] == "before the commit":
+    mark = module._mark
+    module._mark = lambda *a: (mark(*a), die())
+place = Database(Path(sys.argv[1]), sys.argv[2], sys.argv[3] or None)
+place.load(batch({"other": [str(i) for i in range(20_000)]}, run="run-2"))
+"""
+
+
+@pytest.mark.parametrize("moment", ["in the middle of the rows", "before the marker", "before the commit"])
+def test_killed_in_mid_load_the_old_table_is_whole_and_the_next_load_is_the_first(database, moment):
+    database.load(people("12", "old", "run-1"))
+    arguments = [str(database.folder), database.url, database.schema or "", moment]
+    command = [sys.executable, "-c", KILLED, *arguments]
+    killed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, env=dict(os.environ))
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert database.rows() == [(1, "old"), (2, "old")]
+    receipt = database.load(batch({"other": ["x"]}, run="run-2"))
+    assert not receipt.already_loaded
+    assert database.rows() == [("x",)]
+
+
+def test_a_stage_table_is_gone_after_the_load(database):
+    import sqlalchemy as sa
+
+    database.load(people("1", "x", "run-1"))
+    assert sorted(sa.inspect(database.engine()).get_table_names(schema=database.schema)) == ["gonogo_commits", "out"]
+
+
+# --- errors -------------------------------------------------------------------------------------------------------
+
+
+def test_an_address_may_name_environment_variables(sqlite, monkeypatch):
+    with pytest.raises(SpecError, match=r"the environment variable WHERE_TO is not set in destination.url; export WHE"):
+        sqlite.load(people("1", "x", "run-1"), url="sqlite:///${WHERE_TO}.db")
+    monkeypatch.setenv("WHERE_TO", "there")
+    sqlite.load(people("1", "x", "run-1"), url="sqlite:///${WHERE_TO}.db")
+    assert (sqlite.folder / "there.db").exists()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_no_destination(sqlite, url):
+    with pytest.raises(SpecError, match=r"only keep the table in memory"):
+        sqlite.load(people("1", "x", "run-1"), url=url)
+
+
+def test_what_is_no_address_is_not_repeated_for_it_may_hold_a_secret(sqlite):
+    destination = sqlite.destination(url=f"ann:{SECRET}@db/orders")
+    with pytest.raises(SpecError, match=r"not a database URL in destination.url; write e.g.") as caught:
+        destination.load(people("1", "x", "run-1"), sqlite.folder)
+    assert SECRET not in str(caught.value) + destination.describe()
+
+
+def test_an_unknown_kind_of_database_says_so(sqlite):
+    with pytest.raises(SpecError, match=r"no driver for nonesuch"):
+        sqlite.load(people("1", "x", "run-1"), url="nonesuch://host/db")
+
+
+def test_a_missing_driver_says_what_to_install(sqlite, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(SpecError, match=r"no driver for postgresql.*pip install 'gonogo\[postgres\]'"):
+        sqlite.load(people("1", "x", "run-1"), url="postgresql://ann:pw@127.0.0.1:1/db")
+
+
+def test_a_server_that_is_away_says_where_and_keeps_the_password(sqlite):
+    from tests.services.process import free_port
+
+    port = free_port()
+    with pytest.raises(Unavailable, match=rf"cannot be reached.*127\.0\.0\.1.*{port}.*start it") as caught:
+        sqlite.load(people("1", "x", "run-1"), url=f"postgresql://ann:{SECRET}@127.0.0.1:{port}/db")
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_locked_database_is_to_be_tried_again(sqlite, monkeypatch):
+    sqlite.load(people("1", "old", "run-1"))
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0)
+    with sqlite3.connect(sqlite.folder / "deep/out.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TryAgain, match=r"the database is locked.*close what holds it"):
+            sqlite.load(people("2", "new", "run-2"))
+    other.close()
+
+
+def test_a_file_that_is_no_database_says_so(sqlite):
+    (sqlite.folder / "notes.db").write_text("hello, I am a text file and no database " * 50)
+    with pytest.raises(DestinationError, match=r"not a sound SQLite database"):
+        sqlite.load(people("1", "x", "run-1"), url="sqlite:///notes.db")
+
+
+def test_a_read_only_database_says_so(sqlite):
+    sqlite.load(people("1", "old", "run-1"))
+    url = f"sqlite:///file:{sqlite.folder}/deep/out.db?mode=ro&uri=true"
+    with pytest.raises(DestinationError, match=r"not allowed: .*readonly"):
+        sqlite.load(people("2", "new", "run-2"), url=url)
+
+
+def test_a_folder_that_cannot_be_made_says_so(sqlite):
+    (sqlite.folder / "deep").write_text("a file")
+    with pytest.raises(TryAgain, match=r"cannot make .*deep"):
+        sqlite.load(people("1", "x", "run-1"), url="sqlite:///deep/er/out.db")
+
+
+def test_a_full_disk_leaves_the_old_table(sqlite, monkeypatch):
+    sqlite.load(people("12", "old", "run-1"))
+    begin = module._begin
+
+    def begin_full(connection):
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        begin(connection)
+
+    monkeypatch.setattr(module, "_begin", begin_full)
+    with pytest.raises(TryAgain, match=r"the disk is full.*free some space"):
+        sqlite.load(batch({"id": [str(i) * 50 for i in range(5000)]}, run="run-2"))
+    assert sqlite.rows() == [(1, "old"), (2, "old")]
+
+
+def test_the_table_of_markers_is_no_destination(database):
+    with pytest.raises(DestinationError, match=r"keeps which runs were loaded"):
+        database.load(people("1", "x", "run-1"), table="GONOGO_commits")
+
+
+def test_no_secret_is_in_a_receipt_or_a_marker(sqlite, monkeypatch):
+    monkeypatch.setenv("NAME", "out")
+    url = "sqlite:///${NAME}.db?password=" + SECRET
+    destination = sqlite.destination(url=url)
+    assert SECRET not in destination.describe()
+    receipt = sqlite.load(people("1", "x", "run-1"))
+    assert SECRET not in json.dumps(receipt.__dict__)
+
+
+# --- PostgreSQL ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.service
+def test_postgres_receipts_markers_and_errors_never_hold_the_password(postgres):
+    receipt = postgres.load(people("1", "x", "run-1"))
+    stored = postgres.execute(f'SELECT * FROM "{postgres.schema}".gonogo_commits')
+    assert SECRET in postgres.url
+    assert SECRET not in repr(receipt) + repr(stored)
+
+
+@pytest.mark.service
+def test_postgres_says_where_a_nul_character_is(postgres):
+    rows = ["ok"] * 5_500 + ["a\x00b"]
+    with pytest.raises(DestinationError, match=r"'c' has a NUL character in loaded row 5,500, which PostgreSQL cannot"):
+        postgres.load(batch({"c": rows}))
+
+
+@pytest.mark.service
+def test_postgres_names_are_at_most_63_bytes(postgres):
+    postgres.load(batch({"é" * 31: ["x"]}))
+    with pytest.raises(DestinationError, match=r"the column name 'é+…' is longer than 63 bytes in postgresql"):
+        postgres.load(batch({"é" * 32: ["x"]}, run="run-2"))
+    with pytest.raises(DestinationError, match=r"the table name 't+…' is longer than 63 bytes"):
+        postgres.load(batch({"a": ["x"]}, run="run-2"), table="t" * 64)
+
+
+@pytest.mark.service
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("gonogo:s3cret-Passw0rd@", "gonogo:wr0ng-s3cret@"), "refuses this user or password: .*check them"),
+        (("/postgres", "/nonesuch"), "no such database or schema: .*nonesuch.*create it"),
+    ],
+)
+def test_postgres_says_why_it_lets_nobody_in(postgres, change, said):
+    with pytest.raises(DestinationError, match=said) as caught:
+        postgres.load(people("1", "x", "run-1"), url=postgres.url.replace(*change))
+    shown = "".join(traceback.format_exception(caught.value))
+    assert SECRET not in shown
+    assert "wr0ng" not in shown
+
+
+@pytest.mark.service
+def test_postgres_says_that_a_schema_is_not_there(postgres):
+    with pytest.raises(DestinationError, match=r"no such database or schema: .*nonesuch"):
+        postgres.load(people("1", "x", "run-1"), schema="nonesuch")
+
+
+@pytest.mark.service
+def test_postgres_says_that_a_user_may_not_write(postgres):
+    postgres.load(people("1", "old", "run-1"))
+    user = f"reader_{postgres.schema.removeprefix('s ')}"
+    postgres.execute(f"CREATE USER {user} PASSWORD 'pw-{SECRET}'")
+    postgres.execute(f'GRANT USAGE ON SCHEMA "{postgres.schema}" TO {user}')
+    postgres.execute(f'GRANT SELECT ON ALL TABLES IN SCHEMA "{postgres.schema}" TO {user}')
+    url = postgres.url.replace(f"gonogo:{SECRET}@", f"{user}:pw-{SECRET}@")
+    with pytest.raises(DestinationError, match=r"not allowed: permission denied for table out.*check the rights"):
+        postgres.load(people("2", "new", "run-2"), url=url)
+    assert postgres.rows() == [(1, "old")]
+    postgres.execute(f"DROP OWNED BY {user}; DROP USER {user}")
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_postgres_is_reached_by_its_short_names(postgres, scheme):
+    postgres.load(people("1", "x", "run-1"), url=postgres.url.replace("postgresql+psycopg", scheme))
+    assert postgres.rows() == [(1, "x")]
+
+
+def test_two_tables_of_one_database_do_not_mix(tmp_path):
+    place = Database(tmp_path, "sqlite:///out.db")
+    place.load(people("1", "x", "run-1"))
+    place.load(people("12", "x", "run-2"), table="two")
+    assert place.rows() == [(1, "x")]

@@ -1,0 +1,59 @@
+"""The container files hold together: what they name is there, nothing is open to the network, no secret is written."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+DOCKER = REPOSITORY / "docker"
+COMPOSED = sorted(DOCKER.glob("compose*.yaml"))
+
+
+def services(path: Path) -> dict[str, dict]:
+    return yaml.safe_load(path.read_text())["services"]
+
+
+def test_there_is_one_for_use_and_one_for_tests():
+    assert [path.name for path in COMPOSED] == ["compose.test.yaml", "compose.yaml"]
+    assert {"postgres", "redis", "server", "gonogo"} == set(services(DOCKER / "compose.yaml"))
+    assert {"postgres", "redis"} == set(services(DOCKER / "compose.test.yaml"))
+
+
+@pytest.mark.parametrize("path", COMPOSED, ids=lambda path: path.name)
+def test_ports_are_on_loopback_only_and_services_wait_for_health(path):
+    known = services(path)
+    for name, service in known.items():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+        for needed, how in service.get("depends_on", {}).items():
+            assert how == {"condition": "service_healthy"}
+            assert "healthcheck" in known[needed]
+
+
+def test_the_files_that_compose_mounts_and_builds_from_are_there():
+    for service in services(DOCKER / "compose.yaml").values():
+        if build := service.get("build"):
+            assert (DOCKER / build["context"] / build["dockerfile"]).is_file()
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            assert not source.startswith(".") or (DOCKER / source).exists(), volume
+
+
+def test_passwords_come_from_the_environment():
+    written = re.findall(r"://\w+:([^@\s]+)@", (DOCKER / "compose.yaml").read_text())
+    assert set(written) == {"${POSTGRES_PASSWORD}"}
+
+
+def test_what_the_image_copies_is_in_its_context():
+    recipe = (DOCKER / "Dockerfile").read_text()
+    allowed = {line[1:] for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line[0] == "!"}
+    copied = {name for line in re.findall(r"^COPY (.+) \S+$", recipe, re.MULTILINE) for name in line.split()}
+    assert copied == allowed
+    assert all((REPOSITORY / name).exists() for name in copied)
+
+
+def test_the_image_runs_as_nobody_special_with_pinned_versions():
+    recipe = (DOCKER / "Dockerfile").read_text()
+    assert recipe.rindex("USER gonogo") > recipe.rindex("RUN ")
+    assert "--constraint constraints.txt" in recipe

@@ -1,0 +1,58 @@
+"""Small tables opened for the kernel: a connection with the views `snapshot` and `domains`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import ibis
+import pyarrow as pa
+
+from tasks.quality.contract import Contract
+from tasks.quality.model import ROW, Dataset, Snapshot
+from tasks.quality.profile import domains, profile
+
+
+@contextmanager
+def opened(columns: Mapping[str, Sequence[str | None]], contract: Contract | None = None) -> Iterator[Dataset]:
+    backend = ibis.duckdb.connect()
+    try:
+        yield dataset(backend, columns, contract)
+    finally:
+        backend.disconnect()
+
+
+def dataset(backend, columns, contract=None) -> Dataset:
+    rows = len(next(iter(columns.values()), ()))
+    arrays = {ROW: pa.array(range(rows), pa.int64())}
+    arrays |= {name: pa.array(values, pa.string()) for name, values in columns.items()}
+    return _dataset(backend, pa.table(arrays), contract or Contract())
+
+
+def again(data: Dataset, table) -> Dataset:
+    """The table as a dataset of its own, as the next decision sees it."""
+    rows = table.order_by(ROW).to_pyarrow().to_pydict()
+    backend = ibis.duckdb.connect()
+    kept = pa.table({name: pa.array(v, pa.int64() if name == ROW else pa.string()) for name, v in rows.items()})
+    return _dataset(backend, kept, data.contract)
+
+
+def _dataset(backend, arrow: pa.Table, contract: Contract) -> Dataset:
+    backend.con.register("arriving", arrow)
+    backend.raw_sql("CREATE TABLE snapshot AS SELECT * FROM arriving")
+    table = backend.table("snapshot")
+    backend.raw_sql(f"CREATE TABLE domains AS {backend.compile(domains(table))}")
+    values = backend.table("domains")
+    return Dataset(table, values, profile(table, values, "test"), contract)
+
+
+def snapshot(data: Dataset) -> Snapshot:
+    return Snapshot("test", "nowhere", "test", data.profile.rows, data.columns)
+
+
+def values(table, column: str) -> list[str | None]:
+    return table.order_by(ROW).to_pyarrow()[column].to_pylist()
+
+
+def records(table) -> list[dict]:
+    return table.to_pyarrow().to_pylist()

@@ -1,0 +1,116 @@
+"""Effects are applied by one engine: exactly what they say is written, and every cell and row is accounted for."""
+
+from __future__ import annotations
+
+import ibis
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.quality.effects import apply, conserve, preview
+from tasks.quality.errors import ConservationError, PilotMustDecide
+from tasks.quality.model import ROW, CellWrites, ColumnAdd, ColumnDrop, Disposition, RowExits, ValueMap
+from tests.quality.opened import again, opened, records, values
+
+CITIES = {"city": ["Bonn", "bonn", None, "Köln", "bonn"], "n": ["1", "2", "3", "4", "5"]}
+
+
+def test_a_value_map_writes_new_wherever_old_stands():
+    with opened(CITIES) as data:
+        applied = apply(data, [ValueMap("city", (("bonn", "Bonn"),))], decision=7)
+        assert values(applied.table, "city") == ["Bonn", "Bonn", None, "Köln", "Bonn"]
+        assert records(applied.cells) == [
+            {"_row": 1, "column": "city", "before": "bonn", "after": "Bonn", "decision": 7},
+            {"_row": 4, "column": "city", "before": "bonn", "after": "Bonn", "decision": 7},
+        ]
+
+
+def test_a_value_map_can_fill_nulls_and_write_nulls():
+    with opened(CITIES) as data:
+        applied = apply(data, [ValueMap("city", ((None, "?"), ("Köln", None)))])
+        assert values(applied.table, "city") == ["Bonn", "bonn", "?", None, "bonn"]
+
+
+def test_writing_what_is_there_already_is_no_change():
+    with opened(CITIES) as data:
+        same = data.table.select(ROW, after=data.table.city)
+        assert records(apply(data, [CellWrites("city", same)]).cells) == []
+
+
+def test_a_row_that_leaves_is_kept_as_it_was_and_leaves_once():
+    with opened(CITIES) as data:
+        gone = data.table.filter(data.table.city == "bonn").select(ROW, into=ibis.literal(0))
+        effects = [RowExits(Disposition.MERGED, gone, "same"), RowExits(Disposition.DROPPED, gone, "again")]
+        applied = apply(data, effects, decision=1)
+        assert values(applied.table, "n") == ["1", "3", "4"]
+        left = records(applied.rows)
+        assert [(r["_row"], r["disposition"], r["into"], r["reason"]) for r in left] == [
+            (1, "merged", 0, "same"),
+            (4, "merged", 0, "same"),
+        ]
+        assert left[0]["was:city"] == "bonn"
+
+
+def test_a_dropped_column_counts_its_values_as_changed():
+    with opened(CITIES) as data:
+        applied = apply(data, [ColumnDrop("city")])
+        assert applied.table.columns == (ROW, "n")
+        assert [(r["_row"], r["before"], r["after"]) for r in records(applied.cells)] == [
+            (0, "Bonn", None),
+            (1, "bonn", None),
+            (3, "Köln", None),
+            (4, "bonn", None),
+        ]
+
+
+def test_an_added_column_flags_rows():
+    with opened(CITIES) as data:
+        flagged = data.table.filter(data.table.n == "3").select(ROW)
+        applied = apply(data, [ColumnAdd("flag", flagged, "true", "false")])
+        assert values(applied.table, "flag") == ["false", "false", "true", "false", "false"]
+        assert applied.columns_added == ("flag",)
+
+
+def test_an_effect_on_a_column_that_is_gone_is_refused_with_what_there_is():
+    with (
+        opened(CITIES) as data,
+        pytest.raises(PilotMustDecide, match=r"no column 'citi'.*city, n.*mean 'city'"),
+    ):
+        apply(data, [ValueMap("citi", (("a", "b"),))])
+
+
+def test_a_preview_counts_exactly_and_shows_the_most_frequent_change_first():
+    with opened(CITIES) as data:
+        seen = preview(data, [ValueMap("city", (("bonn", "Bonn"), ("Köln", "Cologne")))])
+        assert (seen.cells_changed, seen.rows_changed, seen.rows_removed) == (3, 3, 0)
+        assert [(c.before, c.after) for c in seen.changes] == [("bonn", "Bonn"), ("Köln", "Cologne")]
+
+
+@pytest.mark.parametrize("column", ["order by", 'a "quoted" one', "a.b", "SELECT", "ünïcode 🎈"])
+def test_columns_may_have_any_name(column):
+    with opened({column: ["x", "y"]}) as data:
+        assert values(apply(data, [ValueMap(column, (("x", "z"),))]).table, column) == ["z", "y"]
+
+
+def test_rows_that_do_not_add_up_are_refused():
+    conserve(10, 7, dropped=1, quarantined=1, merged=1)
+    with pytest.raises(ConservationError, match="10 rows in, but 7 out"):
+        conserve(10, 7, dropped=1, quarantined=1, merged=0)
+
+
+texts = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(texts, texts), min_size=1, max_size=8), st.dictionaries(texts, texts, max_size=4))
+def test_a_value_map_touches_only_its_column_and_its_values(rows, mapping):
+    columns = {"a": [row[0] for row in rows], "b": [row[1] for row in rows]}
+    with opened(columns) as data:
+        once = apply(data, [ValueMap("a", tuple(mapping.items()))])
+        assert values(once.table, "a") == [mapping.get(value, value) for value in columns["a"]]
+        assert values(once.table, "b") == columns["b"]
+        changed = [place for place, value in enumerate(columns["a"]) if mapping.get(value, value) != value]
+        assert [r["_row"] for r in records(once.cells)] == changed
+        if not set(mapping.values()) & set(mapping):
+            twice = apply(again(data, once.table), [ValueMap("a", tuple(mapping.items()))])
+            assert records(twice.cells) == []
