@@ -17,8 +17,10 @@ class Pilot:
         self.id: UUID | None = None
 
     def pipeline(self, data: Path, **sections) -> Path:
+        from blocks.spec import slug
+
         spec = {
-            "name": data.stem.replace("_", "-"),
+            "name": slug(data.stem),
             "source": {"kind": "file", "path": str(data)},
             "destination": {"kind": "database", "url": f"sqlite:///{self.folder / 'out.db'}", "table": "orders"},
             **sections,
