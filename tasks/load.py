@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from tasks.announce import Happened
-from tasks.quality.errors import DestinationError, TryAgain
+from tasks.quality.errors import PilotMustDecide, TryAgain
 from tasks.quality.typed import column_types, date_formats
 from tasks.record import stage, tell
 from tasks.run import Examined, Loaded, Run
@@ -34,7 +34,7 @@ def load(run: Run, examined: Examined, *, round: int) -> Loaded:  # noqa: ARG001
                 pipeline=run.pipeline,
             )
             receipt = spec.destination.load(batch, spec.base())
-    except (DestinationError, TryAgain) as problem:
+    except (PilotMustDecide, TryAgain) as problem:
         return Loaded(False, problem=problem.message)
     run.keep("receipt", receipt)
     with run.open_ledger() as ledger:

@@ -12,7 +12,7 @@ _URL_PASSWORD = re.compile(r"(?P<head>[a-zA-Z][a-zA-Z0-9+.\-]*://[^\s/:@]*):(?P<
 _SLACK = re.compile(r"(?P<head>hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/)[^\s\"'<>|]+")
 _BEARER = re.compile(r"(?i)(?P<head>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=\-]{6,}")
 _NAMED = re.compile(
-    r"(?i)(?P<head>\b(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|sas|signature)"
+    r"(?i)(?P<head>\b\w*(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|sas|signature)"
     r"\b[\"']?\s*[=:]\s*[\"']?)(?P<secret>[^\s\"'&,;}]+)"
 )
 _KEY = re.compile(

@@ -103,6 +103,7 @@ def test_a_password_in_an_address_never_shows(secret):
         "https://hooks.slack.com/services/T000/B000/s3cr3tXYZ",
         "Authorization: Bearer s3cr3tXYZ.abc",
         "password=s3cr3tXYZ&x=1",
+        "host=db sslpassword=s3cr3tXYZ user=ann",
         '{"api_key": "s3cr3tXYZ"}',
         "token: s3cr3tXYZ",
     ],

@@ -1,0 +1,27 @@
+"""A pipeline's schedule makes Prefect schedule runs; this broke once with a newer SQLAlchemy."""
+
+from __future__ import annotations
+
+import time
+
+
+def test_a_schedule_yields_scheduled_runs(served, tmp_path):
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter
+
+    from flows.provision import provision
+
+    (tmp_path / "orders.csv").write_text("id\n1\n")
+    (tmp_path / "orders.yaml").write_text(
+        "name: scheduled-orders\nsource: {kind: file, path: orders.csv}\nschedule: {interval: 1h}\n"
+        "destination: {kind: file, path: out.csv}\n"
+    )
+    provision(served, tmp_path)
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name("gonogo/scheduled-orders")
+        wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [deployment.id]}})
+        deadline = time.monotonic() + 60
+        while not (runs := client.read_flow_runs(flow_run_filter=wanted, sort="EXPECTED_START_TIME_ASC", limit=5)):
+            assert time.monotonic() < deadline, "no run was scheduled within a minute"
+            time.sleep(0.5)
+    assert all(run.state_name == "Scheduled" for run in runs)
