@@ -9,7 +9,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import ibis
 from ibis import _
@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tasks.quality import universal
 from tasks.quality.effects import preview
 from tasks.quality.errors import SpecError, did_you_mean
-from tasks.quality.model import ROW, Assessment, Cell, Dataset, Finding, Issue, Option, Severity, Snapshot
+from tasks.quality.model import ROW, Assessment, Cell, Dataset, Finding, Issue, Muted, Option, Severity, Snapshot
+from tasks.quality.queries import suspects, union
 from tasks.quality.registry import Kind, KindSettings, Settings, find_kind, find_remedy, kinds
 from tasks.quality.score import score
 
@@ -62,14 +63,27 @@ def assess(
     """
     configured = {name: configure(name, given) for name, given in (settings or {}).items()}
     issues: dict[str, Issue] = {}
+    muted: list[Muted] = []
     for kind in kinds():
         chosen, mutes = configured.get(kind.name, (Settings(kind.settings()), ()))
         for issue in _detected(kind, data, chosen):
-            if not any(mute.holds(issue.columns, today) for mute in mutes):
+            if mute := _mute(issue, mutes, today):
+                muted.append(Muted(kind.name, issue.columns, issue.count, mute.reason, mute.until))
+            else:
                 issues[unique_id(issue.id, issues)] = issue
     named = [replace(issue, id=id) for id, issue in issues.items()]
     ordered = sorted(named, key=lambda i: (_ORDER.index(i.severity), -i.count, i.id))
-    return Assessment(snapshot, data.profile, tuple(_advised(data, issue) for issue in ordered), score(data, ordered))
+    advised = tuple(_advised(data, issue) for issue in ordered)
+    return Assessment(snapshot, data.profile, advised, score(data, ordered), tuple(muted))
+
+
+class _Given(BaseModel):
+    """What `settings` may say about a kind beside the kind's own settings, which are the extra fields."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    columns: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    mute: tuple[Mute, ...] = ()
 
 
 def configure(name: str, given: Mapping[str, Any]) -> tuple[Settings[KindSettings], tuple[Mute, ...]]:
@@ -78,50 +92,66 @@ def configure(name: str, given: Mapping[str, Any]) -> tuple[Settings[KindSetting
     Raises:
         SpecError: the kind or a setting does not exist, or has no such value.
     """
-    kind = find_kind(name)
-    base = {k: v for k, v in given.items() if k not in ("columns", "mute")}
+    kind, place = find_kind(name), f"settings.{name}"
+    known = [*kind.settings.model_fields, *_Given.model_fields]
+    chosen = _validated(_Given, {k: v for k, v in given.items() if v is not None}, place, known)
+    base = chosen.model_extra or {}
+    default = _validated(kind.settings, base, place, known)
+    columns = {
+        column: _validated(kind.settings, {**base, **own}, f"{place}.columns.{column}", [*kind.settings.model_fields])
+        for column, own in chosen.columns.items()
+    }
+    return Settings(default, columns), chosen.mute
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def _validated(model: type[M], given: Mapping[str, Any], place: str, known: Sequence[str]) -> M:
     try:
-        default = kind.settings(**base)
-        columns = {c: kind.settings(**{**base, **own}) for c, own in (given.get("columns") or {}).items()}
-        mutes = tuple(Mute.model_validate(mute) for mute in given.get("mute") or ())
+        return model.model_validate(dict(given))
     except ValidationError as error:
-        first = error.errors()[0]
-        wrong, there = ".".join(map(str, first["loc"])), [*kind.settings.model_fields, "columns", "mute"]
-        todo = did_you_mean(wrong, there)
-        raise SpecError(f"'{wrong}': {first['msg']}", where=f"settings.{name}", available=there, todo=todo) from error
-    return Settings(default, columns), mutes
+        first = error.errors(include_url=False)[0]
+        wrong = ".".join(map(str, first["loc"]))
+        todo = did_you_mean(wrong, known)
+        raise SpecError(f"'{wrong}': {first['msg']}", where=place, available=known, todo=todo) from error
+
+
+def _mute(issue: Issue, mutes: Iterable[Mute], today: dt.date) -> Mute | None:
+    """The mute that holds for an issue; a detector that crashed is never silent."""
+    return None if issue.failed else next((mute for mute in mutes if mute.holds(issue.columns, today)), None)
 
 
 def flagged_cells(data: Dataset, issues: Sequence[Issue]) -> ibis.Table:
     """`row`, `column`, `kind`, `value` of every suspect cell; a suspect row in each of its issue's columns."""
-    backend = data.table.get_backend()
-    parts = [part for issue in issues if not issue.failed for part in _flagged(backend, data, issue)]
+    parts = [part for issue in issues if not issue.failed for part in _flagged(data, issue)]
     if not parts:
         text = ibis.null("string")
         return data.table.limit(0).select(row=_[ROW], column=text, kind=text, value=text)
-    return ibis.union(*parts, distinct=True) if len(parts) > 1 else parts[0]
+    return union(parts).distinct()
 
 
-def _flagged(backend: Any, data: Dataset, issue: Issue) -> Iterator[ibis.Table]:
-    found = backend.sql(issue.sql)
-    kind = ibis.literal(issue.kind)
+def _flagged(data: Dataset, issue: Issue) -> Iterator[ibis.Table]:
+    found, kind = suspects(data, issue), ibis.literal(issue.kind)
     if issue.unit == "cell":
         yield found.select(row=_[ROW], column=_.column, kind=kind, value=_.value)
-        return
-    rows = data.table.semi_join(found, ROW)
-    for column in issue.columns:
-        yield rows.select(row=rows[ROW], column=ibis.literal(column), kind=kind, value=rows[column])
+    elif issue.columns:
+        rows = data.table.semi_join(found, ROW)
+        cells = [ibis.struct({"column": ibis.literal(c), "value": rows[c]}) for c in issue.columns]
+        long = rows.select(row=rows[ROW], cell=ibis.array(cells).unnest()).unpack("cell")
+        yield long.select("row", "column", kind=kind, value=long["value"])
 
 
-def _detected(kind: Kind, data: Dataset, settings: Settings[Any]) -> Iterator[Issue]:
+def _detected(kind: Kind, data: Dataset, settings: Settings[Any]) -> tuple[Issue, ...]:
+    found: list[Issue] = []
     try:
-        yield from [_issue(kind, data, finding) for finding in kind.detect(data, settings) if finding.count]
-    except Exception as error:  # noqa: BLE001  (any crash is itself the finding: nothing is known about this kind)
-        yield _could_not_check(kind, error)
+        found.extend(_issue(kind, finding) for finding in kind.detect(data, settings) if finding.count)
+    except Exception as error:  # noqa: BLE001  (any crash is itself the finding: the rest of this kind is unknown)
+        found.append(_could_not_check(kind, error))
+    return tuple(found)
 
 
-def _issue(kind: Kind, data: Dataset, finding: Finding) -> Issue:
-    sql = str(ibis.to_sql(finding.cells, dialect="duckdb"))
+def _issue(kind: Kind, finding: Finding) -> Issue:
     where = ", ".join(finding.columns)
     return Issue(
         id="-".join([slug(kind.name), *(slug(column) for column in finding.columns[:3])])[:80].strip("-"),
@@ -135,16 +165,15 @@ def _issue(kind: Kind, data: Dataset, finding: Finding) -> Issue:
         unit=finding.unit,
         title=finding.title or (f"{kind.title} in {where}" if where else kind.title),
         why=finding.why,
-        sql=sql,
+        sql=str(ibis.to_sql(finding.cells, dialect="duckdb")),
         facts=finding.facts,
-        sample=_sample(data, sql),
+        sample=_sample(finding),
     )
 
 
-def _sample(data: Dataset, sql: str) -> tuple[Cell, ...]:
-    first = f'SELECT {ROW}, "column", "value" FROM ({sql}) ORDER BY {ROW}, "column" LIMIT {EVIDENCE}'
-    found = data.table.get_backend().raw_sql(first).fetchall()
-    return tuple(Cell(row, column or "", value) for row, column, value in found)
+def _sample(finding: Finding) -> tuple[Cell, ...]:
+    cells = finding.cells.order_by(ROW, "column").limit(EVIDENCE).to_pyarrow().to_pylist()
+    return tuple(Cell(cell[ROW], cell["column"] or "", cell["value"]) for cell in cells)
 
 
 def _could_not_check(kind: Kind, error: Exception) -> Issue:
@@ -159,35 +188,50 @@ def _could_not_check(kind: Kind, error: Exception) -> Issue:
         checked=0,
         unit="row",
         title=f"Could not check: {kind.title}",
-        why=f"the detector failed ({type(error).__name__}: {_first_line(error)}); nothing is known",
+        why=f"the detector failed ({_spoken(error)}); what it would have found is not known",
         sql='SELECT _row, NULL AS "column", NULL AS "value" FROM snapshot WHERE FALSE',
         failed=True,
     )
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:300]
+def _spoken(error: Exception) -> str:
+    """An error in one line."""
+    first = str(error).strip().partition("\n")[0][:300]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def _advised(data: Dataset, issue: Issue) -> Issue:
-    own = () if issue.failed else tuple(find_kind(issue.kind).recommend(data, issue))
+    """The issue with what can be done about it; the first safe option whose preview worked is recommended."""
+    own, trouble = ((), "") if issue.failed else _recommended(data, issue)
     options = tuple(_previewed(data, issue, option) for option in own)
     safe = next((option.key for option in options if option.safe), "keep")
-    return replace(issue, options=(*options, *universal.options(issue, _suspect_rows(data, issue))), recommended=safe)
+    rest = universal.options(data, issue, _suspect_rows(data, issue))
+    return replace(issue, why=issue.why + trouble, options=(*options, *rest), recommended=safe)
+
+
+def _recommended(data: Dataset, issue: Issue) -> tuple[tuple[Option, ...], str]:
+    try:
+        return tuple(find_kind(issue.kind).recommend(data, issue)), ""
+    except Exception as error:  # noqa: BLE001  (the issue stands, and says why so little is offered)
+        return (), f"; what could be done about it could not be computed ({_spoken(error)})"
 
 
 def _suspect_rows(data: Dataset, issue: Issue) -> int:
-    if issue.unit == "row" or len(issue.columns) <= 1:
+    if issue.failed or issue.unit == "row" or len(issue.columns) <= 1:
         return issue.count
-    rows = f"SELECT count(DISTINCT {ROW}) FROM ({issue.sql})"
-    return int(data.table.get_backend().raw_sql(rows).fetchone()[0])
+    return int(universal.suspect_rows(data, issue).count().to_pyarrow().as_py())
 
 
 def _previewed(data: Dataset, issue: Issue, option: Option) -> Option:
     if option.needs or option.preview is not None:
         return option
     remedy = find_remedy(option.remedy)
-    return replace(option, preview=preview(data, remedy.effects(data, issue, remedy.parameters(**option.parameters))))
+    try:
+        effects = remedy.effects(data, issue, remedy.parameters(**option.parameters))
+        return replace(option, preview=preview(data, effects))
+    except Exception as error:  # noqa: BLE001  (said in the option; what cannot be previewed is never recommended)
+        trouble = f"it could not be previewed ({_spoken(error)})"
+        return replace(option, safe=False, why=f"{option.why}; {trouble}" if option.why else trouble)
 
 
 def slug(name: str) -> str:

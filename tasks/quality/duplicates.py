@@ -73,6 +73,9 @@ from tasks.quality.voting import (
 TELLING = 0.5
 """Columns in which rows agree less than this by chance say something when they do agree."""
 
+MOST_TELLING = 60
+"""So many columns say whether rows agree; hundreds would only take longer to say it."""
+
 FEWEST_KEYED_ROWS = 20
 """No key is mined from fewer rows: nearly all columns of a short table are nearly unique."""
 
@@ -484,15 +487,17 @@ def _near_unique_pairs(data: Dataset, columns: Sequence[ColumnProfile], share: f
 
 def _repeats_agree(data: Dataset, key: tuple[str, ...], chance: Mapping[str, float], enough: float) -> bool:
     """Whether rows that share the key agree elsewhere beyond what chance, or half of the key, would bring."""
-    others = [c.name for c in data.profile.columns if c.name not in key and c.distinct_count > 1 and not is_unique(c)]
+    others = [
+        c.name
+        for c in data.profile.columns
+        if c.name not in key and c.distinct_count > 1 and not is_unique(c) and chance[c.name] < TELLING
+    ][:MOST_TELLING]
     if len(others) <= 1:
         return False
     agreed = _agreement(grouped(data.table, key), key, others)
     halves = [_agreement(data.table, (part,), others) for part in key] if len(key) > 1 else []
     telling = [
-        agreed[name]
-        for name in others
-        if name in agreed and max(chance[name], *(half.get(name, 0.0) for half in halves), 0.0) < TELLING
+        agreed[name] for name in others if name in agreed and all(half.get(name, 0.0) < TELLING for half in halves)
     ]
     return len(telling) > 1 and sum(telling) / len(telling) >= enough
 

@@ -6,8 +6,8 @@ tracing are the same for all of them. Everything is a lazy Ibis expression; noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 
 import ibis
@@ -26,8 +26,13 @@ from tasks.quality.model import (
     RowExits,
     ValueMap,
 )
+from tasks.quality.queries import only
 
 SAMPLE = 5
+"""Changes and rows shown per preview."""
+
+FEW = 32
+"""Value maps up to this size are written as cases, larger ones joined as a table."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +53,20 @@ class Applied:
 
 
 def apply(data: Dataset, effects: Sequence[Effect], decision: int = 0) -> Applied:
-    """Apply effects in order.
+    """Apply effects in order; the first effect that takes a row out has it.
 
     Raises:
-        PilotMustDecide: an effect names a column that is not there.
+        PilotMustDecide: an effect names a column that is not there, or adds one that is.
     """
     _check(data, effects)
     exits = _exits(effects)
     table = reduce(_written, effects, data.table)
     if exits is not None:
         table = table.anti_join(exits, ROW)
-    dropped = tuple(dict.fromkeys(e.column for e in effects if isinstance(e, ColumnDrop)))
-    added = tuple(dict.fromkeys(e.column for e in effects if isinstance(e, ColumnAdd)))
+    dropped, added = _columns(effects, ColumnDrop), _columns(effects, ColumnAdd)
     return Applied(
         table.drop(*dropped) if dropped else table,
-        _changed(data, effects, table, dropped).mutate(decision=ibis.literal(decision, "int64")),
+        _changed(data, effects, exits).mutate(decision=ibis.literal(decision, "int64")),
         _left(data, exits).mutate(decision=ibis.literal(decision, "int64")),
         dropped,
         added,
@@ -70,19 +74,16 @@ def apply(data: Dataset, effects: Sequence[Effect], decision: int = 0) -> Applie
 
 
 def preview(data: Dataset, effects: Sequence[Effect], sample: int = SAMPLE) -> Preview:
-    """What the effects would do: exact counts, the most frequent changes first.
+    """What the effects would do: exact counts, the most frequent changes first, each with its first row.
 
     Raises:
-        PilotMustDecide: an effect names a column that is not there.
+        PilotMustDecide: an effect names a column that is not there, or adds one that is.
     """
     _check(data, effects)
-    touched = dict.fromkeys(e.column for e in effects if isinstance(e, (ValueMap, CellWrites, ColumnDrop)))
-    narrow = replace(data, table=data.table.select(ROW, *touched))  # planning a query costs by its columns
-    applied = apply(narrow, effects)
-    writes = any(isinstance(e, (ValueMap, CellWrites, ColumnDrop)) for e in effects)
-    cells, rows, changes = _changes(applied.cells, sample) if writes else (0, 0, ())
-    removed, first = _removed(applied.rows, sample) if any(isinstance(e, RowExits) for e in effects) else (0, ())
-    return Preview(rows, cells, removed, applied.columns_dropped, applied.columns_added, changes, first)
+    exits = _exits(effects)
+    cells, rows, changes = _changes(_changed(data, effects, exits), sample) if _touched(effects) else (0, 0, ())
+    removed, first = _removed(data, exits, sample) if exits is not None else (0, ())
+    return Preview(rows, cells, removed, _columns(effects, ColumnDrop), _columns(effects, ColumnAdd), changes, first)
 
 
 def conserve(rows_in: int, rows_out: int, *, dropped: int, quarantined: int, merged: int) -> None:
@@ -108,6 +109,34 @@ def _check(data: Dataset, effects: Iterable[Effect]) -> None:
                 available=data.columns,
                 todo=did_you_mean(effect.column, data.columns) or "an earlier decision may have dropped it",
             )
+        if isinstance(effect, ColumnAdd) and _is_in(effect.column, data.table.columns):
+            raise PilotMustDecide(
+                f"there is a column '{effect.column}' already",
+                where="the table as it is now",
+                available=data.columns,
+                todo="name the new column otherwise",
+            )
+
+
+def _is_in(name: str, names: Iterable[str]) -> bool:
+    """Whether the engine would take the name for one of these: it does not tell cases apart."""
+    return name.casefold() in {other.casefold() for other in names}
+
+
+def _unused(name: str, names: Sequence[str]) -> str:
+    """A name for a helper column beside columns that may have any name."""
+    while _is_in(name, names):
+        name += "_"
+    return name
+
+
+def _columns(effects: Iterable[Effect], of: type[ColumnDrop | ColumnAdd]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(e.column for e in effects if isinstance(e, of)))
+
+
+def _touched(effects: Iterable[Effect]) -> tuple[str, ...]:
+    """The columns whose cells the effects may change."""
+    return tuple(dict.fromkeys(e.column for e in effects if isinstance(e, (ValueMap, CellWrites, ColumnDrop))))
 
 
 def _written(table: ibis.Table, effect: Effect) -> ibis.Table:
@@ -119,39 +148,51 @@ def _written(table: ibis.Table, effect: Effect) -> ibis.Table:
 
 
 def _mapped(table: ibis.Table, effect: ValueMap) -> ibis.Table:
-    """The table with a value map as one join on the old value, so its size does not matter."""
+    """The table with all pairs of a value map written at once; of pairs with the same old value the first holds."""
+    pairs = dict(reversed(effect.pairs))
+    if not pairs:
+        return table
+    return (_by_cases if len(pairs) <= FEW else _by_join)(table, effect.column, pairs)
+
+
+def _by_cases(table: ibis.Table, column: str, pairs: Mapping[str | None, str | None]) -> ibis.Table:
+    cell = table[column]
+    cases = [(_is(cell, old), ibis.literal(new, "string")) for old, new in pairs.items()]
+    return table.mutate(**{column: ibis.cases(*cases, else_=cell)})
+
+
+def _is(cell: ibis.Value, value: str | None) -> ibis.Value:
+    return cell.isnull() if value is None else cell == value
+
+
+def _by_join(table: ibis.Table, column: str, pairs: Mapping[str | None, str | None]) -> ibis.Table:
     names = table.columns
-    pairs = [(old, new) for old, new in effect.pairs if old is not None]
-    after = table[effect.column]
-    if pairs:
-        olds, news = zip(*pairs, strict=True)
-        known = ibis.memtable({"_old": olds, "_new": news}, schema={"_old": "string", "_new": "string"})
-        table = table.left_join(known, after == known["_old"])
-        after = table["_old"].notnull().ifelse(table["_new"], table[effect.column])
-    for old, new in effect.pairs:
-        if old is None:
-            after = table[effect.column].isnull().ifelse(ibis.literal(new, "string"), after)
-    return table.mutate(**{effect.column: after}).select(*names)
+    old, new = _unused("_old", names), _unused("_new", names)
+    rows = [{old: before, new: after} for before, after in pairs.items() if before is not None]
+    known = ibis.memtable(rows, schema={old: "string", new: "string"})
+    joined = table.left_join(known, table[column] == known[old])
+    after = joined[old].notnull().ifelse(joined[new], joined[column])
+    if None in pairs:
+        after = joined[column].isnull().ifelse(ibis.literal(pairs[None], "string"), after)
+    return joined.mutate(**{column: after}).select(*names)
 
 
 def _overwritten(table: ibis.Table, effect: CellWrites) -> ibis.Table:
     names = table.columns
-    values = effect.values.select(_written_row=_[ROW], _after=_.after.cast("string"))
-    joined = table.left_join(values, table[ROW] == values["_written_row"])
-    after = joined["_written_row"].notnull().ifelse(joined["_after"], joined[effect.column])
+    row, value = _unused("_written_row", names), _unused("_after", names)
+    values = effect.values.select(**{row: _[ROW], value: _.after.cast("string")})
+    joined = table.left_join(values, table[ROW] == values[row])
+    after = joined[row].notnull().ifelse(joined[value], joined[effect.column])
     return joined.mutate(**{effect.column: after}).select(*names)
 
 
 def _added(table: ibis.Table, effect: ColumnAdd) -> ibis.Table:
     names = table.columns
-    flagged = effect.rows.select(_flagged_row=_[ROW]).distinct()
-    joined = table.left_join(flagged, table[ROW] == flagged["_flagged_row"])
-    value = joined["_flagged_row"].notnull().ifelse(effect.value, effect.otherwise)
-    return (
-        joined.select(*names).mutate()
-        if effect.column in names
-        else joined.mutate(**{effect.column: value}).select(*names, effect.column)
-    )
+    row = _unused("_flagged_row", names)
+    flagged = effect.rows.select(**{row: _[ROW]}).distinct()
+    joined = table.left_join(flagged, table[ROW] == flagged[row])
+    value = joined[row].notnull().ifelse(effect.value, effect.otherwise)
+    return joined.mutate(**{effect.column: value}).select(*names, effect.column)
 
 
 def _exits(effects: Sequence[Effect]) -> ibis.Table | None:
@@ -174,12 +215,9 @@ def _exits(effects: Sequence[Effect]) -> ibis.Table | None:
     return first.filter(_.place == 0).select(ROW, "disposition", "into", "reason")
 
 
-def _changed(data: Dataset, effects: Sequence[Effect], table: ibis.Table, dropped: tuple[str, ...]) -> ibis.Table:
-    touched = dict.fromkeys(e.column for e in effects if isinstance(e, (ValueMap, CellWrites)))
-    parts = [_differing(data.table, table, column) for column in touched if column not in dropped]
-    for column in dropped:
-        kept = data.table.semi_join(table, ROW).filter(_[column].notnull())
-        parts.append(_cells(kept, column, kept[column], ibis.null("string")))
+def _changed(data: Dataset, effects: Sequence[Effect], exits: ibis.Table | None) -> ibis.Table:
+    """Every cell that is another one afterwards, in rows that stay; each column apart, without the others' weight."""
+    parts = [_differing(data, effects, exits, column) for column in _touched(effects)]
     if not parts:
         return _cells(data.table.limit(0), "", ibis.null("string"), ibis.null("string"))
     cells = ibis.union(*parts) if len(parts) > 1 else parts[0]
@@ -187,12 +225,18 @@ def _changed(data: Dataset, effects: Sequence[Effect], table: ibis.Table, droppe
     return cells.order_by(ROW, position)
 
 
-def _differing(before: ibis.Table, after: ibis.Table, column: str) -> ibis.Table:
-    old = before.select(ROW, _before=before[column])
-    new = after.select(_new_row=after[ROW], _after=after[column])
-    both = old.join(new, old[ROW] == new["_new_row"])
-    differ = both.filter(~both["_before"].identical_to(both["_after"]))
-    return _cells(differ, column, differ["_before"], differ["_after"])
+def _differing(data: Dataset, effects: Sequence[Effect], exits: ibis.Table | None, column: str) -> ibis.Table:
+    before = _unused("_before", (ROW, column))
+    cells = only(data.table, (ROW, column)).mutate(**{before: _[column]})
+    if column in _columns(effects, ColumnDrop):
+        after = cells.mutate(**{column: ibis.null("string")})
+    else:
+        own = [e for e in effects if isinstance(e, (ValueMap, CellWrites)) and e.column == column]
+        after = reduce(_written, own, cells)
+    if exits is not None:
+        after = after.anti_join(exits, ROW)
+    differ = after.filter(~after[before].identical_to(after[column]))
+    return _cells(differ, column, differ[before], differ[column])
 
 
 def _cells(table: ibis.Table, column: str, before: ibis.Value, after: ibis.Value) -> ibis.Table:
@@ -204,23 +248,27 @@ def _left(data: Dataset, exits: ibis.Table | None) -> ibis.Table:
         text = ibis.null("string")
         none = data.table.limit(0)
         exits = none.select(ROW, disposition=text, into=ibis.null("int64"), reason=text)
-    places = exits.select(_exit_row=_[ROW], _disposition=_.disposition, _into=_.into, _reason=_.reason)
-    joined = data.table.join(places, data.table[ROW] == places["_exit_row"]).order_by(ROW)
+    told = ("disposition", "into", "reason")
+    names = {name: _unused(f"_exit_{name}", data.table.columns) for name in (ROW, *told)}
+    leaving = exits.select(**{new: _[old] for old, new in names.items()})
+    joined = data.table.join(leaving, data.table[ROW] == leaving[names[ROW]])
     former = {f"was:{column}": joined[column] for column in data.columns}
-    return joined.select(
-        joined[ROW], disposition=joined["_disposition"], into=joined["_into"], reason=joined["_reason"], **former
-    )
+    return joined.order_by(ROW).select(ROW, **{name: joined[names[name]] for name in told}, **former)
 
 
 def _changes(cells: ibis.Table, sample: int) -> tuple[int, int, tuple[Change, ...]]:
-    counts = cells.agg(cells=_.count(), rows=_[ROW].nunique()).to_pyarrow().to_pylist()[0]
     alike = cells.group_by("column", "before", "after").agg(n=_.count(), row=_[ROW].min())
-    most = alike.order_by(ibis.desc("n"), "row", "column").limit(sample).to_pyarrow().to_pylist()
-    changes = tuple(Change(r["row"], r["column"], r["before"], r["after"]) for r in most)
-    return int(counts["cells"]), int(counts["rows"]), changes
+    counted = alike.mutate(cells=_.n.sum().over(), columns=_.column.nunique().over())
+    most = counted.order_by(ibis.desc("n"), "row", "column").limit(sample).to_pyarrow().to_pylist()
+    if not most:
+        return 0, 0, ()
+    total = int(most[0]["cells"])
+    rows = total if most[0]["columns"] == 1 else int(cells[ROW].nunique().to_pyarrow().as_py())
+    return total, rows, tuple(Change(r["row"], r["column"], r["before"], r["after"]) for r in most)
 
 
-def _removed(rows: ibis.Table, sample: int) -> tuple[int, tuple[int, ...]]:
-    count = int(rows.count().to_pyarrow().as_py())
-    first = rows.order_by(ROW).limit(sample).select(ROW).to_pyarrow()[ROW].to_pylist() if count else []
-    return count, tuple(first)
+def _removed(data: Dataset, exits: ibis.Table, sample: int) -> tuple[int, tuple[int, ...]]:
+    rows = only(data.table, (ROW,)).semi_join(exits, ROW)
+    found = rows.order_by(ROW).limit(sample).to_pyarrow()[ROW].to_pylist()
+    count = int(rows.count().to_pyarrow().as_py()) if len(found) == sample else len(found)
+    return count, tuple(found)

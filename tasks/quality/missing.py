@@ -8,8 +8,9 @@ that can mean nothing but null become null, and a value that two others determin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from itertools import combinations, permutations
 from typing import Any, Literal
 
@@ -34,7 +35,8 @@ from tasks.quality.model import (
     Severity,
     ValueMap,
 )
-from tasks.quality.profile import is_missing, number
+from tasks.quality.profile import TOP_LENGTH, is_missing, number
+from tasks.quality.queries import only
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 
 NULL_WORDS = (
@@ -48,14 +50,17 @@ AMBIGUOUS_WORDS = (
 )  # fmt: skip
 """Words that often mean "no value" and sometimes a value: Namibia, no allergies, an unknown soldier."""
 
-NUMBER_SENTINELS = ("-1", "-9", "-99", "-999", "-9999", "99", "999", "9999", "99999", "999999")
+NUMBER_SENTINELS = (-1, -9, -99, -999, -9999, 99, 999, 9999, 99999, 999999)
 DATE_SENTINELS = ("1900-01-01", "1970-01-01", "9999-12-31", "0001-01-01", "1899-12-30")
 
 FEWEST_ROWS_TO_DERIVE = 30
 MOST_COLUMNS_TO_PAIR = 40
-MOST_COLUMNS_TO_DERIVE = 12
+MOST_COLUMNS_TO_DERIVE = 40
+ROWS_TO_SCREEN = 1_000
+FORMULAS_TO_TRY = 8
+SLACK = 0.1
 WORDS_NAMED = 4
-MOST_COLUMNS_TO_PREVIEW = 30
+MOST_COLUMNS_TO_SHOW = 30
 SAMPLE = 5
 
 
@@ -72,21 +77,22 @@ def _fill_options(data: Dataset, issue: Issue) -> Iterator[Option]:
     column = data.profile.column(issue.columns[0])
     if column.kind in ("integer", "number") and column.mean is not None and column.median is not None:
         for name, number_ in (("median", column.median), ("mean", column.mean)):
-            text = plain_number(number_, _decimals(column))
+            text = plain_number(number_, *_style(data, column.name, name))
             yield _constant(issue, name, f"fill with the {name} ({text})", text)
             label = f"fill with the {name} of a group"
             yield Option(f"{name}-by-group", "by_group", label, {"statistic": name}, needs=("group",))
-    if column.top and column.top[0][1] > 1:
-        common, count = column.top[0]
+    if mode := _mode(column):
+        common, count = mode
         why = f"it is in {count:,} of {column.present_count:,} rows"
         yield _constant(issue, "mode", f"fill with the most frequent value ({_short(common)})", common, why)
         label = "fill with the most frequent value of a group"
         yield Option("mode-by-group", "by_group", label, {"statistic": "mode"}, needs=("group",))
     yield Option("constant", "constant", "fill with a value of yours", needs=("value",))
-    unseen = Preview() if _gappy(data) > MOST_COLUMNS_TO_PREVIEW else None
-    why = "how many cells it fills is counted when it is carried out" if unseen else ""
-    yield Option("forward-fill", "forward_fill", "fill with the value above", {"order": ROW}, why, preview=unseen)
-    yield Option("back-fill", "back_fill", "fill with the value below", {"order": ROW}, why, preview=unseen)
+    for name, where, unreached in (("forward", "above", "leading"), ("back", "below", "trailing")):
+        filled = issue.count - issue.facts[unreached]
+        counted = Preview(rows_changed=filled, cells_changed=filled) if _gappy(data) > MOST_COLUMNS_TO_SHOW else None
+        label = f"fill with the value {where}"
+        yield Option(f"{name}-fill", f"{name}_fill", label, {"order": ROW}, preview=counted)
     if column.missing_rate >= 0.5:  # noqa: PLR2004  (more gaps than values)
         yield _dropped(column, issue)
 
@@ -108,20 +114,50 @@ def _gappy(data: Dataset) -> int:
     return sum(column.missing_count > 0 for column in data.profile.columns)
 
 
+def _mode(column: ColumnProfile) -> tuple[str, int] | None:
+    """The most frequent value that says something and is known to its end, if it is there more than once."""
+    telling = ((v, n) for v, n in column.top if v.strip() and v.strip().lower() not in NULL_WORDS)
+    value, count = next(telling, ("", 0))
+    return (value, count) if count > 1 and len(value) < TOP_LENGTH else None
+
+
 @kind("Missing values", dimension=Dimension.COMPLETENESS, settings=MissingValueSettings, recommend=_fill_options)
 def missing_value(data: Dataset, settings: Settings[MissingValueSettings]) -> Iterable[Finding]:
     """Cells that are null or hold nothing but white space."""
-    for column in data.profile.columns:
-        count, rate = column.missing_count, column.missing_rate
-        if not count or not column.present_count or rate <= settings.of(column.name).threshold:
-            continue
-        required = _required(data, column.name)
+    raised = [
+        c
+        for c in data.profile.columns
+        if c.missing_count and c.present_count and c.missing_rate > settings.of(c.name).threshold
+    ]
+    unreached = _unreached(data, [c.name for c in raised])
+    for column in raised:
+        count, rate, required = column.missing_count, column.missing_rate, _required(data, column.name)
         why = f"{count:,} of {column.rows:,} rows ({rate:.1%}) hold nothing" + (
             ", but the contract requires it" if required else ""
         )
         severity = Severity.HIGH if required else Severity.MEDIUM if rate >= 0.05 else Severity.LOW  # noqa: PLR2004
-        cells = suspects(data, column.name, is_missing(data.table[column.name]))
-        yield Finding((column.name,), cells, count, column.rows, why, severity)
+        cells = suspects(data, column.name, partial(_gap, column.name))
+        yield Finding((column.name,), cells, count, column.rows, why, severity, facts=unreached[column.name])
+
+
+def _unreached(data: Dataset, columns: Sequence[str]) -> Mapping[str, dict[str, int]]:
+    """Per column, how many rows come before its first present value ("leading") and after its last ("trailing")."""
+    if not columns:
+        return {}
+    table = only(data.table, (ROW, *columns))
+    there = {f"there{i}": ~is_missing(table[name]) for i, name in enumerate(columns)}
+    placed = table.select(place=ibis.row_number().over(order_by=ROW), **there)
+    ends = {
+        f"{end}{i}": getattr(placed.place, end)(where=placed[f"there{i}"])
+        for i in range(len(columns))
+        for end in ("min", "max")
+    }
+    found = placed.agg(**ends).to_pyarrow().to_pylist()[0]
+    last = data.profile.rows - 1
+    return {
+        name: {"leading": int(found[f"min{i}"]), "trailing": last - int(found[f"max{i}"])}
+        for i, name in enumerate(columns)
+    }
 
 
 # --- disguised missing --------------------------------------------------------------------------------------
@@ -158,11 +194,11 @@ def _to_null(issue: Issue, key: str, values: Sequence[str], why: str, *, safe: b
 )
 def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings]) -> Iterable[Finding]:
     """Words such as N/A, and numbers or dates such as 9999 that stand out from their column."""
-    words = _word_values(data, settings)
+    words, met = _word_values(data, settings), _sentinels(data)
     for column in data.profile.columns:
         chosen = settings.of(column.name)
         found = dict(words.get(column.name, ()))
-        standing_out = _sentinels(data, column) if chosen.sentinels else {}
+        standing_out = _standing_out(data, column, met.get(column.name, {})) if chosen.sentinels else {}
         counts = {**found, **standing_out}
         if not counts:
             continue
@@ -171,7 +207,7 @@ def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings
             f"'{_short(value)}' {n:,}×" for value, n in sorted(counts.items(), key=lambda i: (-i[1], i[0]))[:6]
         )
         facts = {"values": dict(sorted(counts.items())), "certain": certain}
-        cells = suspects(data, column.name, data.table[column.name].isin(sorted(counts)))
+        cells = suspects(data, column.name, partial(_one_of, column.name, sorted(counts)))
         count = sum(counts.values())
         severity = Severity.MEDIUM if certain else Severity.LOW
         yield Finding((column.name,), cells, count, column.rows, f"{shown} instead of null", severity, facts=facts)
@@ -186,29 +222,40 @@ def _drop_options(data: Dataset, issue: Issue) -> Iterator[Option]:
 
 @kind("Empty or constant column", dimension=Dimension.COMPLETENESS, recommend=_drop_options)
 def empty_or_constant_column(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Finding]:  # noqa: ARG001
-    """Columns without a value, or with one value in every row."""
+    """Columns without a value, or whose every value is the same."""
     for column in data.profile.columns:
-        if column.rows < 2 or column.distinct_count > 1:  # noqa: PLR2004  (one row is no evidence)
-            continue
-        cell = data.table[column.name]
-        if not column.present_count:
-            cells = suspects(data, column.name, is_missing(cell))
-            why = f"none of {column.rows:,} rows holds anything"
-            yield Finding(
-                (column.name,), cells, column.rows, column.rows, why, Severity.LOW, title=f"Empty column {column.name}"
-            )
-        elif not column.missing_count:
-            cells = suspects(data, column.name, cell.notnull())
-            why = f"all {column.rows:,} rows hold '{_short(column.top[0][0])}'"
-            yield Finding(
-                (column.name,),
-                cells,
-                column.rows,
-                column.rows,
-                why,
-                Severity.INFO,
-                title=f"Constant column {column.name}",
-            )
+        if column.rows and not column.present_count:
+            yield _empty(data, column)
+        elif column.present_count > 1 and any(n == column.present_count for _value, n in column.top):
+            yield _same(data, column)
+
+
+def _empty(data: Dataset, column: ColumnProfile) -> Finding:
+    name, required = column.name, _required(data, column.name)
+    return Finding(
+        columns=(name,),
+        cells=suspects(data, name, lambda table: is_missing(table[name])),
+        count=column.rows,
+        checked=column.rows,
+        why=f"none of {column.rows:,} rows holds anything" + (", but the contract requires it" if required else ""),
+        severity=Severity.HIGH if required else Severity.LOW,
+        title=f"Empty column {name}",
+    )
+
+
+def _same(data: Dataset, column: ColumnProfile) -> Finding:
+    name, present = column.name, column.present_count
+    value = next(value for value, n in column.top if n == present)
+    rows = f"all {present:,} rows" if not column.missing_count else f"all {present:,} rows that hold anything"
+    return Finding(
+        columns=(name,),
+        cells=suspects(data, name, lambda table: ~is_missing(table[name])),
+        count=present,
+        checked=column.rows,
+        why=f"{rows} hold '{_short(value)}'",
+        severity=Severity.INFO,
+        title=f"Constant column {name}",
+    )
 
 
 # --- conditional missing ------------------------------------------------------------------------------------
@@ -270,11 +317,11 @@ class ToNull(Parameters):
 
 
 class Formula(Parameters):
-    """`target = left operator right`, rounded half to even to `decimals`."""
+    """`target = left operator right`, rounded half away from zero to `decimals`."""
 
     target: str
     left: str
-    operator: Literal["*", "+", "-"]
+    operator: Literal["*", "+", "-", "/"]
     right: str
     decimals: int = Field(ge=0, le=12)
 
@@ -289,21 +336,25 @@ def constant(data: Dataset, issue: Issue, p: Constant) -> tuple[Effect, ...]:
 def by_group(data: Dataset, issue: Issue, p: ByGroup) -> tuple[Effect, ...]:
     """Write the mean, median or most frequent value of the row's group; groups without one stay as they are."""
     column = issue.columns[0]
-    group = _column(data, p.group)
-    present = data.table.filter(~is_missing(data.table[column])).select(_group=group, _value=data.table[column])
-    if p.statistic == "mode":
-        counted = present.group_by("_group", "_value").agg(n=_.count())
-        placed = counted.mutate(place=ibis.row_number().over(group_by="_group", order_by=[ibis.desc("n"), "_value"]))
-        statistics = placed.filter(_.place == 0).select("_group", _fill=_["_value"])
-    else:
-        value = number(present["_value"])
-        decimals = _decimals(data.profile.column(column))
-        statistic = (value.mean() if p.statistic == "mean" else value.median()).round(decimals)
-        text = statistic.cast(f"decimal(38, {decimals})").cast("string")
-        statistics = present.group_by("_group").agg(_fill=text).filter(_["_fill"].notnull())
-    gaps = data.table.filter(is_missing(data.table[column])).select(ROW, _key=group)
-    filled = gaps.join(statistics, gaps["_key"] == statistics["_group"])
-    return (CellWrites(column, filled.select(ROW, after=filled["_fill"])),)
+    _column(data, p.group)
+    table = only(data.table, (ROW, column, p.group))
+    grouped = table.filter(~is_missing(table[p.group])).select(ROW, group=_[p.group], value=_[column])
+    gaps = grouped.filter(is_missing(grouped.value))
+    statistics = _statistics(data, column, grouped.filter(~is_missing(grouped.value)), p.statistic)
+    filled = gaps.join(statistics, gaps.group == statistics.of)
+    return (CellWrites(column, filled.select(ROW, after=filled.fill)),)
+
+
+def _statistics(data: Dataset, column: str, present: ibis.Table, statistic: str) -> ibis.Table:
+    """`of`, `fill`: the statistic of each group."""
+    if statistic == "mode":
+        counted = present.group_by("group", "value").agg(n=_.count())
+        placed = counted.mutate(place=ibis.row_number().over(group_by="group", order_by=[ibis.desc("n"), "value"]))
+        return placed.filter(_.place == 0).select(of=_.group, fill=_["value"])
+    exact = number(present["value"]).try_cast("decimal(38, 9)")  # sums of floats would depend on the order of rows
+    found = (exact.mean() if statistic == "mean" else exact.median()).cast("float64")
+    text = _written(found, *_style(data, column, statistic))
+    return present.group_by(of=present.group).agg(fill=text).filter(_.fill.notnull())
 
 
 @remedy("Fill with the value above", parameters=Ordered)
@@ -333,36 +384,58 @@ def to_null(data: Dataset, issue: Issue, p: ToNull) -> tuple[Effect, ...]:  # no
 @remedy("Compute from other columns", parameters=Formula)
 def derive(data: Dataset, issue: Issue, p: Formula) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
     """Write `left operator right` where the target is missing and both are numbers."""
-    result = _result(data, p).round(p.decimals).cast(f"decimal(38, {p.decimals})").cast("string")
-    gaps = data.table.mutate(_computed=result).filter(is_missing(_column(data, p.target)) & _["_computed"].notnull())
-    return (CellWrites(p.target, gaps.select(ROW, after=gaps["_computed"])),)
+    for name in (p.target, p.left, p.right):
+        _column(data, name)
+    table = only(data.table, (ROW, p.target, p.left, p.right))
+    _, fixed = _style(data, p.target, "derived")
+    results = table.filter(is_missing(table[p.target])).select(
+        ROW, after=_written(_result(table, p), p.decimals, fixed)
+    )
+    return (CellWrites(p.target, results.filter(results.after.notnull())),)
 
 
 # --- how it is found and written -----------------------------------------------------------------------------
 
 
-def suspects(data: Dataset, column: str, suspect: ibis.Value) -> ibis.Table:
-    """`_row`, `column`, `value` of a column's suspect cells."""
-    return data.table.filter(suspect).select(ROW, column=ibis.literal(column), value=data.table[column])
+def suspects(data: Dataset, column: str, suspect: Callable[[ibis.Table], ibis.Value], *others: str) -> ibis.Table:
+    """`_row`, `column`, `value` of a column's suspect cells; `suspect` may look at the column and the others."""
+    table = only(data.table, (ROW, column, *others))
+    return table.filter(suspect(table)).select(ROW, column=ibis.literal(column), value=table[column])
 
 
-def plain_number(value: float, decimals: int) -> str:
-    """A number as plain text with at most so many decimals.
+def plain_number(value: float, decimals: int, fixed: bool = False) -> str:  # noqa: FBT001, FBT002  (a style's parts)
+    """A number as plain text with at most so many decimals, or with all of them.
 
-    >>> plain_number(12.0, 2), plain_number(0.125, 2)
-    ('12', '0.12')
+    >>> plain_number(12.0, 2), plain_number(0.125, 2), plain_number(12.5, 2, True)
+    ('12', '0.12', '12.50')
     """
-    text = f"{Decimal(repr(round(value, decimals))):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = f"{Decimal(repr(round(value, decimals))):.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text and not fixed else text
+
+
+def _written(value: ibis.Value, decimals: int, fixed: bool) -> ibis.Value:  # noqa: FBT001  (a style's parts)
+    """`plain_number` for the engine; null for what is too large to be written out."""
+    text = value.round(decimals).try_cast(f"decimal(38, {decimals})").cast("string")
+    return text if fixed or not decimals else text.re_replace(r"\.?0+$", "")
+
+
+def _style(data: Dataset, name: str, statistic: str) -> tuple[int, bool]:
+    """How many decimals a computed number gets in a column, and whether all of them are written.
+
+    As many as the column's most frequent values have, all of them when all have as many. A column of whole numbers
+    keeps what a median (one decimal) or a mean (two) needs beyond them, unless the contract says that it is whole.
+    """
+    column, promised = data.profile.column(name), data.contract.columns.get(name)
+    lengths = {len(value.partition(".")[2]) for value, _n in column.top if value.strip() and "e" not in value.lower()}
+    decimals = max(lengths, default=0)
+    if decimals or (promised and promised.type == "integer"):
+        return min(decimals, 12), len(lengths) == 1
+    return {"median": 1, "mean": 2}.get(statistic, 0), False
 
 
 def _required(data: Dataset, column: str) -> bool:
     promised = data.contract.columns.get(column)
     return bool(promised and promised.required)
-
-
-def _decimals(column: ColumnProfile) -> int:
-    return max((len(value.partition(".")[2]) for value, _n in column.top if "e" not in value.lower()), default=0)
 
 
 def _word_values(data: Dataset, settings: Settings[DisguisedMissingSettings]) -> Mapping[str, list[tuple[str, int]]]:
@@ -379,44 +452,57 @@ def _word_values(data: Dataset, settings: Settings[DisguisedMissingSettings]) ->
 
 
 def _certain(value: str, column: ColumnProfile, own: Sequence[str]) -> bool:
-    """Whether a word can mean nothing but null here: unambiguous, or amid numbers and dates, or named by the pilot."""
-    word = value.strip().lower()
-    amid_numbers = column.numeric_count + column.date_count > column.present_count / 2
-    return word in NULL_WORDS or amid_numbers or word in {w.strip().lower() for w in own}
+    """Whether a word can mean nothing but null here.
+
+    The pilot named it, or it stands amid numbers and dates, or it is a null word that is neither written like a name
+    ("Nan", "Null") nor a sign amid other signs ("-" beside "+").
+    """
+    word = value.strip()
+    if word.lower() in {w.strip().lower() for w in own}:
+        return True
+    if column.numeric_count + column.date_count > column.present_count / 2:
+        return True
+    signs = [v for v, _n in column.top if v.strip() and v.strip().lower() not in NULL_WORDS and not _spelled(v)]
+    return word.lower() in NULL_WORDS and not (word.isalpha() and word.istitle()) and (_spelled(word) or not signs)
 
 
-def _sentinels(data: Dataset, column: ColumnProfile) -> dict[str, int]:
-    """Sentinel numbers and dates, repeated, and beyond the range of all other values of a column of their type."""
-    present = column.present_count
-    if present and column.numeric_count >= 0.9 * present:
-        return _standing_out(data, column.name, NUMBER_SENTINELS, dates=False)
-    if present and column.date_count >= 0.9 * present:
-        return _standing_out(data, column.name, DATE_SENTINELS, dates=True)
-    return {}
+def _spelled(value: str) -> bool:
+    return any(c.isalnum() for c in value)
 
 
-def _standing_out(data: Dataset, column: str, sentinels: Sequence[str], *, dates: bool) -> dict[str, int]:
-    domain = data.domains.filter(data.domains.column == column)
-    met = domain.filter(domain.value.isin(sentinels)).select("value", "n").to_pyarrow().to_pylist()
-    repeated = {cell["value"]: cell["n"] for cell in met if cell["n"] > 1}
-    if not repeated:
+def _sentinels(data: Dataset) -> Mapping[str, dict[str, int]]:
+    """Per column, its repeated values that are sentinel numbers or dates; one query for all columns."""
+    value = data.domains.value
+    met = data.domains.filter(
+        (data.domains.n > 1) & (number(value).isin(NUMBER_SENTINELS) | value.left(10).isin(DATE_SENTINELS))
+    )
+    found: dict[str, dict[str, int]] = {}
+    for cell in met.order_by("column", "value").to_pyarrow().to_pylist():
+        found.setdefault(cell["column"], {})[cell["value"]] = cell["n"]
+    return found
+
+
+def _standing_out(data: Dataset, column: ColumnProfile, repeated: Mapping[str, int]) -> dict[str, int]:
+    """Sentinels beyond the range of all other values of a column of numbers, or of dates."""
+    present, low, high = column.present_count, column.minimum, column.maximum
+    dates = column.date_count >= 0.9 * present
+    if not repeated or not (dates or column.numeric_count >= 0.9 * present):
         return {}
-    others = domain.filter(~domain.value.isin(list(repeated)))
-    scale = others.value.left(10).try_cast("date").epoch_seconds() / 86_400 if dates else number(others.value)
-    span = others.agg(low=scale.min(), high=scale.max(), n=_.count()).to_pyarrow().to_pylist()[0]
+    places = {value: _place(value, dates=dates) for value in repeated if dates == (value[:10] in DATE_SENTINELS)}
+    if not dates and not {low, high}.intersection(places.values()):
+        return {}
+    domain = data.domains.filter((data.domains.column == column.name) & ~data.domains.value.isin(sorted(places)))
+    scale = domain.value.left(10).try_cast("date").epoch_seconds() / 86_400 if dates else number(domain.value)
+    span = domain.agg(low=scale.min(), high=scale.max(), n=_.count()).to_pyarrow().to_pylist()[0]
     if span["n"] < 5 or span["low"] is None:  # noqa: PLR2004  (too few others to stand out from)
         return {}
-    return {
-        value: n
-        for value, n in repeated.items()
-        if _beyond(_place(value, dates=dates), span["low"], span["high"], dates=dates)
-    }
+    return {v: repeated[v] for v, place in places.items() if _beyond(place, span["low"], span["high"], dates=dates)}
 
 
 def _place(value: str, *, dates: bool) -> float:
     import datetime as dt
 
-    return dt.date.fromisoformat(value).toordinal() - 719_163 if dates else float(value)
+    return dt.date.fromisoformat(value[:10]).toordinal() - 719_163 if dates else float(value)
 
 
 def _beyond(value: float, low: float, high: float, *, dates: bool) -> bool:
@@ -431,61 +517,94 @@ def _derivable(data: Dataset, settings: Settings[ConditionalMissingSettings]) ->
         c
         for c in data.profile.columns
         if c.present_count and c.numeric_count >= 0.9 * c.present_count and c.distinct_count > 2  # noqa: PLR2004  (two values fit any formula)
-    ]
+    ][:MOST_COLUMNS_TO_DERIVE]
     targets = [c for c in columns if c.missing_count]
-    if len(columns) > MOST_COLUMNS_TO_DERIVE or not targets:
+    if not targets or len(columns) <= 2:  # noqa: PLR2004  (a formula speaks of three)
         return
+    first = _first_numbers(data, [c.name for c in columns])
     for target in targets:
-        others = [c.name for c in columns if c is not target]
-        if best := _best_formula(data, target, others, settings.of(target.name).share):
+        share = settings.of(target.name).share
+        formulas = _screened(first, target.name, _style(data, target.name, "derived")[0], share - SLACK)
+        if best := _best_formula(data, target.name, formulas, share):
             yield _derived(data, target, *best)
 
 
+def _first_numbers(data: Dataset, columns: Sequence[str]) -> Mapping[str, Any]:
+    """The columns' numbers in the first rows, as arrays; nan where there is none."""
+    table = only(data.table, (ROW, *columns)).order_by(ROW).limit(ROWS_TO_SCREEN)
+    read = table.select(**{f"c{i}": number(table[name]) for i, name in enumerate(columns)}).to_pandas()
+    return {name: read[f"c{i}"].to_numpy(dtype="float64", na_value=math.nan) for i, name in enumerate(columns)}
+
+
+def _screened(first: Mapping[str, Any], target: str, decimals: int, share: float) -> list[Formula]:
+    """The formulas that hold often in the first rows, best first; only these are tried on the whole table."""
+    import numpy as np
+
+    wanted, others = first[target][:, None], [name for name in first if name != target]
+    parts = np.stack([first[name] for name in others], axis=1)
+    found: list[tuple[float, Formula]] = []
+    with np.errstate(all="ignore"):
+        for left, name in enumerate(others):
+            for operator, results in _results(parts[:, left : left + 1], parts).items():
+                complete = (~np.isnan(results - wanted)).sum(axis=0)
+                holds = (abs(results - wanted) <= _tolerance(decimals)).sum(axis=0)
+                for right in np.flatnonzero((complete > 0) & (holds >= share * complete)):
+                    if right > left or (right != left and operator in "-/"):
+                        named = {"target": target, "left": name, "operator": operator, "right": others[right]}
+                        found.append((-holds[right] / complete[right], Formula(**named, decimals=decimals)))
+    return [formula for _holds, formula in sorted(found, key=lambda each: each[0])[:FORMULAS_TO_TRY]]
+
+
+def _results(left: Any, right: Any) -> dict[Literal["*", "+", "-", "/"], Any]:
+    return {"*": left * right, "+": left + right, "-": left - right, "/": left / right}
+
+
+def _tolerance(decimals: int) -> float:
+    return float(0.5000001 * 10.0**-decimals)
+
+
 def _best_formula(
-    data: Dataset, target: ColumnProfile, others: Sequence[str], share: float
+    data: Dataset, target: str, formulas: Sequence[Formula], share: float
 ) -> tuple[Formula, dict[str, Any]] | None:
-    decimals = _decimals(target)
-    formulas = [
-        Formula(target=target.name, left=left, operator=operator, right=right, decimals=decimals)
-        for operator, pairs in (
-            ("*", combinations(others, 2)),
-            ("+", combinations(others, 2)),
-            ("-", permutations(others, 2)),
-        )
-        for left, right in pairs
-    ]
+    """The formula that holds most often, if it holds often enough and fills a gap, with its counts."""
     if not formulas:
         return None
-    counts = data.table.agg(**_tallies(data, target.name, formulas)).to_pyarrow().to_pylist()[0]
+    counts = _tallies(data, target, formulas)
     best: Formula | None = None
     held: dict[str, Any] = {}
     for place, formula in enumerate(formulas):
-        complete, holds, gaps = (counts[f"{what}{place}"] or 0 for what in ("complete", "holds", "gaps"))
+        complete, holds, gaps = (int(counts[f"{what}{place}"] or 0) for what in ("complete", "holds", "gaps"))
         enough = complete >= FEWEST_ROWS_TO_DERIVE and gaps and holds >= share * complete
         if enough and holds / complete > (held["holds"] / held["complete"] if held else 0):
             best, held = formula, {"complete": complete, "holds": holds, "gaps": gaps}
     return (best, held) if best else None
 
 
-def _tallies(data: Dataset, target: str, formulas: Sequence[Formula]) -> dict[str, ibis.Value]:
-    wanted, missing = number(data.table[target]), is_missing(data.table[target])
+def _tallies(data: Dataset, target: str, formulas: Sequence[Formula]) -> Mapping[str, Any]:
+    table = only(data.table, {target, *(name for f in formulas for name in (f.left, f.right))})
+    wanted, missing = number(table[target]), is_missing(table[target])
     tallies: dict[str, ibis.Value] = {}
     for place, formula in enumerate(formulas):
-        result = _result(data, formula)
-        close = (wanted - result).abs() <= 0.5000001 * 10.0**-formula.decimals
+        result = _result(table, formula)
         tallies[f"complete{place}"] = (wanted.notnull() & result.notnull()).sum()
-        tallies[f"holds{place}"] = close.sum()
+        tallies[f"holds{place}"] = ((wanted - result).abs() <= _tolerance(formula.decimals)).sum()
         tallies[f"gaps{place}"] = (missing & result.notnull()).sum()
-    return tallies
+    counts: Mapping[str, Any] = table.agg(**tallies).to_pyarrow().to_pylist()[0]
+    return counts
 
 
 def _derived(data: Dataset, target: ColumnProfile, formula: Formula, held: dict[str, Any]) -> Finding:
-    suspect = is_missing(data.table[target.name]) & _result(data, formula).notnull()
     spoken = _spoken(formula.model_dump())
     share = held["holds"] / held["complete"]
     return Finding(
         columns=(target.name,),
-        cells=suspects(data, target.name, suspect),
+        cells=suspects(
+            data,
+            target.name,
+            lambda table: is_missing(table[target.name]) & _result(table, formula).notnull(),
+            formula.left,
+            formula.right,
+        ),
         count=held["gaps"],
         checked=target.rows,
         why=f"{held['gaps']:,} are missing that {spoken} gives; "
@@ -499,44 +618,72 @@ def _derived(data: Dataset, target: ColumnProfile, formula: Formula, held: dict[
 def _unpaired(data: Dataset, settings: Settings[ConditionalMissingSettings]) -> Iterator[Finding]:
     """Columns that are filled together nearly always: where one is and the other is not."""
     columns = [c for c in data.profile.columns if 0.05 <= c.missing_rate <= 0.95][:MOST_COLUMNS_TO_PAIR]  # noqa: PLR2004
-    pairs = list(permutations(columns, 2))
+    pairs = list(combinations(columns, 2))
     if not pairs:
         return
-    there = {c.name: ~is_missing(data.table[c.name]) for c in columns}
-    both = {f"p{i}": (there[a.name] & there[b.name]).sum() for i, (a, b) in enumerate(pairs)}
-    counts = data.table.agg(**both).to_pyarrow().to_pylist()[0]
+    table = only(data.table, [c.name for c in columns])
+    there = {c.name: ~is_missing(table[c.name]) for c in columns}
+    present = table.select(**{f"c{i}": there[c.name] for i, c in enumerate(columns)})
+    place = {c.name: f"c{i}" for i, c in enumerate(columns)}
+    tallies = {f"p{i}": (present[place[a.name]] & present[place[b.name]]).sum() for i, (a, b) in enumerate(pairs)}
+    found = present.agg(**tallies).to_pyarrow().to_pylist()[0]
+    both = {frozenset((a.name, b.name)): int(found[f"p{i}"] or 0) for i, (a, b) in enumerate(pairs)}
     best: dict[str, tuple[float, ColumnProfile, int]] = {}
-    for i, (a, b) in enumerate(pairs):
-        together, alone = int(counts[f"p{i}"] or 0), b.present_count - int(counts[f"p{i}"] or 0)
+    for a, b in permutations(columns, 2):
+        together = both[frozenset((a.name, b.name))]
+        alone = b.present_count - together
         with_b, without_b = together / a.present_count, 1 - alone / max(a.missing_count, 1)
         gaps, share = a.present_count - together, settings.of(b.name).share
         if gaps and with_b >= share and without_b >= share and with_b > best.get(b.name, (0.0,))[0]:
             best[b.name] = (with_b, a, gaps)
     for name, (share, a, gaps) in best.items():
-        suspect = there[a.name] & ~there[name]
         why = f"{gaps:,} rows have {a.name} but no {name}; in {share:.1%} of rows with {a.name} both are there"
-        yield Finding((name, a.name), suspects(data, name, suspect), gaps, a.present_count, why, Severity.LOW)
+        cells = suspects(data, name, partial(_alone, a.name, name), a.name)
+        yield Finding((name, a.name), cells, gaps, a.present_count, why, Severity.LOW)
 
 
-def _result(data: Dataset, formula: Formula) -> ibis.Value:
-    left, right = number(_column(data, formula.left)), number(_column(data, formula.right))
+def _gap(name: str, table: ibis.Table) -> ibis.Value:
+    return is_missing(table[name])
+
+
+def _one_of(name: str, values: Sequence[str], table: ibis.Table) -> ibis.Value:
+    return table[name].isin(values)
+
+
+def _alone(a: str, b: str, table: ibis.Table) -> ibis.Value:
+    return ~is_missing(table[a]) & is_missing(table[b])
+
+
+def _result(table: ibis.Table, formula: Formula) -> ibis.Value:
+    left, right = number(table[formula.left]), number(table[formula.right])
     if formula.operator == "*":
         return left * right
+    if formula.operator == "/":
+        return left / right.nullif(0)
     return left + right if formula.operator == "+" else left - right
 
 
 def _writes(data: Dataset, column: str, value: ibis.Value) -> CellWrites:
-    return CellWrites(column, data.table.filter(is_missing(data.table[column])).select(ROW, after=value))
+    table = only(data.table, (ROW, column))
+    return CellWrites(column, table.filter(is_missing(table[column])).select(ROW, after=value))
 
 
 def _carried(data: Dataset, issue: Issue, p: Ordered, *, backwards: bool) -> tuple[Effect, ...]:
     column = issue.columns[0]
-    order = data.table[ROW] if p.order == ROW else _column(data, p.order)
-    group = _column(data, p.group) if p.group else ibis.literal("")
-    missing = is_missing(data.table[column])
-    value = missing.ifelse(ibis.null("string"), data.table[column])
-    rows = data.table.select(ROW, _group=group, _order=order, _value=value)
-    keys = [ibis.desc("_order"), ibis.desc(ROW)] if backwards else ["_order", ROW]
+    for name in (p.order, p.group):
+        if name not in (ROW, ""):
+            _column(data, name)
+    table = only(data.table, (ROW, column, p.order, p.group))
+    text = table[p.order].cast("string")
+    kept = table.filter(~is_missing(table[p.group])) if p.group else table
+    rows = kept.select(
+        ROW,
+        _group=table[p.group] if p.group else ibis.literal(""),
+        _number=number(text),
+        _text=text,
+        _value=is_missing(table[column]).ifelse(ibis.null("string"), table[column]),
+    )
+    keys = [ibis.desc("_number"), ibis.desc("_text"), ibis.desc(ROW)] if backwards else ["_number", "_text", ROW]
     placed = rows.mutate(_place=ibis.row_number().over(group_by="_group", order_by=keys))
     so_far = ibis.window(group_by="_group", order_by="_place", preceding=(None, 0))
     here = placed["_value"].notnull().ifelse(placed["_place"], ibis.null("int64"))
@@ -553,8 +700,11 @@ def _column(data: Dataset, name: str) -> ibis.Value:
     return data.table[name]
 
 
+_SIGNS = {"*": "×", "+": "+", "-": "−", "/": "÷"}
+
+
 def _spoken(formula: Mapping[str, Any]) -> str:
-    return f"{formula['target']} = {formula['left']} {formula['operator'].replace('*', '×')} {formula['right']}"
+    return f"{formula['target']} = {formula['left']} {_SIGNS[formula['operator']]} {formula['right']}"
 
 
 def _list(values: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ one is.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -269,6 +270,17 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Muted:
+    """A finding that the pipeline's settings say not to raise; `count` is of suspect cells or rows."""
+
+    kind: str
+    columns: tuple[str, ...]
+    count: int
+    reason: str
+    until: dt.date | None = None
+
+
+@dataclass(frozen=True)
 class Assessment:
     """Everything found in one snapshot."""
 
@@ -276,6 +288,7 @@ class Assessment:
     profile: Profile
     issues: tuple[Issue, ...]
     score: Score
+    muted: tuple[Muted, ...] = ()
 
     def issue(self, id: str) -> Issue:
         """The issue with this id.

@@ -15,10 +15,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-import ibis
-from ibis import _
-
 from tasks.quality.model import ROW, Dataset, Dimension, DimensionScore, Issue, Score, Severity
+from tasks.quality.queries import suspects, union
 from tasks.quality.registry import kinds
 
 FORMULA = (
@@ -28,7 +26,7 @@ FORMULA = (
 
 
 def score(data: Dataset, issues: Sequence[Issue]) -> Score:
-    """Score a snapshot by its issues: one query per dimension that has any."""
+    """Score a snapshot by its issues; queries are made only where several issues may select the same cell or row."""
     rows = data.profile.rows
     cells = rows * len(data.columns)
     measured = sorted({kind.dimension for kind in kinds()}, key=list(Dimension).index)
@@ -46,15 +44,25 @@ def _counting(issues: Iterable[Issue], dimension: Dimension) -> list[Issue]:
 
 
 def _dimension(data: Dataset, dimension: Dimension, issues: Sequence[Issue], cells: int, rows: int) -> DimensionScore:
-    suspect_cells = _distinct(data, [i for i in issues if i.unit == "cell"], (ROW, "column"))
+    suspect_cells = sum(_distinct(data, group, (ROW, "column")) for group in _overlapping(issues))
     suspect_rows = _distinct(data, [i for i in issues if i.unit == "row"], (ROW,))
     share = (1 - suspect_cells / max(cells, 1)) * (1 - suspect_rows / max(rows, 1))
     return DimensionScore(dimension, round(100 * share, 2), suspect_cells, suspect_rows)
 
 
+def _overlapping(issues: Iterable[Issue]) -> list[list[Issue]]:
+    """The issues of cells in groups that share no column, so that only cells of one group can be the same."""
+    groups: list[tuple[set[str], list[Issue]]] = []
+    for issue in (i for i in issues if i.unit == "cell"):
+        touched = [group for group in groups if group[0].intersection(issue.columns)]
+        merged = (set(issue.columns).union(*(g[0] for g in touched)), [*(i for g in touched for i in g[1]), issue])
+        groups = [group for group in groups if group not in touched] + [merged]
+    return [group for _columns, group in groups]
+
+
 def _distinct(data: Dataset, issues: Sequence[Issue], by: tuple[str, ...]) -> int:
+    """How many different cells or rows the issues select."""
     if len(issues) <= 1:
         return sum(issue.count for issue in issues)
-    backend = data.table.get_backend()
-    together = ibis.union(*(backend.sql(issue.sql).select(*by) for issue in issues), distinct=True)
-    return int(together.agg(n=_.count()).to_pyarrow()["n"][0].as_py())
+    together = union([suspects(data, issue).select(*by) for issue in issues]).distinct()
+    return int(together.count().to_pyarrow().as_py())

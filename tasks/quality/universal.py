@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 
 import ibis
 
 from tasks.quality.model import ROW, ColumnAdd, Dataset, Disposition, Effect, Issue, Option, Preview, RowExits
+from tasks.quality.queries import suspects
 from tasks.quality.registry import Parameters, remedy
 
 
@@ -29,7 +30,7 @@ def keep(data: Dataset, issue: Issue, p: Keep) -> tuple[Effect, ...]:  # noqa: A
 @remedy("Flag", parameters=Flag)
 def flag(data: Dataset, issue: Issue, p: Flag) -> tuple[Effect, ...]:
     """Add a column that is "true" in suspect rows and "false" in the others."""
-    name = _free(p.column or f"{re.sub(r'[^a-z0-9]+', '_', issue.id)}_flag", data.columns)
+    name = free_name(p.column or _flag_name(issue), data.table.columns)
     return (ColumnAdd(name, suspect_rows(data, issue), "true", "false"),)
 
 
@@ -47,22 +48,22 @@ def drop(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # n
 
 def suspect_rows(data: Dataset, issue: Issue) -> ibis.Table:
     """`_row` of the rows that the issue's query selects from the table as it is now."""
-    return data.table.get_backend().sql(issue.sql).select(ROW).distinct()
+    return suspects(data, issue).select(ROW).distinct()
 
 
-def options(issue: Issue, rows: int) -> tuple[Option, ...]:
-    """The options of every issue; `rows` is how many rows are suspect."""
+def options(data: Dataset, issue: Issue, rows: int) -> tuple[Option, ...]:
+    """The options of every issue, previewed by what is known: `rows` is how many rows are suspect."""
     kept = Option("keep", "keep", "keep as it is", preview=Preview())
     if issue.failed:
         return (kept,)
-    suspects = f"{rows:,} row{'s' if rows != 1 else ''}"
-    named = f"{re.sub(r'[^a-z0-9]+', '_', issue.id)}_flag"
+    named = free_name(_flag_name(issue), data.table.columns)
+    which = f"{rows:,} row{'s' if rows != 1 else ''}"
     first = tuple(dict.fromkeys(cell.row for cell in issue.sample))[:5]
     gone = Preview(rows_removed=rows, removed=first)
     return (
-        Option("flag", "flag", f"flag {suspects} in a new column", preview=Preview(columns_added=(named,))),
-        Option("quarantine", "quarantine", f"quarantine {suspects}", preview=gone),
-        Option("drop", "drop", f"drop {suspects}", preview=gone),
+        Option("flag", "flag", f"flag {which} in a new column", preview=Preview(columns_added=(named,))),
+        Option("quarantine", "quarantine", f"quarantine {which}", preview=gone),
+        Option("drop", "drop", f"drop {which}", preview=gone),
         kept,
     )
 
@@ -72,7 +73,16 @@ def _exits(data: Dataset, issue: Issue, disposition: Disposition) -> RowExits:
     return RowExits(disposition, rows, issue.title)
 
 
-def _free(name: str, taken: tuple[str, ...]) -> str:
+def _flag_name(issue: Issue) -> str:
+    return f"{issue.id.replace('-', '_')}_flag"
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """The name, with a number when a column has it already; upper and lower case are no difference.
+
+    >>> free_name("flag", ["_row", "FLAG"])
+    'flag_2'
+    """
     used = {column.casefold() for column in taken}
     number, free = 2, name
     while free.casefold() in used:

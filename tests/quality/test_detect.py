@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+import ibis
 import pytest
 from pydantic import TypeAdapter
 
@@ -12,7 +13,7 @@ from tasks.quality import registry
 from tasks.quality.detect import assess, configure, flagged_cells
 from tasks.quality.effects import apply, conserve
 from tasks.quality.errors import SpecError
-from tasks.quality.model import ROW, Assessment, Dimension, Severity
+from tasks.quality.model import ROW, Assessment, Dimension, Finding, Muted, Option, Severity
 from tasks.quality.registry import find_remedy, kinds, remedies
 from tasks.quality.score import combined, score
 from tests.quality.opened import again, opened, records, snapshot
@@ -203,3 +204,94 @@ def _only_these_cells_changed(data, applied, cells):
             if column in row:
                 expected = changed.get((row[ROW], column), before[row[ROW]][column])
                 assert row[column] == expected
+
+
+def _registered(monkeypatch, detect, recommend=registry.nothing_to_recommend):
+    kind = registry.Kind(
+        "broken", "missing", Dimension.COMPLETENESS, "Broken", "Crashes.", detect, recommend, registry.KindSettings
+    )
+    monkeypatch.setitem(registry._KINDS, "broken", kind)
+
+
+def _one(data, settings):
+    cells = data.table.limit(1).select(ROW, column=ibis.literal("a"), value=data.table.a)
+    yield Finding(("a",), cells, 1, 2, "it is so")
+
+
+def _broken(data):
+    return [issue for issue in assess(data, snapshot(data)).issues if issue.kind == "broken"]
+
+
+def test_what_was_found_before_a_crash_is_kept(monkeypatch):
+    def crash(data, settings):
+        yield from _one(data, settings)
+        raise RuntimeError
+
+    _registered(monkeypatch, crash)
+    with opened({"a": ["1", "2"]}) as data:
+        assert [(issue.failed, issue.count) for issue in _broken(data)] == [(True, 0), (False, 1)]
+
+
+def test_a_crash_is_never_muted():
+    def crash(data, settings):
+        raise RuntimeError
+
+    with pytest.MonkeyPatch.context() as monkeypatch, opened({"a": ["1", "2"]}) as data:
+        _registered(monkeypatch, crash)
+        muted = {"broken": {"mute": [{"reason": "I know"}]}}
+        assert [issue.failed for issue in assess(data, snapshot(data), muted).issues if issue.kind == "broken"] == [
+            True
+        ]
+
+
+def test_an_issue_stands_when_nothing_can_be_recommended_for_it(monkeypatch):
+    def crash(data, issue):
+        raise ValueError("no idea")
+
+    _registered(monkeypatch, _one, crash)
+    with opened({"a": ["1", "2"]}) as data:
+        (issue,) = _broken(data)
+    assert "no idea" in issue.why
+    assert {option.key for option in issue.options} == {"flag", "quarantine", "drop", "keep"}
+
+
+def test_what_cannot_be_previewed_says_so_and_is_not_recommended(monkeypatch):
+    def unsafe(data, issue):
+        yield Option("sure", "constant", "write it", {"valeu": "1"}, "I am sure", safe=True)
+
+    _registered(monkeypatch, _one, unsafe)
+    with opened({"a": ["1", "2"]}) as data:
+        (issue,) = _broken(data)
+    option = issue.option("sure")
+    assert issue.recommended == "keep"
+    assert not option.safe
+    assert option.why.startswith("I am sure; it could not be previewed (ValidationError")
+
+
+def test_what_is_muted_is_told_with_its_reason():
+    mute = {"missing_value": {"mute": [{"column": "a", "reason": "known", "until": "2026-06-30"}]}}
+    with opened({"a": ["x", None], "b": ["x", None]}) as data:
+        (muted,) = assess(data, snapshot(data), mute, today=dt.date(2026, 6, 1)).muted
+    assert muted == Muted("missing_value", ("a",), 1, "known", dt.date(2026, 6, 30))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"columns": {"a": {"treshold": 1}}},
+            r"treshold.*settings\.missing_value\.columns\.a.*Did you mean 'threshold'",
+        ),
+        ({"columns": ["a"]}, r"'columns': .*settings\.missing_value"),
+        ({"columns": {"a": {"mute": []}}}, "'mute'"),
+    ],
+)
+def test_settings_of_a_column_are_checked_as_well(given, message):
+    with pytest.raises(SpecError, match=message):
+        configure("missing_value", given)
+
+
+def test_ids_stay_unique_when_names_become_alike():
+    with opened({"a b": ["x", None], "a-b": ["x", None], "a.b": ["x", None], "价": ["x", None]}) as data:
+        ids = {issue.id for issue in assess(data, snapshot(data)).issues if issue.kind == "missing_value"}
+    assert ids == {"missing-value-a-b", "missing-value-a-b-2", "missing-value-a-b-3", "missing-value-u4ef7"}

@@ -114,3 +114,52 @@ def test_a_value_map_touches_only_its_column_and_its_values(rows, mapping):
         if not set(mapping.values()) & set(mapping):
             twice = apply(again(data, once.table), [ValueMap("a", tuple(mapping.items()))])
             assert records(twice.cells) == []
+
+
+@pytest.mark.parametrize("size", [3, 200])
+def test_a_map_is_carried_out_at_once_and_its_first_pair_holds(size):
+    more = tuple((f"k{n}", f"v{n}") for n in range(size))
+    with opened({"a": ["x", "y", None, "k1"]}) as data:
+        applied = apply(data, [ValueMap("a", (("x", "y"), ("y", None), (None, "x"), ("x", "never"), *more))])
+        assert values(applied.table, "a") == ["y", None, "x", "v1"]
+        assert len(records(applied.cells)) == 4
+
+
+def test_cells_of_rows_that_leave_are_not_changes():
+    with opened(CITIES) as data:
+        gone = data.table.filter(data.table.n == "2").select(ROW, into=ibis.null("int64"))
+        effects = [ValueMap("city", (("bonn", "Bonn"),)), RowExits(Disposition.DROPPED, gone, "odd")]
+        applied, seen = apply(data, effects), preview(data, effects)
+        assert [cell[ROW] for cell in records(applied.cells)] == [4]
+        assert records(applied.rows)[0]["was:city"] == "bonn"
+        assert (seen.cells_changed, seen.rows_removed, seen.removed) == (1, 1, (1,))
+
+
+def test_several_columns_change_in_one_go_and_rows_count_once():
+    with opened(CITIES) as data:
+        seen = preview(data, [ValueMap("city", (("bonn", "Bonn"),)), ValueMap("n", (("2", "20"),))])
+        assert (seen.cells_changed, seen.rows_changed) == (3, 2)
+
+
+def test_a_preview_of_nothing_is_nothing():
+    with opened(CITIES) as data:
+        assert preview(data, [ValueMap("city", (("absent", "x"),))]) == preview(data, [])
+
+
+HELPERS = ("_old", "_NEW", "_written_row", "_after", "_flagged_row", "_Before", "_exit__row", "was:_old", "disposition")
+
+
+def test_columns_may_be_called_as_the_engine_calls_its_own():
+    many = tuple((str(n), "x") for n in range(50))
+    with opened({name: ["1", "a", None] for name in HELPERS}) as data:
+        some = data.table.filter(data.table[ROW] == 1).select(ROW, after=ibis.literal("w"), into=ibis.null("int64"))
+        for name in HELPERS:
+            effects = [
+                ValueMap(name, many),
+                CellWrites(name, some.select(ROW, "after")),
+                ColumnAdd("new", some.select(ROW), "true", "false"),
+            ]
+            assert values(apply(data, effects).table, name) == ["x", "w", None]
+            assert preview(data, effects).cells_changed == 2
+            left = records(apply(data, [*effects, RowExits(Disposition.DROPPED, some.select(ROW, "into"), "r")]).rows)
+            assert [row[f"was:{name}"] for row in left] == ["a"]

@@ -164,3 +164,154 @@ def test_a_fill_by_a_column_that_is_not_there_says_what_there_is():
         issue = issues(data)["missing-value-n"]
         with pytest.raises(AnswerError, match=r"no column 'kk'.*k, n"):
             remedied(data, issue, "by_group", statistic="mean", group="kk")
+
+
+def test_a_column_without_a_value_is_empty_even_in_one_row_and_severe_when_required():
+    contract = Contract.model_validate({"columns": {"a": {"required": True}}})
+    with opened({"a": [None], "b": ["x"]}, contract) as data:
+        found = issues(data)
+        assert found["empty-or-constant-column-a"].severity is Severity.HIGH
+        assert "empty-or-constant-column-b" not in found, "one row is no evidence of a constant"
+
+
+def test_a_constant_column_may_have_gaps():
+    with opened({"a": ["x", None, "x", " "]}) as data:
+        issue = issues(data)["empty-or-constant-column-a"]
+        assert (issue.count, issue.checked, issue.severity) == (2, 4, Severity.INFO)
+        assert "that hold anything" in issue.why
+
+
+@pytest.mark.parametrize(
+    ("column", "safe"),
+    [
+        (["+", "-", "+", "-"], False),
+        (["A", "-", "B", "-"], True),
+        (["Nan", "Ida", "Eve", "Ada"], False),
+        (["nan", "Ida", "Eve", "NaN"], True),
+        (["12", "Null", "13", "14"], True),
+    ],
+)
+def test_signs_amid_signs_and_words_written_like_names_are_not_certain(column, safe):
+    with opened({"a": column}) as data:
+        assert issues(data)["disguised-missing-a"].recommended == ("to-null" if safe else "keep")
+
+
+def test_words_that_the_pilot_names_are_certain_in_their_column():
+    settings = {"disguised_missing": {"columns": {"a": {"words": ["k.A."]}}}}
+    with opened({"a": ["x", "k.a.", "y"], "b": ["x", "k.A.", "y"]}) as data:
+        found = issues(data, settings)
+        assert found["disguised-missing-a"].option("to-null").parameters == {"values": ["k.a."]}
+        assert "disguised-missing-b" not in found
+
+
+def test_sentinels_are_found_however_they_are_written():
+    numbers = ["-1.0", "-1.0", "1.5", "2.5", "3.5", "4.5", "5.5"]
+    days = ["1900-01-01 00:00:00"] * 2 + [f"2024-03-0{n} 10:00:00" for n in range(1, 6)]
+    with opened({"n": numbers, "d": days}) as data:
+        found = issues(data)
+        assert found["disguised-missing-n"].facts["values"] == {"-1.0": 2}
+        assert found["disguised-missing-d"].facts["values"] == {"1900-01-01 00:00:00": 2}
+        off = {"disguised_missing": {"sentinels": False}}
+        assert not any(id.startswith("disguised") for id in issues(data, off))
+
+
+@pytest.mark.parametrize(
+    ("values_", "median", "mean"),
+    [
+        (["1", "2", None], "1.5", "1.5"),
+        (["1", "2", "4", None], "2", "2.33"),
+        (["1.50", "2.50", "3.10", None], "2.50", "2.37"),
+        (["1.5", "2.25", None], "1.88", "1.88"),
+    ],
+)
+def test_computed_numbers_are_written_as_the_column_writes_them(values_, median, mean):
+    with opened({"n": values_}) as data:
+        issue = issues(data)["missing-value-n"]
+        assert issue.option("median").parameters == {"value": median}
+        assert issue.option("mean").parameters == {"value": mean}
+
+
+def test_a_whole_number_by_contract_is_filled_with_a_whole_number():
+    contract = Contract.model_validate({"columns": {"n": {"type": "integer"}}})
+    with opened({"n": ["1", "2", "4", None]}, contract) as data:
+        assert issues(data)["missing-value-n"].option("mean").parameters == {"value": "2"}
+
+
+def test_statistics_are_offered_only_where_every_value_is_a_number():
+    with opened({"n": ["1", "2", "x", None]}) as data:
+        keys = {option.key for option in issues(data)["missing-value-n"].options}
+        assert not keys & {"median", "mean", "median-by-group"}
+        assert {"constant", "forward-fill", "back-fill"} <= keys
+
+
+def test_the_most_frequent_value_is_one_that_says_something():
+    with opened({"n": [" ", " ", " ", "N/A", "N/A", "x", "x", "y"]}) as data:
+        assert issues(data)["missing-value-n"].option("mode").parameters == {"value": "x"}
+
+
+def test_an_order_of_numbers_is_an_order_of_numbers():
+    with opened({"n": ["ten", None, "two"], "at": ["10", "9", "2"]}) as data:
+        issue = issues(data)["missing-value-n"]
+        assert values(remedied(data, issue, "forward_fill", order="at"), "n") == ["ten", "two", "two"]
+        assert values(remedied(data, issue, "back_fill", order="at"), "n") == ["ten", "ten", "two"]
+
+
+@pytest.mark.parametrize(
+    ("remedy", "parameters"),
+    [
+        ("forward_fill", {"group": "g"}),
+        ("back_fill", {"group": "g"}),
+        ("by_group", {"statistic": "mode", "group": "g"}),
+    ],
+)
+def test_rows_without_a_group_are_no_group(remedy, parameters):
+    with opened({"n": ["x", None, "y"], "g": [None, None, " "]}) as data:
+        issue = issues(data)["missing-value-n"]
+        assert values(remedied(data, issue, remedy, **parameters), "n") == ["x", None, "y"]
+
+
+def test_fills_are_counted_for_hundreds_of_columns_too():
+    columns = {f"c{n}": [None, "x", None, "y", None, None] for n in range(40)}
+    with opened(columns) as data:
+        issue = issues(data)["missing-value-c0"]
+        assert issue.option("forward-fill").preview.cells_changed == 3
+        assert issue.option("back-fill").preview.cells_changed == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "formula"),
+    [
+        ("total", "price × quantity"),
+        ("price", "total ÷ quantity"),
+        ("change", "paid − total"),
+        ("paid", "change + total"),
+    ],
+)
+def test_whatever_three_numbers_determine_is_derived(target, formula):
+    columns, total = product(rows=60, gaps=())
+    columns["paid"] = [f"{float(t) + n % 13:.2f}" for n, t in enumerate(total)]
+    columns["change"] = [f"{n % 13}.00" for n in range(60)]
+    expected = columns[target]
+    columns[target] = [None if n in (5, 50) else v for n, v in enumerate(expected)]
+    with opened(columns) as data:
+        issue = issues(data)[f"conditional-missing-{target}"]
+        assert issue.recommended == "derive"
+        option = issue.option("derive")
+        left, sign, right = formula.split()
+        assert option.label.endswith((f"{target} = {left} {sign} {right}", f"{target} = {right} {sign} {left}"))
+        assert values(remedied(data, issue, "derive", **option.parameters), target) == expected
+
+
+def test_nothing_is_derived_by_a_division_by_nothing():
+    parameters = {"target": "c", "left": "a", "operator": "/", "right": "b", "decimals": 2}
+    with opened({"a": ["1", "3"], "b": ["0", "2"], "c": [None, None]}) as data:
+        issue = issues(data)["empty-or-constant-column-c"]
+        assert values(remedied(data, issue, "derive", **parameters), "c") == [None, "1.5"]
+
+
+@pytest.mark.parametrize("name", ["_group", "_value", "_place", "_after", "_written_row", "group", "order by"])
+def test_fills_do_not_mind_what_columns_are_called(name):
+    with opened({name: ["1", None, "3"], "_number": ["a", "a", "a"]}) as data:
+        issue = next(i for i in assess(data, snapshot(data)).issues if i.kind == "missing_value")
+        assert values(remedied(data, issue, "forward_fill", group="_number"), name) == ["1", "1", "3"]
+        assert values(remedied(data, issue, "by_group", statistic="median", group="_number"), name) == ["1", "2", "3"]

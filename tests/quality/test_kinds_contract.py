@@ -1,0 +1,259 @@
+"""What every kind of issue and every remedy promises, asked of each that is registered, over tables that bite.
+
+A new kind needs nothing here but a table in `TABLES` in which it finds something.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from tasks.quality.contract import Contract
+from tasks.quality.detect import assess, flagged_cells
+from tasks.quality.effects import apply, conserve, preview
+from tasks.quality.model import ROW, Assessment, CellWrites, Issue, Option
+from tasks.quality.queries import suspects
+from tasks.quality.registry import find_remedy, kinds, remedies
+from tests.quality.opened import again, opened, records, snapshot
+
+NAMES = ["order by", '"quoted"', "a.b", "_old", "_Before", "value", "column", "群 🎈", "'; --"]
+CELLS = ["<b>x</b>", "'; DROP TABLE snapshot; --", '"', "a\nb", "🎈", "=1+1", "\\", "{{ x }}", "%s", " ", "", "n/a"]
+ROWS = 60
+
+
+def orders() -> dict[str, list[str | None]]:
+    """Gaps, words for null, sentinels, a formula, an empty and a constant column, columns filled together."""
+    quantity = [str(n % 7 + 1) for n in range(ROWS)]
+    price = [f"{n % 11 + 0.5:.2f}" for n in range(ROWS)]
+    total = [f"{int(q) * float(p):.2f}" for q, p in zip(quantity, price, strict=True)]
+    return {
+        "order by": [f"{CELLS[n % 8]} {n}" for n in range(ROWS)],
+        "quantity": ["N/A" if n == 9 else q for n, q in enumerate(quantity)],
+        '"price"': list(price),
+        "total": [None if n in (3, 40) else t for n, t in enumerate(total)],
+        "a.b": [None if n % 3 else CELLS[n % 8] for n in range(ROWS)],
+        "b.a": [None if n % 3 or n == 3 else str(n) for n in range(ROWS)],
+        "age": ["9999" if n in (7, 8) else str(20 + n % 31) for n in range(ROWS)],
+        "nothing": [None if n % 2 else " " for n in range(ROWS)],
+        "always": ["<i>"] * ROWS,
+    }
+
+
+def customers() -> dict[str, list[str | None]]:
+    """Rows that repeat wholly, and rows that repeat their key only."""
+    town = [["Bonn", "Köln", "Trier", "Kiel", "Ulm", "Jena", "Gera"][n * n % 7] for n in range(ROWS)]
+    columns: dict[str, list[str | None]] = {
+        "id": [f"c{n}" for n in range(ROWS)],
+        "mail": [f"p{n * 13}@example.org" for n in range(ROWS)],
+        "town": list(town),
+    }
+    for column in columns.values():
+        column += [column[1], column[2], column[5], column[11]]
+    columns["town"][-2:] = ["Bon", "Köln "]
+    return columns
+
+
+def people() -> dict[str, list[str | None]]:
+    """Two records of one person, one of them with a typing error."""
+    given = ("Anna", "Bernd", "Clara", "David", "Emma", "Felix", "Greta", "Hans")
+    family = ("Abendroth", "Birnbaum", "Castellani", "Donnerstag", "Eichhorn", "Fischer", "Grünwald")
+    columns: dict[str, list[str | None]] = {
+        "id": [str(3 * n) for n in range(200)],
+        "name": [f"{given[n % 8]} {family[n % 7]}" for n in range(200)],
+        "street": [f"{n % 151} Mill Lane" for n in range(200)],
+        "town": [f"town {n % 113}" for n in range(200)],
+        "phone": [f"+49 {n * 7 % 181}" for n in range(200)],
+    }
+    for column in columns.values():
+        column.append(column[2])
+    columns["id"][-1], columns["name"][-1] = "2000", "Clara Castelani"
+    return columns
+
+
+def sources() -> dict[str, list[str | None]]:
+    """Several sources that describe one entity each, and disagree."""
+    rows = [(f"F{n:03}", f"site{s}") for n in range(30) for s in range(5)]
+    leave = [f"{6 + int(f[1:]) % 12}:{int(f[1:]) * 7 % 60:02} a.m." for f, _s in rows]
+    gate = [f"{'ABCDE'[int(f[1:]) % 5]}{int(f[1:]) * 3 % 40}" for f, _s in rows]
+    leave[2], leave[33], gate[17], gate[71] = "5:55 a.m.", None, "Z9", "Z8"
+    return {"flight": [f for f, _s in rows], "src": [s for _f, s in rows], "leave": leave, "gate": gate}
+
+
+TABLES = {
+    "orders": (orders, Contract()),
+    "customers": (customers, Contract.model_validate({"key": ["id"]})),
+    "sources": (sources, Contract()),
+    "people": (people, Contract()),
+}
+
+
+@pytest.fixture(scope="module", params=TABLES)
+def found(request) -> Iterator[tuple]:
+    columns, contract = TABLES[request.param]
+    with opened(columns(), contract) as data:
+        yield data, assess(data, snapshot(data))
+
+
+def effects_of(data, issue: Issue, option: Option):
+    remedy = find_remedy(option.remedy)
+    return remedy.effects(data, issue, remedy.parameters(**option.parameters))
+
+
+def ready(assessment: Assessment) -> Iterator[tuple[Issue, Option]]:
+    """Every option that needs nothing more from the pilot."""
+    for issue in assessment.issues:
+        yield from ((issue, option) for option in issue.options if not option.needs)
+
+
+def test_every_kind_finds_something_in_some_table_and_none_crashes():
+    met = set()
+    for columns, contract in TABLES.values():
+        with opened(columns(), contract) as data:
+            issues = assess(data, snapshot(data)).issues
+        assert [issue.why for issue in issues if issue.failed] == []
+        met |= {issue.kind for issue in issues}
+    assert {kind.name for kind in kinds()} - met == set(), "add a table to TABLES in which this kind finds something"
+
+
+def test_what_an_issue_says_is_what_its_query_selects(found):
+    data, assessment = found
+    for issue in assessment.issues:
+        cells = records(data.table.get_backend().sql(issue.sql))
+        rows = {row[ROW]: row for row in records(data.table)}
+        assert len(cells) == issue.count == len({(c[ROW], c["column"]) for c in cells}), issue.id
+        assert issue.count <= issue.checked, issue.id
+        for cell in cells:
+            if issue.unit == "cell":
+                assert cell["column"] in issue.columns, issue.id
+                assert cell["value"] == rows[cell[ROW]][cell["column"]], issue.id
+            else:
+                assert (cell["column"], cell["value"]) == (None, None), issue.id
+        shown = {(c[ROW], c["column"] or "", c["value"]) for c in cells}
+        assert {(c.row, c.column, c.value) for c in issue.sample} <= shown, issue.id
+        assert len(issue.sample) == min(10, issue.count)
+
+
+def test_names_are_safe_in_forms_keys_and_files(found):
+    _, assessment = found
+    ids = [issue.id for issue in assessment.issues]
+    assert len(set(ids)) == len(ids)
+    for issue in assessment.issues:
+        keys = [option.key for option in issue.options]
+        assert len(set(keys)) == len(keys)
+        assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in (issue.id, *keys)), issue.id
+        assert {"keep", "flag", "quarantine", "drop"} <= set(keys)
+        assert sum(option.safe for option in issue.options) <= 1
+        assert issue.recommended == next((o.key for o in issue.options if o.safe), "keep")
+        for option in issue.options:
+            model = find_remedy(option.remedy).parameters
+            assert set(option.needs) <= set(model.model_fields)
+            assert set(option.parameters) <= set(model.model_fields)
+
+
+def test_an_assessment_goes_through_json_and_comes_out_the_same_twice(found):
+    data, assessment = found
+    adapter = TypeAdapter(Assessment)
+    assert adapter.validate_json(adapter.dump_json(assessment)) == assessment
+    assert assess(data, snapshot(data)) == assessment
+
+
+def test_issues_are_in_order_of_weight(found):
+    _, assessment = found
+    weights = [(list("hmli").index(i.severity.value[0]), -i.count, i.id) for i in assessment.issues]
+    assert weights == sorted(weights)
+
+
+def test_every_preview_is_what_happens(found):
+    data, assessment = found
+    for issue, option in ready(assessment):
+        seen, real = option.preview, preview(data, effects_of(data, issue, option))
+        assert seen is not None, (issue.id, option.key, option.why)
+        for fact in ("rows_changed", "cells_changed", "rows_removed", "columns_dropped", "columns_added", "removed"):
+            assert getattr(seen, fact) == getattr(real, fact), (issue.id, option.key, fact)
+        changed = {
+            (c[ROW], c["column"], c["after"]) for c in records(apply(data, effects_of(data, issue, option)).cells)
+        }
+        assert {(c.row, c.column, c.after) for c in seen.changes} <= changed
+
+
+def test_every_remedy_touches_only_what_it_says(found):
+    data, assessment = found
+    before = {row[ROW]: row for row in records(data.table)}
+    for issue, option in ready(assessment):
+        effects = effects_of(data, issue, option)
+        for effect in effects:
+            if isinstance(effect, CellWrites):
+                written = [row[ROW] for row in records(effect.values)]
+                assert len(written) == len(set(written)), (issue.id, option.key)
+        applied = apply(data, effects, decision=5)
+        cells, left, after = records(applied.cells), records(applied.rows), records(applied.table)
+        gone = {d: sum(row["disposition"] == d for row in left) for d in ("dropped", "quarantined", "merged")}
+        conserve(len(before), len(after), **gone)
+        assert {row[ROW] for row in after} | {row[ROW] for row in left} == set(before)
+        assert {row["decision"] for row in (*cells, *left)} <= {5}
+        changes = {(c[ROW], c["column"]): c["after"] for c in cells}
+        assert len(changes) == len(cells)
+        for row in after:
+            for column in set(data.columns) & set(row):
+                expected = changes.get((row[ROW], column), before[row[ROW]][column])
+                assert row[column] == expected, (issue.id, option.key, column)
+        for row in left:
+            assert {c: row[f"was:{c}"] for c in data.columns} == {c: before[row[ROW]][c] for c in data.columns}
+
+
+def test_every_remedy_is_done_when_it_is_done(found):
+    """A second time changes no cell and takes no row; what flags or drops a column cannot be asked twice."""
+    data, assessment = found
+    for issue, option in ready(assessment):
+        if option.remedy in {"flag", "drop_column"}:
+            continue
+        after = again(data, apply(data, effects_of(data, issue, option)).table)
+        twice = preview(after, effects_of(after, issue, option))
+        if option.remedy in {"quarantine", "drop"}:
+            left = {row[ROW] for row in records(suspects(after, issue))}
+            assert twice.rows_removed == len(left), "only what is suspect now leaves"
+        else:
+            assert (twice.cells_changed, twice.rows_removed) == (0, 0), (issue.id, option.key)
+
+
+def test_every_flagged_cell_is_a_cell_of_the_table(found):
+    data, assessment = found
+    rows = {row[ROW]: row for row in records(data.table)}
+    cells = records(flagged_cells(data, assessment.issues))
+    assert all(rows[cell["row"]][cell["column"]] == cell["value"] for cell in cells)
+    assert len({tuple(cell.values()) for cell in cells}) == len(cells)
+    assert {cell["kind"] for cell in cells} == {issue.kind for issue in assessment.issues}
+
+
+def test_every_kind_and_remedy_has_a_title_a_sentence_and_defaults():
+    for registered in (*kinds(), *remedies()):
+        assert registered.title
+        assert registered.doc.endswith("."), registered.name
+        assert re.fullmatch(r"[a-z_]+", registered.name)
+    for kind in kinds():
+        assert kind.settings(), "every setting has a default"
+
+
+cell = st.none() | st.sampled_from(CELLS) | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.data(), st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True), st.integers(0, 12))
+def test_any_table_can_be_assessed_and_every_option_carried_out(draw, names, rows):
+    columns = {name: draw.draw(st.lists(cell, min_size=rows, max_size=rows)) for name in names}
+    with opened(columns) as data:
+        assessment = assess(data, snapshot(data))
+        assert [issue.why for issue in assessment.issues if issue.failed] == []
+        for issue, option in ready(assessment):
+            applied = apply(data, effects_of(data, issue, option))
+            seen = option.preview
+            assert seen is not None, (issue.id, option.key, option.why)
+            assert len(records(applied.cells)) == seen.cells_changed
+            assert len(records(applied.rows)) == seen.rows_removed
+            assert len(records(applied.table)) == rows - seen.rows_removed
+        records(flagged_cells(data, assessment.issues))
