@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from enum import Enum
 from typing import Any
 
 GENESIS = "sha256:" + "0" * 64
@@ -34,6 +36,8 @@ KINDS = {
     "outcome": "the run ended",
 }
 """Every kind of entry there is."""
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -69,20 +73,24 @@ class Broken:
 
 
 def canonical(value: Any) -> str:
-    """The value as JSON with one spelling: sorted keys, no spaces; dataclasses as objects.
+    """The value as JSON with one spelling: sorted keys, no spaces; dataclasses as objects, enums as their values.
+
+    Lone surrogates are escaped, so the text can be encoded and stored anywhere.
 
     Raises:
         ValueError: a number that JSON cannot hold (NaN, infinity).
+        TypeError: a value that is not plain data.
 
     >>> canonical({"b": 1, "a": (True, None)})
     '{"a":[true,null],"b":1}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
+    return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def digest(value: Any) -> str:
     """The SHA-256 of the value's canonical JSON, as `sha256:<hex>`."""
-    return "sha256:" + hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
+    return "sha256:" + hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 def link(
@@ -104,10 +112,8 @@ def link(
     if kind not in KINDS:
         raise ValueError(f"unknown ledger kind '{kind}'; kinds: {', '.join(KINDS)}")
     seq, before = (previous.seq + 1, previous.hash) if previous else (1, GENESIS)
-    plain = json.loads(canonical(payload))
-    envelope = {"run_id": run_id, "seq": seq, "key": key, "kind": kind, "actor": actor, "method": method, "at": at}
-    hash = digest([before, envelope, plain])
-    return Entry(run_id, seq, key, kind, plain, actor, method, at, before, hash)
+    unsealed = Entry(run_id, seq, key, kind, json.loads(canonical(payload)), actor, method, at, before, "")
+    return replace(unsealed, hash=_hash(unsealed))
 
 
 def broken(entries: Sequence[Entry], head: str | None = None) -> Broken | None:
@@ -134,20 +140,20 @@ def _fault(previous: Entry | None, entry: Entry) -> str:
         return f"entry {expected} is missing"
     if entry.previous != (previous.hash if previous else GENESIS):
         return "it does not carry the hash of the entry before"
-    again = link(
-        previous,
-        run_id=entry.run_id,
-        key=entry.key,
-        kind=entry.kind,
-        payload=entry.payload,
-        actor=entry.actor,
-        method=entry.method,
-        at=entry.at,
-    )
-    return "" if again.hash == entry.hash else "its content was changed after it was written"
+    return "" if entry.kind in KINDS and _hash(entry) == entry.hash else "its content was changed after it was written"
+
+
+def _hash(entry: Entry) -> str:
+    """Covers the hash before it, the envelope and the payload."""
+    told = ("run_id", "seq", "key", "kind", "actor", "method", "at")
+    return digest([entry.previous, {name: getattr(entry, name) for name in told}, entry.payload])
 
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return dict(value)
     raise TypeError(f"{type(value).__name__} is not a ledger value")

@@ -38,6 +38,7 @@ def redis_url():
     yield from _service(redis, "GONOGO_TEST_REDIS")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """A browser per module: while Playwright runs, its event loop makes Prefect's sync calls asynchronous."""
     yield from _service(chromium)
