@@ -31,6 +31,9 @@ def no_settings() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_settings() -> Iterator[None]:
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.drain_all(timeout=5)  # it stays with the first server that this process used
     with no_settings():
         yield
 
