@@ -41,7 +41,7 @@ def open_run(pipeline: str, home: str) -> Run:
         source=spec.source.describe(),
         spec_uri=str(Path(home) / "staging" / id / "pipeline.json"),
         staging=str(Path(home) / "staging"),
-        ledger="${GONOGO_LEDGER}" if os.environ.get("GONOGO_LEDGER") else f"sqlite:///{Path(home) / 'ledger.db'}",
+        ledger=os.environ.get("GONOGO_LEDGER") or f"sqlite:///{Path(home) / 'ledger.db'}",
         reports=str(reports),
         reports_url=f"{url}/{id}" if url else reports.as_uri(),
     )

@@ -30,7 +30,7 @@ class Run:
         source: the source in words, without secrets.
         spec_uri: the pipeline's spec as it was when the run was opened; later edits don't reach the run.
         staging: folder of all runs' snapshots, change sets and assessments.
-        ledger: the ledger database's address; one that may hold a password is named, not written: `${GONOGO_LEDGER}`.
+        ledger: the ledger database's address.
         reports: folder of the run's report pages.
         reports_url: where that folder is served, or its file address.
     """

@@ -37,7 +37,6 @@ KINDS = {
 }
 """Every kind of entry there is."""
 
-_FEWEST_DIGITS = 12
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -122,23 +121,17 @@ def broken(entries: Sequence[Entry], head: str | None = None) -> Broken | None:
 
     Args:
         entries: one run's entries by `seq`.
-        head: the hash that a report or notification printed, or its first 12 digits; without it a cut-off end cannot
-            be noticed.
+        head: the hash that a report or notification printed; without it a cut-off end cannot be noticed.
     """
     previous: Entry | None = None
     for entry in entries:
         if why := _fault(previous, entry):
             return Broken(entry.seq, entry.key, why)
         previous = entry
-    if head and not any(_is(entry.hash, head) for entry in entries):
+    if head and all(entry.hash != head for entry in entries):
         last = previous.seq if previous else 0
         return Broken(last, previous.key if previous else "", f"the printed head {head} is not among the entries")
     return None
-
-
-def _is(hash: str, printed: str) -> bool:
-    digits = printed.strip().removeprefix("sha256:").rstrip("…")
-    return len(digits) >= _FEWEST_DIGITS and hash.removeprefix("sha256:").startswith(digits.lower())
 
 
 def _fault(previous: Entry | None, entry: Entry) -> str:

@@ -26,7 +26,7 @@ _NAMED = re.compile(
     r"(?i)(?P<head>\b(?:\w*(?:password|passwd|passphrase|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key"
     r"|account[_-]?key|private[_-]?key|authorization|signature)|sas|sig)"
     r"\b\\?[\"']?\s*[=:]\s*)"
-    r"(?P<secret>\\\"(?:[^\"\\]|\\\\.)*\\\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|\\?[\"'][^\n]+|[^\s\"'&,;}\\]+)"
+    r"(?P<secret>\\\"(?:[^\"\\]|\\\\.)*\\\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|\\?[\"']?[^\s\"'&,;}\\]+)"
 )
 _KEY = re.compile(
     r"(?i)password|passwd|passphrase|\bpwd\b|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key"
