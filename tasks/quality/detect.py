@@ -168,6 +168,7 @@ def _issue(kind: Kind, finding: Finding) -> Issue:
         sql=str(ibis.to_sql(finding.cells, dialect="duckdb")),
         facts=finding.facts,
         sample=_sample(finding),
+        confidence=finding.confidence,
     )
 
 

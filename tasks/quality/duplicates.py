@@ -160,7 +160,7 @@ def _key_options(data: Dataset, issue: Issue) -> Iterator[Option]:
     merge = {"columns": key, "default": "most_frequent"}
     formatting = bool(issue.facts["formatting_only"])
     why = "the rows differ in upper and lower case or spaces only" if formatting else "the commonest value per column"
-    yield Option("survivorship", "survivorship", "merge the rows of each key", merge, why, formatting)
+    yield Option("survivorship", "survivorship", "merge the rows of each key", merge, why, safe=formatting)
     orders = _order_candidates(data, key)
     latest = Option("keep-latest", "keep_latest", "keep the latest row of each key", {"columns": key}, needs=("order",))
     if orders:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 import ibis
+import pyarrow as pa
 from ibis import _
 
 from tasks.quality.errors import ConservationError, PilotMustDecide, did_you_mean
@@ -168,8 +169,10 @@ def _is(cell: ibis.Value, value: str | None) -> ibis.Value:
 def _by_join(table: ibis.Table, column: str, pairs: Mapping[str | None, str | None]) -> ibis.Table:
     names = table.columns
     old, new = _unused("_old", names), _unused("_new", names)
-    rows = [{old: before, new: after} for before, after in pairs.items() if before is not None]
-    known = ibis.memtable(rows, schema={old: "string", new: "string"})
+    texts = [before for before in pairs if before is not None]
+    known = ibis.memtable(
+        pa.table({old: pa.array(texts, pa.string()), new: pa.array([pairs[t] for t in texts], pa.string())})
+    )
     joined = table.left_join(known, table[column] == known[old])
     after = joined[old].notnull().ifelse(joined[new], joined[column])
     if None in pairs:

@@ -183,7 +183,7 @@ def _to_null(issue: Issue, key: str, values: Sequence[str], why: str, *, safe: b
     cells = sum(issue.facts["values"][value] for value in values)
     changes = tuple(Change(c.row, c.column, c.value, None) for c in issue.sample if c.value in values)[:SAMPLE]
     seen = Preview(rows_changed=cells, cells_changed=cells, changes=changes)
-    return Option(key, "to_null", f"to null: {_list(values)}", {"values": list(values)}, why, safe, preview=seen)
+    return Option(key, "to_null", f"to null: {_list(values)}", {"values": list(values)}, why, safe=safe, preview=seen)
 
 
 @kind(

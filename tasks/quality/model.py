@@ -187,6 +187,9 @@ class Option:
         parameters: its parameters, already filled in.
         label: what a person reads, e.g. "fill with the median (12)".
         why: the evidence for it.
+        leaves: what it would not fix.
+        confidence: how sure it is that what it writes is right, 0 to 1, by the measure that its module documents;
+            None where nothing is written or nobody can know.
         safe: may be pre-selected; at most one option of an issue is.
         needs: parameters that only the pilot can supply.
     """
@@ -196,6 +199,8 @@ class Option:
     label: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     why: str = ""
+    leaves: str = ""
+    confidence: float | None = None
     safe: bool = False
     needs: tuple[str, ...] = ()
     preview: Preview | None = None
@@ -211,6 +216,8 @@ class Issue:
         sql: selects `_row`, `column`, `value` of every suspect cell from the tables `snapshot` and `domains`;
             for row issues `column` and `value` are null.
         facts: what the detector learned and the remedies need.
+        confidence: how sure it is that a suspect cell is wrong, 0 to 1, by the measure that the kind documents;
+            0 where the issue is that something is missing, repeated or worth a look.
         failed: the detector itself crashed: nothing is known ("could not check").
     """
 
@@ -230,6 +237,7 @@ class Issue:
     sample: tuple[Cell, ...] = ()
     options: tuple[Option, ...] = ()
     recommended: str = "keep"
+    confidence: float = 0.0
     failed: bool = False
 
     @property
@@ -406,6 +414,7 @@ class Finding:
     unit: Literal["cell", "row"] = "cell"
     title: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    confidence: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.quality.errors import SpecError, did_you_mean
 from tasks.quality.model import Dataset, Dimension, Effect, Finding, Issue, Option
 
-MODULES = ("missing", "duplicates")
+MODULES = ("schema", "formats", "missing", "categories", "ranges", "rules", "duplicates", "privacy")
 """The modules in the order in which their decisions are carried out."""
 
 

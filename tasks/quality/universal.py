@@ -1,12 +1,14 @@
-"""What a pilot can do about any issue: keep it, flag it, put its rows into quarantine, drop them."""
+"""What a pilot can do about any issue: keep it, flag it, put its rows into quarantine, drop them, map its values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import ibis
+from pydantic import Field
 
-from tasks.quality.model import ROW, ColumnAdd, Dataset, Disposition, Effect, Issue, Option, Preview, RowExits
+from tasks.quality.errors import AnswerError, did_you_mean
+from tasks.quality.model import ROW, ColumnAdd, Dataset, Disposition, Effect, Issue, Option, Preview, RowExits, ValueMap
 from tasks.quality.queries import suspects
 from tasks.quality.registry import Parameters, remedy
 
@@ -19,6 +21,49 @@ class Flag(Parameters):
     """Attributes: column: name of the new column, "true" in suspect rows and "false" elsewhere."""
 
     column: str = ""
+
+
+class Edits(Parameters):
+    """A pilot's changes to a table of old and new values, for every remedy that is such a table.
+
+    Attributes:
+        exclude: old values that stay as they are.
+        change: old value → the new value that the pilot wants instead; null empties the cell.
+    """
+
+    exclude: tuple[str, ...] = ()
+    change: Mapping[str, str | None] = Field(default_factory=dict)
+
+
+class Replacements(Edits):
+    """Attributes: values: old value → new value; null empties the cell."""
+
+    values: Mapping[str, str | None] = Field(min_length=1)
+
+
+@remedy("Replace values", parameters=Replacements)
+def map_values(data: Dataset, issue: Issue, p: Replacements) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
+    """Write the new value wherever the issue's column holds an old one."""
+    return (edited(issue.columns[0], p.values, p),)
+
+
+def edited(column: str, values: Mapping[str, str | None], edits: Edits) -> ValueMap:
+    """The value map with the pilot's edits; values that would become themselves are left out.
+
+    Raises:
+        AnswerError: an edit names an old value that the map does not have.
+    """
+    for old in (*edits.exclude, *edits.change):
+        if old not in values:
+            known = sorted(values)
+            raise AnswerError(
+                f"'{old}' is not among the values that are replaced",
+                where=column,
+                available=known[:20],
+                todo=did_you_mean(old, known) or "name an old value exactly as it is in the data",
+            )
+    wanted = {**values, **edits.change}
+    return ValueMap(column, tuple((old, new) for old, new in wanted.items() if new != old and old not in edits.exclude))
 
 
 @remedy("Keep as it is", parameters=Keep)

@@ -1,0 +1,1 @@
+"""How values are written: numbers with units, dates in several formats, odd patterns, spaces, damaged letters."""

@@ -1,0 +1,1 @@
+"""Personal data that anyone could read: addresses, numbers of phones, cards, accounts and machines."""
