@@ -1,1 +1,405 @@
-"""Values that stand for one thing in several spellings, typing errors, and values that are not allowed."""
+"""Values that stand for one thing in several spellings, typing errors, and values that are not allowed.
+
+Every remedy here is a table of old and new values; the new value is always one that the column has already, or that
+the contract or the pilot names. Recommended are only lines that hardly any sound table would have.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import ibis
+from ibis import _
+from pydantic import Field
+
+from tasks.quality.model import ROW, ColumnProfile, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
+from tasks.quality.profile import is_blank
+from tasks.quality.queries import cells_where, only, rows_where
+from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
+from tasks.quality.universal import Edits, edited
+from tasks.quality.words import NO_VALUE
+
+MOST_VALUES = 100_000
+"""A column with more distinct values is no list of names; its spellings are not compared."""
+
+LONGEST = 200
+FEWEST_ROWS = 20
+
+
+def _named_values(data: Dataset, columns: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Per column its distinct values with a letter and their counts, the most frequent first; one query for all."""
+    found: dict[str, dict[str, int]] = {name: {} for name in columns}
+    if not columns:
+        return found
+    value = data.domains.value
+    there = data.domains.filter(
+        data.domains.column.isin(columns), value.re_search(r"\p{L}"), value.length() <= LONGEST
+    ).order_by("column", ibis.desc("n"), "value")
+    table = there.to_pyarrow()
+    for name, text, n in zip(*(table[c].to_pylist() for c in ("column", "value", "n")), strict=True):
+        if text.strip().lower() not in NO_VALUE:
+            found[name][text] = n
+    return found
+
+
+def _nameable(data: Dataset) -> list[str]:
+    """Columns of text that repeat themselves: only there one value can be another's spelling."""
+    return [
+        c.name
+        for c in data.profile.columns
+        if c.kind == "text" and c.present_count >= FEWEST_ROWS and c.distinct_count <= min(MOST_VALUES, 0.9 * c.rows)
+    ]
+
+
+def _shown(pairs: Mapping[str, str], counts: Mapping[str, int]) -> str:
+    most = sorted(pairs, key=lambda old: (-counts[old], old))[:3]
+    more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""  # noqa: PLR2004
+    return ", ".join(f"'{old}' {counts[old]:,}× for '{pairs[old]}'" for old in most) + more
+
+
+def _map_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+    facts = issue.facts
+    certain, every = facts["certain"], facts["pairs"]
+    if certain:
+        left = issue.count - sum(facts["counts"][old] for old in certain)
+        leaves = f"{left:,} cells that are less certain" if left else ""
+        label = f"write the usual value for {len(certain):,} certain ones"
+        yield Option("map-certain", "map_values", label, {"values": certain}, issue.why, leaves, facts["sure"], True)
+    if len(certain) < len(every):
+        label = f"write the usual value for all {len(every):,}"
+        why = "look at each line: some may be names of their own"
+        yield Option("map", "map_values", label, {"values": every}, why, confidence=issue.confidence)
+
+
+# --- inconsistent spelling ----------------------------------------------------------------------------------
+
+
+class SpellingSettings(KindSettings):
+    """Attributes: times: how many times more frequent the usual spelling must be to be written unasked."""
+
+    times: int = Field(50, ge=2)
+
+
+@kind(
+    "Inconsistent spelling",
+    dimension=Dimension.CONSISTENCY,
+    settings=SpellingSettings,
+    recommend=_map_options,
+)
+def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -> Iterable[Finding]:
+    """Values that differ from a more frequent one in case, accents, punctuation or word order only.
+
+    Confidence: the share of the variants' cells whose usual spelling is `times` as frequent; the others may be meant.
+    """
+    for name, counts in _named_values(data, _nameable(data)).items():
+        pairs = _spelled_alike(counts)
+        if pairs:
+            times = settings.of(name).times
+            certain = {old: new for old, new in pairs.items() if counts[new] >= times * counts[old]}
+            cells = sum(counts[old] for old in pairs)
+            sure = round(0.9 * sum(counts[old] for old in certain) / cells, 4)
+            yield _mapped_values(
+                data, name, pairs, certain, counts, "differ in case, accents or punctuation", sure, 0.9
+            )
+
+
+def _spelled_alike(counts: Mapping[str, int]) -> dict[str, str]:
+    """Each variant and the usual spelling; where two are equally frequent, none is the usual one."""
+    groups: dict[str, list[str]] = {}
+    for value in counts:
+        groups.setdefault(fingerprint(value), []).append(value)
+    pairs = {}
+    for members in groups.values():
+        first = members[0]
+        pairs.update({old: first for old in members[1:] if counts[first] > counts[old]})
+    return pairs
+
+
+def fingerprint(value: str) -> str:
+    """What all spellings of a name share: its words without case, accents and punctuation, in order (OpenRefine).
+
+    Signs that say something stay: a question mark is doubt, brackets are an editor's, a plus or hash is a name's.
+
+    >>> fingerprint("Müller, Jörg."), fingerprint("jorg MULLER"), fingerprint("C++")
+    ('jorg muller', 'jorg muller', 'c++')
+    """
+    plain = "".join(c for c in unicodedata.normalize("NFKD", value.casefold()) if not unicodedata.combining(c))
+    return " ".join(sorted(set(re.sub(r"[^\w\s+#%?&/\[\]]|_", " " if "-" in plain else "", plain).split()))) or value
+
+
+def _mapped_values(
+    data: Dataset,
+    name: str,
+    pairs: Mapping[str, str],
+    certain: Mapping[str, str],
+    counts: Mapping[str, int],
+    differ: str,
+    confidence: float,
+    sure: float,
+) -> Finding:
+    olds = sorted(pairs)
+    column = data.profile.column(name)
+    return Finding(
+        (name,),
+        cells_where(data, name, lambda value: value.isin(olds)),
+        sum(counts[old] for old in olds),
+        column.rows,
+        f"{len(olds):,} values {differ} from a more frequent one: {_shown(pairs, counts)}",
+        Severity.MEDIUM if certain else Severity.LOW,
+        facts={
+            "pairs": dict(sorted(pairs.items())),
+            "certain": dict(sorted(certain.items())),
+            "counts": {old: counts[old] for old in olds},
+            "sure": sure,
+        },
+        confidence=confidence,
+    )
+
+
+# --- typo of a frequent value -----------------------------------------------------------------------------------
+
+
+class TypoSettings(KindSettings):
+    """What a typing error looks like.
+
+    Attributes:
+        times: how many times more frequent the right value must be.
+        most: an erroneous value occurs no more often than this, unless the right one is 50 times more frequent.
+        letters_per_edit: one edit is allowed per so many letters, three at most.
+    """
+
+    times: int = Field(10, ge=2)
+    most: int = Field(5, ge=1)
+    letters_per_edit: int = Field(5, ge=2)
+
+
+MOST_EDITS = 3
+FAR_RARER = 50
+
+MOST_COMPARED = 20_000_000
+"""Pairs of values that are compared per column; of more, those of the most frequent values."""
+
+
+@kind("Typing errors", dimension=Dimension.ACCURACY, settings=TypoSettings, recommend=_map_options)
+def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
+    """Rare values one or two edits away from a far more frequent value of their column; digits are never edited.
+
+    A line is certain when other columns say the same (what nearly all rows of the frequent value share, this row has,
+    too), or when the column is a list of categories: frequent values make up nearly all of it. Names of places and
+    people differ by a letter and are both right; such columns are no lists. Confidence: the share of certain cells.
+    """
+    for name, counts in _named_values(data, _nameable(data)).items():
+        chosen = settings.of(name)
+        pairs = _misspelled(counts, chosen)
+        if not pairs:
+            continue
+        listed = _is_list(data.profile.column(name), counts, chosen)
+        supported = _supported(data, name, pairs)
+        certain = {
+            old: new
+            for old, new in pairs.items()
+            if supported.get(old, 0) > 0 or (listed and supported.get(old, 0) == 0 and counts[new] >= 20 * counts[old])
+        }
+        sure = round(0.9 * sum(counts[old] for old in certain) / sum(counts[old] for old in pairs), 4)
+        yield _mapped_values(data, name, pairs, certain, counts, "are one or two edits away", sure, 0.9)
+
+
+def _misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
+    """Each rare value and the one frequent value that it is near to; none when several are as near."""
+    import numpy as np
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    frequent = [v for v, n in counts.items() if n >= chosen.times and len(v) >= 4]  # noqa: PLR2004
+    most = max(chosen.most, max(counts.values(), default=0) // FAR_RARER)
+    rare = [v for v, n in counts.items() if n <= most and len(v) >= 4]  # noqa: PLR2004
+    if not frequent or not rare:
+        return {}
+    frequent = frequent[: max(1, MOST_COMPARED // len(rare))]
+    distances = process.cdist(rare, frequent, scorer=OSA.distance, score_cutoff=MOST_EDITS, dtype=np.uint8)
+    pairs = {}
+    for place, old in enumerate(rare):
+        allowed = min(MOST_EDITS, len(old) // chosen.letters_per_edit)
+        near = np.flatnonzero(distances[place] <= allowed)
+        best = [frequent[i] for i in near if distances[place][i] == distances[place][near].min()]
+        far = chosen.times if counts[old] <= chosen.most else FAR_RARER
+        if len(best) == 1 and counts[best[0]] >= far * counts[old] and _misspells(old, best[0]):
+            pairs[old] = best[0]
+    return pairs
+
+
+def _misspells(old: str, new: str) -> bool:
+    """Whether an edit may be a typing error: digits are the same, and more than case and punctuation differs.
+
+    >>> _misspells("Bon", "Bonn"), _misspells("Road 1", "Road 2"), _misspells("K0eln", "Koeln")
+    (True, False, True)
+    """
+    inside = re.sub(r"(?<=[^\W\d_])[0-9](?=[^\W\d_])", "", old)
+    return re.findall("[0-9]+", inside) == re.findall("[0-9]+", new) and fingerprint(old) != fingerprint(new)
+
+
+def _is_list(column: ColumnProfile, counts: Mapping[str, int], chosen: TypoSettings) -> bool:
+    """Whether frequent values make up nearly all of a column."""
+    frequent = [n for n in counts.values() if n > chosen.most]
+    return len(frequent) <= 100 and sum(frequent) >= 0.9 * sum(counts.values()) and column.present_count >= 100  # noqa: PLR2004
+
+
+def _supported(data: Dataset, name: str, pairs: Mapping[str, str]) -> dict[str, int]:
+    """Per rare value, how many columns say that its rows are rows of the frequent one, minus those that deny it.
+
+    A column speaks when four fifths of the frequent value's rows have one value in it that is not usual elsewhere.
+    """
+    others = [
+        c.name
+        for c in data.profile.columns
+        if c.name != name and 1 < c.distinct_count <= 0.9 * c.rows and c.present_count
+    ][:30]
+    if not others:
+        return {}
+    wanted = sorted(set(pairs.values()))
+    table = only(data.table, (ROW, name, *others))
+    told: dict[str, int] = {}
+    rare = table.filter(table[name].isin(sorted(pairs))).drop(ROW).to_pyarrow().to_pylist()
+    usual = {other: _usual_beside(data, table, name, other, wanted) for other in others}
+    for row in rare:
+        old, new = row[name], pairs[row[name]]
+        for other in others:
+            if (said := usual[other].get(new)) is None or row[other] is None:
+                continue
+            if row[other] == said[0]:
+                told[old] = told.get(old, 0) + said[1]
+            else:
+                told[old] = told.get(old, 0) - (EXPLAINS if _same_edit((old, new), (row[other], said[0])) else said[1])
+    return told
+
+
+EXPLAINS = 100
+"""A column that differs in the same way, as a code and the state it begins with, explains a difference for good."""
+
+
+def _same_edit(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two pairs of texts differ by the same letters.
+
+    >>> _same_edit(("ak_hf-1", "al_hf-1"), ("ak", "al")), _same_edit(("Bon", "Bonn"), ("ak", "al"))
+    (True, False)
+    """
+    from rapidfuzz.distance import Levenshtein
+
+    def edits(pair: tuple[str, str]) -> list[tuple[str, str]]:
+        steps = Levenshtein.opcodes(*pair)
+        return [
+            (pair[0][s.src_start : s.src_end], pair[1][s.dest_start : s.dest_end]) for s in steps if s.tag != "equal"
+        ]
+
+    return edits(one) == edits(other)
+
+
+def _usual_beside(
+    data: Dataset, table: ibis.Table, name: str, other: str, wanted: Sequence[str]
+) -> dict[str, tuple[str, int]]:
+    """For each wanted value, what nearly all its rows have in another column, and 1 if few other rows have it."""
+    beside = table.filter(table[name].isin(wanted), table[other].notnull(), ~is_blank(table[other]))
+    counted = beside.group_by(name, other).agg(n=_.count())
+    shares = counted.mutate(total=_.n.sum().over(group_by=name)).filter(_.n >= 0.8 * _.total, _.total >= 5)  # noqa: PLR2004
+    frequency = dict(data.profile.column(other).top)
+    rows = data.profile.rows
+    return {
+        record[name]: (record[other], int(frequency.get(record[other], 0) <= 0.2 * rows))
+        for record in shares.select(name, other).to_pyarrow().to_pylist()
+    }
+
+
+# --- not in the allowed set -------------------------------------------------------------------------------------
+
+
+class Other(Parameters):
+    """Attributes: value: what is written instead of every value that is not allowed."""
+
+    value: str = Field(min_length=1)
+
+
+def _allowed_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+    facts = issue.facts
+    if pairs := facts["nearest"]:
+        left = issue.count - facts["mapped"]
+        leaves = f"{left:,} cells that are near to no allowed value" if left else ""
+        why = "each has one allowed value within two edits, or differs in case and punctuation only"
+        label = "write the nearest allowed value"
+        yield Option("nearest", "map_values", label, {"values": pairs}, why, leaves, 0.9, safe=True)
+    yield Option("to-other", "to_other", "write one value of yours instead", needs=("value",))
+    yield Option("to-null", "not_allowed_to_null", "to null")
+
+
+@kind("Not in the allowed set", dimension=Dimension.VALIDITY, recommend=_allowed_options)
+def not_allowed(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Finding]:  # noqa: ARG001
+    """Values that the contract's list of allowed values does not have."""
+    for column in data.profile.columns:
+        allowed = data.contract.column(column.name).allowed
+        if allowed is None:
+            continue
+        suspect = _not_among(allowed)
+        count = rows_where(data, column.name, suspect)
+        if not count:
+            continue
+        own = data.domains.filter(data.domains.column == column.name)
+        found = (
+            own.filter(suspect(own.value)).order_by(ibis.desc("n"), "value").limit(MOST_VALUES).to_pyarrow().to_pylist()
+        )
+        counts = {record["value"]: record["n"] for record in found}
+        nearest = _nearest(counts, allowed)
+        shown = ", ".join(f"'{value}' {n:,}×" for value, n in list(counts.items())[:5])
+        yield Finding(
+            (column.name,),
+            cells_where(data, column.name, suspect),
+            count,
+            column.present_count,
+            f"{len(counts):,} values are not among the {len(allowed)} that the contract allows: {shown}",
+            Severity.HIGH,
+            facts={"nearest": nearest, "mapped": sum(counts[old] for old in nearest), "allowed": list(allowed)},
+            confidence=0.95,
+        )
+
+
+def _not_among(allowed: Sequence[str]) -> Any:
+    return lambda value: value.notnull() & ~is_blank(value) & ~value.isin(list(allowed))
+
+
+def _nearest(counts: Mapping[str, int], allowed: Sequence[str]) -> dict[str, str]:
+    """Values that mean an allowed one beyond doubt: the same fingerprint, or one allowed value within two edits."""
+    from rapidfuzz.distance import OSA
+
+    prints: dict[str, list[str]] = {}
+    for value in allowed:
+        prints.setdefault(fingerprint(value), []).append(value)
+    pairs = {}
+    for old in counts:
+        same = prints.get(fingerprint(old), [])
+        edits = min(2, len(old.strip()) // 4)
+        near = same or [
+            v for v in allowed if OSA.distance(old.strip(), v, score_cutoff=edits) <= edits and _misspells(old, v)
+        ]
+        if len(near) == 1:
+            pairs[old] = near[0]
+    return dict(sorted(pairs.items()))
+
+
+@remedy("Write another value", parameters=Other)
+def to_other(data: Dataset, issue: Issue, p: Other) -> tuple[Effect, ...]:
+    """Write one value wherever the column holds a value that is not allowed."""
+    return (_replaced(data, issue, p.value),)
+
+
+@remedy("Values that are not allowed to null")
+def not_allowed_to_null(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
+    """Write null wherever the column holds a value that is not allowed."""
+    return (_replaced(data, issue, None),)
+
+
+def _replaced(data: Dataset, issue: Issue, new: str | None) -> Effect:
+    column, allowed = issue.columns[0], issue.facts["allowed"]
+    own = data.domains.filter(data.domains.column == column)
+    olds = own.filter(_not_among(allowed)(own.value)).order_by("value").to_pyarrow()["value"].to_pylist()
+    return edited(column, {old: new for old in olds if old != new}, Edits())

@@ -146,12 +146,75 @@ class Rule(_Model):
         return expression
 
 
+class Reference(_Model):
+    """Every value of a column must be one of a list, or occur in another column of the table (a parent's id).
+
+    Attributes:
+        column: the column that refers.
+        to: the column that it refers to.
+        values: the list that it refers to.
+    """
+
+    column: str = Field(min_length=1)
+    to: str = ""
+    values: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Reference:
+        if bool(self.to) == bool(self.values):
+            raise ValueError("name either the column that it refers to ('to') or the 'values' there may be")
+        return self
+
+
+class ControlTotal(_Model):
+    """The sum of a column that another system reports; numbers that cannot be read count as nothing.
+
+    Attributes:
+        column: what is added up.
+        equals: what the sum must be.
+        tolerance: how far it may be off.
+    """
+
+    column: str = Field(min_length=1)
+    equals: float
+    tolerance: float = Field(0.005, ge=0)
+
+
+class Determination(_Model):
+    """One value of a column goes with one value of another: rows with the same `of` have the same `column`.
+
+    Attributes:
+        column: what is determined.
+        of: the columns that determine it.
+    """
+
+    column: str = Field(min_length=1)
+    of: tuple[str, ...] = Field(min_length=1)
+
+    @field_validator("of", mode="before")
+    @classmethod
+    def _one_or_many(cls, of: object) -> object:
+        return (of,) if isinstance(of, str) else of
+
+
 class Contract(_Model):
-    """What the user promises about a table; every part is optional."""
+    """What the user promises about a table; every part is optional.
+
+    Attributes:
+        columns: what each column holds.
+        key: the columns that tell rows apart.
+        rules: what holds across the columns of a row.
+        dependencies: columns that others determine.
+        references: columns whose values must exist elsewhere.
+        totals: control totals.
+    """
 
     columns: Mapping[str, ColumnContract] = Field(default_factory=dict)
     key: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
+    dependencies: tuple[Determination, ...] = ()
+    references: tuple[Reference, ...] = ()
+    totals: tuple[ControlTotal, ...] = ()
 
     @field_validator("key", mode="before")
     @classmethod

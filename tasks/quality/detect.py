@@ -9,22 +9,49 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import ibis
 from ibis import _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.quality import universal
-from tasks.quality.effects import preview
+from tasks.quality.consequences import goal_effect, weigh
+from tasks.quality.effects import check, preview
 from tasks.quality.errors import SpecError, did_you_mean
-from tasks.quality.model import ROW, Assessment, Cell, Dataset, Finding, Issue, Muted, Option, Severity, Snapshot
-from tasks.quality.queries import suspects, union
+from tasks.quality.model import (
+    ROW,
+    Assessment,
+    Cell,
+    Dataset,
+    Effect,
+    Finding,
+    Issue,
+    Muted,
+    Option,
+    Severity,
+    Snapshot,
+)
+from tasks.quality.queries import kept, suspects, union
 from tasks.quality.registry import Kind, KindSettings, Settings, find_kind, find_remedy, kinds
 from tasks.quality.score import score
+from tasks.quality.watched import watched
+from tasks.quality.whatif import writes_one_column
+
+if TYPE_CHECKING:
+    from tasks.quality.checks import ContractCheck
 
 EVIDENCE = 10
 """Suspect cells shown per issue."""
+
+MOST_KEPT = 100_000
+"""Suspect cells of an issue that are kept while it is weighed; more are queried again."""
+
+GAP = "missing_value"
+"""The kind whose issue a first gap in a column raises."""
+
+Written: TypeAlias = dict[tuple[str, str], tuple[Effect, ...]]
+"""(issue, option) → what the option would write."""
 
 _ORDER = (Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFO)
 
@@ -49,14 +76,18 @@ def assess(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     *,
     today: dt.date = dt.date.min,
+    checks: Sequence[ContractCheck] = (),
+    metrics: Mapping[str, str] | None = None,
 ) -> Assessment:
-    """Find, recommend, preview and score.
+    """Find, recommend, preview with the consequences elsewhere, and score.
 
     Args:
         data: the snapshot, opened.
         snapshot: where it is.
         settings: per kind, its settings, `columns` (settings per column) and `mute` (a list).
         today: the day on which mutes may expire.
+        checks: the contract against the snapshot; previews say which of its promises an option breaks.
+        metrics: the user's goals by name; issues whose recommended option moves one come first.
 
     Raises:
         SpecError: settings that do not exist.
@@ -73,8 +104,21 @@ def assess(
                 issues[unique_id(issue.id, issues)] = issue
     named = [replace(issue, id=id) for id, issue in issues.items()]
     ordered = sorted(named, key=lambda i: (_ORDER.index(i.severity), -i.count, i.id))
-    advised = tuple(_advised(data, issue) for issue in ordered)
-    return Assessment(snapshot, data.profile, advised, score(data, ordered), tuple(muted))
+    effects: Written = {}
+    advised = [_advised(data, issue, effects) for issue in ordered]
+    gaps = dict(_gaps(data, configured.get(GAP, (Settings(find_kind(GAP).settings()), ()))))
+    weighed, goals = weigh(data, advised, effects, watched(data, advised, checks, gaps), metrics or {})
+    put = tuple(sorted(weighed, key=lambda issue: -goal_effect(issue, goals)))
+    return Assessment(snapshot, data.profile, put, score(data, ordered), tuple(muted), goals=goals)
+
+
+def _gaps(data: Dataset, chosen: tuple[Settings[Any], Sequence[Mute]]) -> Iterator[tuple[str, str]]:
+    """The columns in which a first gap would be an issue, and its id."""
+    settings, mutes = chosen
+    for column in data.profile.columns:
+        muted = any(mute.column in (None, column.name) for mute in mutes)
+        if not column.missing_count and not muted and not settings.of(column.name).threshold:
+            yield column.name, issue_id(GAP, (column.name,))
 
 
 class _Given(BaseModel):
@@ -145,16 +189,18 @@ def _flagged(data: Dataset, issue: Issue) -> Iterator[ibis.Table]:
 def _detected(kind: Kind, data: Dataset, settings: Settings[Any]) -> tuple[Issue, ...]:
     found: list[Issue] = []
     try:
-        found.extend(_issue(kind, finding) for finding in kind.detect(data, settings) if finding.count)
+        found.extend(_issue(data, kind, finding) for finding in kind.detect(data, settings) if finding.count)
     except Exception as error:  # noqa: BLE001  (any crash is itself the finding: the rest of this kind is unknown)
         found.append(_could_not_check(kind, error))
     return tuple(found)
 
 
-def _issue(kind: Kind, finding: Finding) -> Issue:
+def _issue(data: Dataset, kind: Kind, finding: Finding) -> Issue:
     where = ", ".join(finding.columns)
+    sql = finding.sql or str(ibis.to_sql(finding.cells, dialect="duckdb"))
+    cells = kept(data, sql) if finding.count <= MOST_KEPT else finding.cells
     return Issue(
-        id="-".join([slug(kind.name), *(slug(column) for column in finding.columns[:3])])[:80].strip("-"),
+        id=issue_id(kind.name, finding.columns),
         kind=kind.name,
         module=kind.module,
         dimension=kind.dimension,
@@ -165,16 +211,16 @@ def _issue(kind: Kind, finding: Finding) -> Issue:
         unit=finding.unit,
         title=finding.title or (f"{kind.title} in {where}" if where else kind.title),
         why=finding.why,
-        sql=str(ibis.to_sql(finding.cells, dialect="duckdb")),
+        sql=sql,
         facts=finding.facts,
-        sample=_sample(finding),
+        sample=_sample(cells),
         confidence=finding.confidence,
     )
 
 
-def _sample(finding: Finding) -> tuple[Cell, ...]:
-    cells = finding.cells.order_by(ROW, "column").limit(EVIDENCE).to_pyarrow().to_pylist()
-    return tuple(Cell(cell[ROW], cell["column"] or "", cell["value"]) for cell in cells)
+def _sample(cells: ibis.Table) -> tuple[Cell, ...]:
+    first = cells.order_by(ROW, "column").limit(EVIDENCE).to_pyarrow().to_pylist()
+    return tuple(Cell(cell[ROW], cell["column"] or "", cell["value"]) for cell in first)
 
 
 def _could_not_check(kind: Kind, error: Exception) -> Issue:
@@ -201,10 +247,10 @@ def _spoken(error: Exception) -> str:
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
-def _advised(data: Dataset, issue: Issue) -> Issue:
+def _advised(data: Dataset, issue: Issue, effects: Written) -> Issue:
     """The issue with what can be done about it; the first safe option whose preview worked is recommended."""
     own, trouble = ((), "") if issue.failed else _recommended(data, issue)
-    options = tuple(_previewed(data, issue, option) for option in own)
+    options = tuple(_previewed(data, issue, option, effects) for option in own)
     safe = next((option.key for option in options if option.safe), "keep")
     rest = universal.options(data, issue, _suspect_rows(data, issue))
     return replace(issue, why=issue.why + trouble, options=(*options, *rest), recommended=safe)
@@ -223,16 +269,28 @@ def _suspect_rows(data: Dataset, issue: Issue) -> int:
     return int(universal.suspect_rows(data, issue).count().to_pyarrow().as_py())
 
 
-def _previewed(data: Dataset, issue: Issue, option: Option) -> Option:
-    if option.needs or option.preview is not None:
+def _previewed(data: Dataset, issue: Issue, option: Option, effects: Written) -> Option:
+    """The option with what it would write; previews of one column's cells are made in `weigh`."""
+    if option.needs:
         return option
     remedy = find_remedy(option.remedy)
     try:
-        effects = remedy.effects(data, issue, remedy.parameters(**option.parameters))
-        return replace(option, preview=preview(data, effects))
+        written = remedy.effects(data, issue, remedy.parameters(**option.parameters))
+        seen = option.preview
+        if writes_one_column(written):
+            check(data, written)
+        elif seen is None:
+            seen = preview(data, written)
     except Exception as error:  # noqa: BLE001  (said in the option; what cannot be previewed is never recommended)
         trouble = f"it could not be previewed ({_spoken(error)})"
         return replace(option, safe=False, why=f"{option.why}; {trouble}" if option.why else trouble)
+    effects[issue.id, option.key] = written
+    return replace(option, preview=seen)
+
+
+def issue_id(kind: str, columns: Sequence[str]) -> str:
+    """The id of a kind's issue about these columns."""
+    return "-".join([slug(kind), *(slug(column) for column in columns[:3])])[:80].strip("-")
 
 
 def slug(name: str) -> str:

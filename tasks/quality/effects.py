@@ -59,7 +59,7 @@ def apply(data: Dataset, effects: Sequence[Effect], decision: int = 0) -> Applie
     Raises:
         PilotMustDecide: an effect names a column that is not there, or adds one that is.
     """
-    _check(data, effects)
+    check(data, effects)
     exits = _exits(effects)
     table = reduce(_written, effects, data.table)
     if exits is not None:
@@ -80,7 +80,7 @@ def preview(data: Dataset, effects: Sequence[Effect], sample: int = SAMPLE) -> P
     Raises:
         PilotMustDecide: an effect names a column that is not there, or adds one that is.
     """
-    _check(data, effects)
+    check(data, effects)
     exits = _exits(effects)
     cells, rows, changes = _changes(_changed(data, effects, exits), sample) if _touched(effects) else (0, 0, ())
     removed, first = _removed(data, exits, sample) if exits is not None else (0, ())
@@ -101,7 +101,12 @@ def conserve(rows_in: int, rows_out: int, *, dropped: int, quarantined: int, mer
         )
 
 
-def _check(data: Dataset, effects: Iterable[Effect]) -> None:
+def check(data: Dataset, effects: Iterable[Effect]) -> None:
+    """Raise when effects cannot be applied.
+
+    Raises:
+        PilotMustDecide: an effect names a column that is not there, or adds one that is.
+    """
     for effect in effects:
         if isinstance(effect, (ValueMap, CellWrites, ColumnDrop)) and effect.column not in data.columns:
             raise PilotMustDecide(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from functools import partial
 from itertools import combinations, permutations
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from ibis import _
 from pydantic import Field
 
 from tasks.quality.errors import AnswerError, did_you_mean
+from tasks.quality.formulas import Formula, mined, plain_number, result, spoken, style, written
 from tasks.quality.model import (
     ROW,
     CellWrites,
@@ -38,27 +38,12 @@ from tasks.quality.model import (
 from tasks.quality.profile import TOP_LENGTH, is_missing, number
 from tasks.quality.queries import only
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
-
-NULL_WORDS = (
-    "n/a", "#n/a", "n.a.", "null", "(null)", "<null>", "nan", "<na>", "nil", "?", "??", "-", "--", "---",
-)  # fmt: skip
-"""Words that can mean nothing but "no value", compared trimmed and in lower case."""
-
-AMBIGUOUS_WORDS = (
-    "na", "none", "unknown", "missing", "empty", "undefined", "not available", "not applicable", "error", "tbd",
-    "#ref!", "#value!",
-)  # fmt: skip
-"""Words that often mean "no value" and sometimes a value: Namibia, no allergies, an unknown soldier."""
+from tasks.quality.words import AMBIGUOUS_WORDS, NULL_WORDS
 
 NUMBER_SENTINELS = (-1, -9, -99, -999, -9999, 99, 999, 9999, 99999, 999999)
 DATE_SENTINELS = ("1900-01-01", "1970-01-01", "9999-12-31", "0001-01-01", "1899-12-30")
 
-FEWEST_ROWS_TO_DERIVE = 30
 MOST_COLUMNS_TO_PAIR = 40
-MOST_COLUMNS_TO_DERIVE = 40
-ROWS_TO_SCREEN = 1_000
-FORMULAS_TO_TRY = 8
-SLACK = 0.1
 WORDS_NAMED = 4
 MOST_COLUMNS_TO_SHOW = 30
 SAMPLE = 5
@@ -77,7 +62,7 @@ def _fill_options(data: Dataset, issue: Issue) -> Iterator[Option]:
     column = data.profile.column(issue.columns[0])
     if column.kind in ("integer", "number") and column.mean is not None and column.median is not None:
         for name, number_ in (("median", column.median), ("mean", column.mean)):
-            text = plain_number(number_, *_style(data, column.name, name))
+            text = plain_number(number_, *style(data, column.name, name))
             yield _constant(issue, name, f"fill with the {name} ({text})", text)
             label = f"fill with the {name} of a group"
             yield Option(f"{name}-by-group", "by_group", label, {"statistic": name}, needs=("group",))
@@ -270,7 +255,7 @@ class ConditionalMissingSettings(KindSettings):
 def _derive_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
     if formula := issue.facts.get("formula"):
         why = f"it holds in {issue.facts['holds']:,} of {issue.facts['complete']:,} complete rows"
-        yield Option("derive", "derive", f"compute {_spoken(formula)}", formula, why, safe=issue.facts["exact"])
+        yield Option("derive", "derive", f"compute {spoken(formula)}", formula, why, safe=issue.facts["exact"])
 
 
 @kind(
@@ -316,16 +301,6 @@ class ToNull(Parameters):
     values: tuple[str, ...] = Field(min_length=1)
 
 
-class Formula(Parameters):
-    """`target = left operator right`, rounded half away from zero to `decimals`."""
-
-    target: str
-    left: str
-    operator: Literal["*", "+", "-", "/"]
-    right: str
-    decimals: int = Field(ge=0, le=12)
-
-
 @remedy("Fill with a value", parameters=Constant)
 def constant(data: Dataset, issue: Issue, p: Constant) -> tuple[Effect, ...]:
     """Write one value into every suspect cell that is missing."""
@@ -353,7 +328,7 @@ def _statistics(data: Dataset, column: str, present: ibis.Table, statistic: str)
         return placed.filter(_.place == 0).select(of=_.group, fill=_["value"])
     exact = number(present["value"]).try_cast("decimal(38, 9)")  # sums of floats would depend on the order of rows
     found = (exact.mean() if statistic == "mean" else exact.median()).cast("float64")
-    text = _written(found, *_style(data, column, statistic))
+    text = written(found, *style(data, column, statistic))
     return present.group_by(of=present.group).agg(fill=text).filter(_.fill.notnull())
 
 
@@ -387,10 +362,8 @@ def derive(data: Dataset, issue: Issue, p: Formula) -> tuple[Effect, ...]:  # no
     for name in (p.target, p.left, p.right):
         _column(data, name)
     table = only(data.table, (ROW, p.target, p.left, p.right))
-    _, fixed = _style(data, p.target, "derived")
-    results = table.filter(is_missing(table[p.target])).select(
-        ROW, after=_written(_result(table, p), p.decimals, fixed)
-    )
+    _, fixed = style(data, p.target, "derived")
+    results = table.filter(is_missing(table[p.target])).select(ROW, after=written(result(table, p), p.decimals, fixed))
     return (CellWrites(p.target, results.filter(results.after.notnull())),)
 
 
@@ -401,36 +374,6 @@ def suspects(data: Dataset, column: str, suspect: Callable[[ibis.Table], ibis.Va
     """`_row`, `column`, `value` of a column's suspect cells; `suspect` may look at the column and the others."""
     table = only(data.table, (ROW, column, *others))
     return table.filter(suspect(table)).select(ROW, column=ibis.literal(column), value=table[column])
-
-
-def plain_number(value: float, decimals: int, fixed: bool = False) -> str:  # noqa: FBT001, FBT002  (a style's parts)
-    """A number as plain text with at most so many decimals, or with all of them.
-
-    >>> plain_number(12.0, 2), plain_number(0.125, 2), plain_number(12.5, 2, True)
-    ('12', '0.12', '12.50')
-    """
-    text = f"{Decimal(repr(round(value, decimals))):.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text and not fixed else text
-
-
-def _written(value: ibis.Value, decimals: int, fixed: bool) -> ibis.Value:  # noqa: FBT001  (a style's parts)
-    """`plain_number` for the engine; null for what is too large to be written out."""
-    text = value.round(decimals).try_cast(f"decimal(38, {decimals})").cast("string")
-    return text if fixed or not decimals else text.re_replace(r"\.?0+$", "")
-
-
-def _style(data: Dataset, name: str, statistic: str) -> tuple[int, bool]:
-    """How many decimals a computed number gets in a column, and whether all of them are written.
-
-    As many as the column's most frequent values have, all of them when all have as many. A column of whole numbers
-    keeps what a median (one decimal) or a mean (two) needs beyond them, unless the contract says that it is whole.
-    """
-    column, promised = data.profile.column(name), data.contract.columns.get(name)
-    lengths = {len(value.partition(".")[2]) for value, _n in column.top if value.strip() and "e" not in value.lower()}
-    decimals = max(lengths, default=0)
-    if decimals or (promised and promised.type == "integer"):
-        return min(decimals, 12), len(lengths) == 1
-    return {"median": 1, "mean": 2}.get(statistic, 0), False
 
 
 def _required(data: Dataset, column: str) -> bool:
@@ -513,101 +456,27 @@ def _beyond(value: float, low: float, high: float, *, dates: bool) -> bool:
 
 
 def _derivable(data: Dataset, settings: Settings[ConditionalMissingSettings]) -> Iterator[Finding]:
-    columns = [
-        c
-        for c in data.profile.columns
-        if c.present_count and c.numeric_count >= 0.9 * c.present_count and c.distinct_count > 2  # noqa: PLR2004  (two values fit any formula)
-    ][:MOST_COLUMNS_TO_DERIVE]
-    targets = [c for c in columns if c.missing_count]
-    if not targets or len(columns) <= 2:  # noqa: PLR2004  (a formula speaks of three)
-        return
-    first = _first_numbers(data, [c.name for c in columns])
-    for target in targets:
-        share = settings.of(target.name).share
-        formulas = _screened(first, target.name, _style(data, target.name, "derived")[0], share - SLACK)
-        if best := _best_formula(data, target.name, formulas, share):
-            yield _derived(data, target, *best)
-
-
-def _first_numbers(data: Dataset, columns: Sequence[str]) -> Mapping[str, Any]:
-    """The columns' numbers in the first rows, as arrays; nan where there is none."""
-    table = only(data.table, (ROW, *columns)).order_by(ROW).limit(ROWS_TO_SCREEN)
-    read = table.select(**{f"c{i}": number(table[name]) for i, name in enumerate(columns)}).to_pandas()
-    return {name: read[f"c{i}"].to_numpy(dtype="float64", na_value=math.nan) for i, name in enumerate(columns)}
-
-
-def _screened(first: Mapping[str, Any], target: str, decimals: int, share: float) -> list[Formula]:
-    """The formulas that hold often in the first rows, best first; only these are tried on the whole table."""
-    import numpy as np
-
-    wanted, others = first[target][:, None], [name for name in first if name != target]
-    parts = np.stack([first[name] for name in others], axis=1)
-    found: list[tuple[float, Formula]] = []
-    with np.errstate(all="ignore"):
-        for left, name in enumerate(others):
-            for operator, results in _results(parts[:, left : left + 1], parts).items():
-                complete = (~np.isnan(results - wanted)).sum(axis=0)
-                holds = (abs(results - wanted) <= _tolerance(decimals)).sum(axis=0)
-                for right in np.flatnonzero((complete > 0) & (holds >= share * complete)):
-                    if right > left or (right != left and operator in "-/"):
-                        named = {"target": target, "left": name, "operator": operator, "right": others[right]}
-                        found.append((-holds[right] / complete[right], Formula(**named, decimals=decimals)))
-    return [formula for _holds, formula in sorted(found, key=lambda each: each[0])[:FORMULAS_TO_TRY]]
-
-
-def _results(left: Any, right: Any) -> dict[Literal["*", "+", "-", "/"], Any]:
-    return {"*": left * right, "+": left + right, "-": left - right, "/": left / right}
-
-
-def _tolerance(decimals: int) -> float:
-    return float(0.5000001 * 10.0**-decimals)
-
-
-def _best_formula(
-    data: Dataset, target: str, formulas: Sequence[Formula], share: float
-) -> tuple[Formula, dict[str, Any]] | None:
-    """The formula that holds most often, if it holds often enough and fills a gap, with its counts."""
-    if not formulas:
-        return None
-    counts = _tallies(data, target, formulas)
-    best: Formula | None = None
-    held: dict[str, Any] = {}
-    for place, formula in enumerate(formulas):
-        complete, holds, gaps = (int(counts[f"{what}{place}"] or 0) for what in ("complete", "holds", "gaps"))
-        enough = complete >= FEWEST_ROWS_TO_DERIVE and gaps and holds >= share * complete
-        if enough and holds / complete > (held["holds"] / held["complete"] if held else 0):
-            best, held = formula, {"complete": complete, "holds": holds, "gaps": gaps}
-    return (best, held) if best else None
-
-
-def _tallies(data: Dataset, target: str, formulas: Sequence[Formula]) -> Mapping[str, Any]:
-    table = only(data.table, {target, *(name for f in formulas for name in (f.left, f.right))})
-    wanted, missing = number(table[target]), is_missing(table[target])
-    tallies: dict[str, ibis.Value] = {}
-    for place, formula in enumerate(formulas):
-        result = _result(table, formula)
-        tallies[f"complete{place}"] = (wanted.notnull() & result.notnull()).sum()
-        tallies[f"holds{place}"] = ((wanted - result).abs() <= _tolerance(formula.decimals)).sum()
-        tallies[f"gaps{place}"] = (missing & result.notnull()).sum()
-    counts: Mapping[str, Any] = table.agg(**tallies).to_pyarrow().to_pylist()[0]
-    return counts
+    gappy = [c for c in data.profile.columns if c.missing_count]
+    for target, formula, held in mined(data, gappy, lambda name: settings.of(name).share):
+        if held["gaps"]:
+            yield _derived(data, target, formula, held)
 
 
 def _derived(data: Dataset, target: ColumnProfile, formula: Formula, held: dict[str, Any]) -> Finding:
-    spoken = _spoken(formula.model_dump())
+    said = spoken(formula.model_dump())
     share = held["holds"] / held["complete"]
     return Finding(
         columns=(target.name,),
         cells=suspects(
             data,
             target.name,
-            lambda table: is_missing(table[target.name]) & _result(table, formula).notnull(),
+            lambda table: is_missing(table[target.name]) & result(table, formula).notnull(),
             formula.left,
             formula.right,
         ),
         count=held["gaps"],
         checked=target.rows,
-        why=f"{held['gaps']:,} are missing that {spoken} gives; "
+        why=f"{held['gaps']:,} are missing that {said} gives; "
         f"it holds in {share:.1%} of {held['complete']:,} complete rows",
         severity=Severity.MEDIUM,
         title=f"Derivable missing values in {target.name}",
@@ -654,15 +523,6 @@ def _alone(a: str, b: str, table: ibis.Table) -> ibis.Value:
     return ~is_missing(table[a]) & is_missing(table[b])
 
 
-def _result(table: ibis.Table, formula: Formula) -> ibis.Value:
-    left, right = number(table[formula.left]), number(table[formula.right])
-    if formula.operator == "*":
-        return left * right
-    if formula.operator == "/":
-        return left / right.nullif(0)
-    return left + right if formula.operator == "+" else left - right
-
-
 def _writes(data: Dataset, column: str, value: ibis.Value) -> CellWrites:
     table = only(data.table, (ROW, column))
     return CellWrites(column, table.filter(is_missing(table[column])).select(ROW, after=value))
@@ -698,13 +558,6 @@ def _column(data: Dataset, name: str) -> ibis.Value:
     if name not in data.columns:
         raise AnswerError(f"no column '{name}'", available=data.columns, todo=did_you_mean(name, data.columns))
     return data.table[name]
-
-
-_SIGNS = {"*": "×", "+": "+", "-": "−", "/": "÷"}
-
-
-def _spoken(formula: Mapping[str, Any]) -> str:
-    return f"{formula['target']} = {formula['left']} {_SIGNS[formula['operator']]} {formula['right']}"
 
 
 def _list(values: Sequence[str]) -> str:

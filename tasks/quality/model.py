@@ -73,8 +73,27 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Pattern:
+    """One way in which values of a column are written: `9` stands for digits, `a` for letters, in runs.
+
+    Attributes:
+        values: distinct values written so.
+        rows: rows that hold one of them.
+    """
+
+    text: str
+    values: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class ColumnProfile:
-    """Statistics of one column from one scan; counts are of rows."""
+    """Statistics of one column from one scan; counts are of rows.
+
+    Attributes:
+        patterns: the most frequent patterns first, blank values aside; not all when there are very many.
+        pattern_count: how many there are.
+    """
 
     name: str
     rows: int
@@ -94,6 +113,8 @@ class ColumnProfile:
     median: float | None = None
     top: tuple[tuple[str, int], ...] = ()
     histogram: tuple[tuple[float, float, int], ...] = ()
+    patterns: tuple[Pattern, ...] = ()
+    pattern_count: int = 0
 
     @property
     def missing_count(self) -> int:
@@ -156,17 +177,32 @@ class Cell:
 
 @dataclass(frozen=True)
 class Change:
-    """One cell before and after a remedy."""
+    """One cell before and after a remedy.
+
+    Attributes:
+        cells: how many cells change in just this way, of which `row` holds the first; 0 where it was not counted.
+    """
 
     row: int
     column: str
     before: str | None
     after: str | None
+    cells: int = 0
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a remedy would do, computed before anyone decides."""
+    """What a remedy would do, computed before anyone decides.
+
+    Attributes:
+        changes: the most frequent changes.
+        surprising: of the others, those that a reader would expect least (`tasks.quality.consequences`).
+        clears: issue id, or `contract: ` and a promise → suspect cells or rows fewer, by its own query.
+        creates: the same → more; an issue id that is not in the assessment is one that the change would raise.
+        goals: goal → its value afterwards, for the goals that the change can move.
+        unknown: issues, promises and goals that it may alter, but by how much was not computed: the table is too
+            large for it, or a column that the query needs is dropped.
+    """
 
     rows_changed: int = 0
     cells_changed: int = 0
@@ -175,6 +211,11 @@ class Preview:
     columns_added: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     removed: tuple[int, ...] = ()
+    surprising: tuple[Change, ...] = ()
+    clears: Mapping[str, int] = field(default_factory=dict)
+    creates: Mapping[str, int] = field(default_factory=dict)
+    goals: Mapping[str, float | None] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -290,13 +331,18 @@ class Muted:
 
 @dataclass(frozen=True)
 class Assessment:
-    """Everything found in one snapshot."""
+    """Everything found in one snapshot.
+
+    Attributes:
+        goals: what the user's goals come to in it, by name.
+    """
 
     snapshot: Snapshot
     profile: Profile
     issues: tuple[Issue, ...]
     score: Score
     muted: tuple[Muted, ...] = ()
+    goals: Mapping[str, float | None] = field(default_factory=dict)
 
     def issue(self, id: str) -> Issue:
         """The issue with this id.
@@ -384,12 +430,14 @@ class Dataset:
     Attributes:
         table: `snapshot`: `_row` and text columns.
         domains: `domains`: `column`, `value`, `n`: every distinct value that is not null, with its count.
+        kept: results of queries that are asked again and again (`tasks.quality.queries.kept`).
     """
 
     table: ibis.Table
     domains: ibis.Table
     profile: Profile
     contract: Contract
+    kept: dict[str, ibis.Table] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -403,6 +451,7 @@ class Finding:
 
     Attributes:
         cells: `_row`, `column`, `value` of the suspect cells (rows: `column` and `value` null).
+        sql: the same as a query of `snapshot` and `domains`, where `cells` reads what was kept of it.
     """
 
     columns: tuple[str, ...]
@@ -415,6 +464,7 @@ class Finding:
     title: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     confidence: float = 0.0
+    sql: str = ""
 
 
 @dataclass(frozen=True)

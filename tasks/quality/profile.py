@@ -10,13 +10,14 @@ import bisect
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import ibis
 from ibis import _
 
-from tasks.quality.model import ROW, ColumnProfile, Profile
+from tasks.quality.model import ROW, ColumnProfile, Pattern, Profile
 
 BLANK = r"^[\s\x0b\x1c-\x1f\x85\p{Z}]*$"
 """Values without a visible character: nothing, or white space in the sense of Unicode."""
@@ -38,6 +39,8 @@ BOOLEANS = ("true", "false", "yes", "no", "t", "f", "y", "n")
 
 TOP_VALUES = 20
 TOP_LENGTH = 200
+PATTERNS = 50
+PATTERN_LENGTH = 100
 BINS = 20
 MOST_PARTS = 40
 """A query that unites more tables than this takes longer to plan than to run."""
@@ -88,14 +91,18 @@ def profile(table: ibis.Table, domains: ibis.Table, snapshot: str) -> Profile:
     """
     rows = int(table.count().to_pyarrow().as_py())
     counts = {record["column"]: record for record in _records(_count_values(domains))}
-    top = _top_values(domains)
+    top, patterns = _top_values(domains), _patterns(domains)
     numeric = {name: record for name, record in counts.items() if record["numeric_count"]}
     numbers = _number_statistics(domains, numeric) if numeric else {}
     return Profile(
         snapshot,
         rows,
         tuple(
-            _column(name, rows, counts.get(name, {}), top.get(name, ()), numbers.get(name, {}))
+            replace(
+                _column(name, rows, counts.get(name, {}), top.get(name, ()), numbers.get(name, {})),
+                patterns=tuple(found for found, _count in patterns.get(name, ())),
+                pattern_count=next((count for _found, count in patterns.get(name, ())), 0),
+            )
             for name in table.columns
             if name != ROW
         ),
@@ -169,6 +176,24 @@ def _top_values(domains: ibis.Table) -> dict[str, tuple[tuple[str, int], ...]]:
     return {name: tuple(values) for name, values in found.items()}
 
 
+def pattern(text: ibis.expr.types.StringValue) -> ibis.expr.types.StringValue:
+    """How a value is written: runs of digits as `9`, of letters as `a`, the rest as it is; of its beginning only."""
+    return text.substr(0, PATTERN_LENGTH).re_replace("[0-9]+", "9").re_replace(r"\p{L}+", "a")
+
+
+def _patterns(domains: ibis.Table) -> dict[str, list[tuple[Pattern, int]]]:
+    """Per column its most frequent patterns, each beside the number of all."""
+    there = domains.filter(~is_blank(domains.value)).select("column", "n", pattern=pattern(domains.value))
+    alike = there.group_by("column", "pattern").agg(values=_.count(), rows=_.n.sum())
+    place = ibis.row_number().over(group_by="column", order_by=[ibis.desc("rows"), "pattern"])
+    ranked = alike.mutate(place=place, patterns=_.count().over(group_by="column")).filter(_.place < PATTERNS)
+    found: dict[str, list[tuple[Pattern, int]]] = {}
+    for record in _records(ranked.order_by("column", "place")):
+        each = Pattern(record["pattern"], record["values"], int(record["rows"]))
+        found.setdefault(record["column"], []).append((each, record["patterns"]))
+    return found
+
+
 def _number_statistics(domains: ibis.Table, numeric: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Mean, median and histogram of each column in `numeric`, which tells their bounds."""
     bounds = [
@@ -233,7 +258,7 @@ def _column(
         name,
         rows,
         null_count=rows - present,
-        **{field: counts.get(field) or 0 for field in _COUNTS},
+        **{field: int(counts.get(field) or 0) for field in _COUNTS},  # type: ignore[arg-type]
         mean_length=counts["characters"] / present if present else 0.0,
         minimum=numbers.get("low"),
         maximum=numbers.get("high"),

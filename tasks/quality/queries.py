@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import ibis
 from ibis.expr.operations import DatabaseTable
 
 from tasks.quality.model import ROW, Dataset, Issue
 
+_NUMBERS = itertools.count()
 _CELL = {ROW: "int64", "column": "string", "value": "string"}
 
 
 def suspects(data: Dataset, issue: Issue) -> ibis.Table:
     """`_row`, `column`, `value`: what the issue's query selects from the table as it is now."""
-    return data.table.get_backend().sql(issue.sql, schema=_CELL)
+    found = data.kept.get(issue.sql)
+    return found if found is not None else data.table.get_backend().sql(issue.sql, schema=_CELL)
+
+
+def kept(data: Dataset, sql: str) -> ibis.Table:
+    """The result of a query over `snapshot` and `domains`, computed once: Ibis takes longer to plan than to run it."""
+    if sql not in data.kept:
+        backend, name = data.table.get_backend(), f"kept_{next(_NUMBERS)}"
+        backend.raw_sql(f"CREATE TEMP TABLE {name} AS {sql}")
+        data.kept[sql] = backend.table(name)
+    return data.kept[sql]
+
+
+def cells_where(data: Dataset, column: str, suspect: Callable[[Any], Any]) -> ibis.Table:
+    """`_row`, `column`, `value` of the cells whose value is suspect, as `Finding.cells` wants them."""
+    table = only(data.table, (ROW, column))
+    return table.filter(suspect(table[column])).select(ROW, column=ibis.literal(column), value=table[column])
+
+
+def rows_where(data: Dataset, column: str, suspect: Callable[[Any], Any]) -> int:
+    """How many rows hold a suspect value, from the value domains; null is never one."""
+    own = data.domains.filter(data.domains.column == column)
+    return int(own.filter(suspect(own.value)).n.sum().to_pyarrow().as_py() or 0)
 
 
 def union(tables: Sequence[ibis.Table]) -> ibis.Table:

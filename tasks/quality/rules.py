@@ -1,1 +1,502 @@
 """What columns say about one another: dependencies, rules of the contract, references, totals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import ibis
+from ibis import _
+from pydantic import Field
+
+from tasks.quality.contract import ControlTotal, Reference, Rule
+from tasks.quality.expressions import columns_of, predicate, value_of
+from tasks.quality.formulas import Formula, mined, result, spoken, style, tolerance, written
+from tasks.quality.mining import GROUP, dependencies
+from tasks.quality.model import ROW, CellWrites, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
+from tasks.quality.profile import is_missing, number, pattern
+from tasks.quality.queries import kept, only, suspects
+from tasks.quality.records import check_columns, count_rows, whole_rows
+from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
+from tasks.quality.typed import ColumnType, column_types, date_formats
+
+# --- broken dependency ----------------------------------------------------------------------------------------
+
+
+class DependencySettings(KindSettings):
+    """When a mined dependency is believed.
+
+    Attributes:
+        share: how many of a determinant's groups must hold, 0 to 1.
+        suspect: how sure it must be that a cell is wrong for it to be reported.
+        certain: how sure for its repair to be recommended.
+    """
+
+    share: float = Field(0.95, gt=0.5, le=1)
+    suspect: float = Field(0.5, gt=0, lt=1)
+    certain: float = Field(0.6, gt=0, lt=1)
+
+
+class Determinant(Parameters):
+    """Attributes: columns: rows that are equal in these make a group; accuracy: how often groups are right, 0 to 1."""
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    accuracy: float = Field(gt=0, le=1)
+
+
+class Majority(Parameters):
+    """What the determinants' groups say is written.
+
+    Attributes:
+        determinants: what determines the column; each has a vote.
+        least: only cells that are wrong with at least this confidence are written.
+    """
+
+    determinants: tuple[Determinant, ...] = Field(min_length=1)
+    least: float = Field(0.6, gt=0, lt=1)
+
+
+MOST_DETERMINANTS = 5
+RARE, MUCH_RARER = 2, 20
+"""A value is rare when it occurs twice at most, or the other is so many times more frequent."""
+
+
+def _majority_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+    facts = issue.facts
+    by = " and ".join(dict.fromkeys(d["columns"][0] for d in facts["determinants"]))
+    why = f"rows with the same {by} say so"
+    if facts["certain_cells"]:
+        left = issue.count - facts["certain_cells"]
+        leaves = f"{left:,} cells of which it is less sure" if left else ""
+        parameters = {"determinants": facts["determinants"], "least": facts["certain"]}
+        label = f"write what most rows of the same {by} say"
+        yield Option("majority", "group_majority", label, parameters, why, leaves, facts["sure"], True)
+    if facts["certain_cells"] < issue.count:
+        parameters = {"determinants": facts["determinants"], "least": facts["suspect"]}
+        label = f"the same for all {issue.count:,} suspect cells"
+        yield Option("majority-all", "group_majority", label, parameters, why, confidence=facts["suspect"])
+
+
+@kind(
+    "Broken dependency",
+    dimension=Dimension.INTEGRITY,
+    settings=DependencySettings,
+    recommend=_majority_options,
+)
+def broken_dependency(data: Dataset, settings: Settings[DependencySettings]) -> Iterable[Finding]:
+    """Cells that differ from what rows with the same value in other columns say, when it is this cell that is to blame.
+
+    Each column that determines this one, but for errors, gives a vote: the value of four fifths or more of the other
+    rows that share its value. Confidence: votes for another value ÷ (these + votes for the cell's own + doubt), each
+    vote weighing what its column is right in. Doubt is ¼ for a rare value that reads like a slip of the other, 1 for
+    another rare one and for numbers, ½ for a gap, 1½ for a value that is at home elsewhere in the column. A value
+    that occurs twice in a group speaks for itself.
+    """
+    determined = _promised(data)
+    for dependency in dependencies(data, settings.default.share):
+        own = determined.setdefault(dependency.dependent, [])
+        if len(own) < MOST_DETERMINANTS:
+            own.append(Determinant(columns=dependency.columns, accuracy=dependency.accuracy))
+    for column in data.profile.columns:
+        if determinants := determined.get(column.name):
+            yield from _broken(data, column.name, determinants, settings.of(column.name))
+
+
+def _promised(data: Dataset) -> dict[str, list[Determinant]]:
+    """What the contract says determines a column; it is believed almost without doubt."""
+    determined: dict[str, list[Determinant]] = {}
+    for promise in data.contract.dependencies:
+        if {promise.column, *promise.of} <= set(data.columns):
+            determined.setdefault(promise.column, []).append(Determinant(columns=promise.of, accuracy=0.99))
+    return determined
+
+
+def _broken(
+    data: Dataset, name: str, determinants: Sequence[Determinant], chosen: DependencySettings
+) -> Iterator[Finding]:
+    asked = str(ibis.to_sql(_votes(data, name, determinants), dialect="duckdb"))
+    votes = kept(data, asked)
+    suspects = votes.filter(votes.confidence >= chosen.suspect)
+    counted = suspects.agg(
+        n=_.count(),
+        certain=(_.confidence >= chosen.certain).sum(),
+        sure=_.confidence.mean(where=_.confidence >= chosen.certain),
+    )
+    found = counted.to_pyarrow().to_pylist()[0]
+    if not found["n"]:
+        return
+    count, certain = int(found["n"]), int(found["certain"] or 0)
+    named = ", ".join(f"{' + '.join(d.columns)} ({d.accuracy:.1%})" for d in determinants)
+    yield Finding(
+        (name, *dict.fromkeys(column for d in determinants for column in d.columns)),
+        suspects.select(ROW, column=ibis.literal(name), value=suspects.before),
+        count,
+        data.profile.rows,
+        f"{count:,} cells differ from what rows of the same {named} say",
+        Severity.MEDIUM,
+        title=f"Broken dependency of {name}",
+        facts={
+            "determinants": [d.model_dump(mode="json") for d in determinants],
+            "certain_cells": certain,
+            "certain": chosen.certain,
+            "suspect": chosen.suspect,
+            "sure": round(found["sure"] or 0.0, 4),
+        },
+        confidence=round(found["sure"] or chosen.suspect, 4),
+        sql=_suspects_of(asked, name, chosen.suspect),
+    )
+
+
+def _suspects_of(votes: str, name: str, least: float) -> str:
+    """The query for the cells that are wrong with at least this confidence."""
+    column = str(ibis.to_sql(ibis.literal(name).name("column"), dialect="duckdb")).removeprefix("SELECT").strip()
+    return f'SELECT {ROW}, {column}, before AS "value" FROM ({votes}) AS votes WHERE confidence >= {least!r}'
+
+
+def _kept_votes(data: Dataset, name: str, determinants: Sequence[Determinant]) -> ibis.Table:
+    return kept(data, str(ibis.to_sql(_votes(data, name, determinants), dialect="duckdb")))
+
+
+def _votes(data: Dataset, name: str, determinants: Sequence[Determinant]) -> ibis.Table:
+    """`_row`, `before`, `after`, `confidence` of every cell that some determinant's group says otherwise."""
+    table = only(data.table, dict.fromkeys((ROW, name, *(column for d in determinants for column in d.columns))))
+    renamed = table.select(
+        ROW,
+        before=is_missing(table[name]).ifelse(ibis.null("string"), table[name]),
+        written=table[name],
+        **{f"x{i}": _group(table, d.columns) for i, d in enumerate(determinants)},
+    )
+    judged = renamed
+    for i in range(len(determinants)):
+        judged = _judged(renamed, judged, i)
+    weights = [d.accuracy for d in determinants]
+    says = [judged[f"says{i}"] for i in range(len(weights))]
+    other = [s.notnull() & ~s.identical_to(judged.before) for s in says]
+    candidate = ibis.coalesce(*[o.ifelse(s, ibis.null("string")) for o, s in zip(other, says, strict=True)])
+    proposed = judged.mutate(candidate=candidate).filter(_.candidate.notnull())
+    for value, times in (("before", "times"), ("candidate", "usual")):
+        known = data.domains.filter(data.domains.column == name).select(**{f"is_{value}": _["value"], times: _.n})
+        proposed = proposed.left_join(known, proposed[value] == known[f"is_{value}"])
+    read = proposed.mutate(slip=_slip(proposed), rare=(_.times <= RARE) | (_.times * MUCH_RARER <= _.usual))
+    votes_for, votes_against = ibis.literal(0.0), ibis.literal(0.0)
+    for i, weight in enumerate(weights):
+        said, few = read[f"says{i}"], read[f"few{i}"].fill_null(False)
+        votes_for += (said == read.candidate).fill_null(False).ifelse(weight, 0.0)
+        again = read[f"again{i}"].fill_null(False) & ~(read.slip & read.rare & few)
+        votes_against += ((said.notnull() & (said != read.candidate)) | again).ifelse(weight, 0.0)
+    weighed = read.mutate(votes_for=votes_for, votes_against=votes_against)
+    doubt = _doubt(weighed)
+    confidence = weighed.votes_for / (weighed.votes_for + weighed.votes_against + doubt)
+    return weighed.select(ROW, before="written", after="candidate", confidence=confidence.round(6))
+
+
+def _group(table: ibis.Table, columns: Sequence[str]) -> Any:
+    """A text that rows share when they are equal in all of these columns."""
+    if len(columns) == 1:
+        return table[columns[0]]
+    parts = [table[c].fill_null("").length().cast("string") + ":" + table[c].fill_null("") for c in columns]
+    return ibis.literal("").join(parts) if len(parts) > 2 else parts[0] + parts[1]  # noqa: PLR2004
+
+
+def _judged(renamed: ibis.Table, judged: ibis.Table, i: int) -> ibis.Table:
+    """With `says<i>`, what the other rows of a determinant's group say, and `again<i>`, whether they say this, too."""
+    x = f"x{i}"
+    counts = renamed.filter(~is_missing(renamed[x])).group_by(x, "before").agg(n=_.count())
+    window = ibis.window(group_by=x, order_by=[ibis.desc("n"), "before"])
+    ranked = counts.mutate(
+        total=counts.n.sum().over(group_by=x),
+        most=counts.n.first().over(window),
+        usual=counts.before.first().over(window),
+    )
+    spread = ranked.filter(ranked.total > ranked.most).select(
+        **{f"k{i}": ranked[x], f"v{i}": ranked.before, f"n{i}": ranked.n},
+        **{f"total{i}": ranked.total, f"most{i}": ranked.most, f"usual{i}": ranked.usual},
+    )
+    joined = judged.left_join(spread, [judged[x] == spread[f"k{i}"], judged.before.identical_to(spread[f"v{i}"])])
+    others = joined[f"total{i}"] - 1
+    own = joined.before.identical_to(joined[f"usual{i}"])
+    agree = joined[f"most{i}"] - own.ifelse(1, 0)
+    speaks = (others >= GROUP - 1) & (agree >= 0.8 * others) & joined[f"usual{i}"].notnull()
+    return joined.mutate(
+        **{
+            f"says{i}": speaks.ifelse(joined[f"usual{i}"], ibis.null("string")),
+            f"again{i}": (joined[f"n{i}"] >= 2) & joined.before.notnull(),  # noqa: PLR2004
+            f"few{i}": joined[f"n{i}"] * 5 <= joined[f"most{i}"],
+        }
+    ).drop(f"k{i}", f"v{i}", f"n{i}", f"total{i}", f"most{i}", f"usual{i}")
+
+
+def _slip(votes: ibis.Table) -> Any:
+    """Whether a value reads like a slip of the other: one edit or a third, or half where it is written unlike it."""
+    old, new = votes.before.substr(0, 200), votes.candidate.substr(0, 200)
+    edits, longest = old.levenshtein(new).cast("float64"), ibis.greatest(old.length(), new.length())
+    odd = pattern(old) != pattern(new)
+    numbers = number(old).notnull() & number(new).notnull()
+    return ((edits <= 1) | (edits <= 0.34 * longest) | (odd & (edits <= 0.5 * longest))) & ~numbers
+
+
+def _doubt(votes: ibis.Table) -> Any:
+    """What speaks for a value before any vote: see `broken_dependency`."""
+    return ibis.cases(
+        (votes.before.isnull(), 0.5),
+        (votes.rare & votes.slip, 0.25),
+        (votes.times > RARE, 1.5),
+        else_=1.0,
+    )
+
+
+@remedy("Majority of the group", parameters=Majority)
+def group_majority(data: Dataset, issue: Issue, p: Majority) -> tuple[Effect, ...]:
+    """Write what rows with the same determinants say into the cells that are to blame."""
+    votes = _kept_votes(data, issue.columns[0], p.determinants)
+    return (CellWrites(issue.columns[0], votes.filter(votes.confidence >= p.least).select(ROW, after="after")),)
+
+
+# --- cross-field rule -------------------------------------------------------------------------------------------
+
+
+class FormulaSettings(KindSettings):
+    """Attributes: mine: look for formulas; share: of the complete rows in which one must hold, 0 to 1."""
+
+    mine: bool = True
+    share: float = Field(0.98, gt=0.5, le=1)
+
+
+class Recompute(Parameters):
+    """Attributes: column: what is written anew; expression: SQL over the row's columns that gives its value."""
+
+    column: str
+    expression: str
+
+
+def _rule_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+    solutions = issue.facts["solutions"]
+    for place, (column, expression) in enumerate(solutions.items(), 1):
+        why = f"if the other columns are right, {column} is {expression}"
+        parameters = {"column": column, "expression": expression}
+        yield Option(f"recompute-{place}", "recompute", f"compute {column} from the others", parameters, why)
+    if not solutions:
+        yield Option("recompute", "recompute", "compute one column from others", needs=("column", "expression"))
+
+
+@kind("Cross-field rule", dimension=Dimension.INTEGRITY, settings=FormulaSettings, recommend=_rule_options)
+def cross_field_rule(data: Dataset, settings: Settings[FormulaSettings]) -> Iterable[Finding]:
+    """Rows that break a rule of the contract, or a formula that holds in nearly all rows (total = quantity × price).
+
+    Which of the columns is wrong cannot be known from a formula, so nothing is recommended, and each cell of a row is
+    wrong with a confidence of one out of the rule's columns.
+    """
+    types, formats = column_types(data.profile, data.contract), date_formats(data.contract)
+    for rule in data.contract.rules:
+        yield from _rule_broken(data, rule, types, formats)
+    if settings.default.mine:
+        yield from _formulas_broken(data, settings)
+
+
+def _rule_broken(
+    data: Dataset, rule: Rule, types: Mapping[str, ColumnType], formats: Mapping[str, str]
+) -> Iterator[Finding]:
+    columns = columns_of(rule.expression, data.columns)  # an unknown column is said by the contract's checks
+    table = only(data.table, (ROW, *columns))
+    rows = whole_rows(table.filter(~predicate(table, rule.expression, types, formats)))
+    if count := count_rows(rows):
+        yield Finding(
+            columns,
+            rows,
+            count,
+            data.profile.rows,
+            f"{count:,} rows break the contract's rule: {rule.expression}",
+            Severity.HIGH,
+            unit="row",
+            title=rule.message or f"Rule broken: {rule.name}",
+            facts={"rule": rule.name, "solutions": solved(rule.expression)},
+        )
+
+
+def solved(expression: str) -> dict[str, str]:
+    """What each column must be for an equation to hold, for equations of one column and the rest.
+
+    >>> solved("total = quantity * price")
+    {'total': 'quantity * price'}
+    >>> solved("start <= stop")
+    {}
+    """
+    import sqlglot
+    from sqlglot import exp
+
+    tree = sqlglot.parse_one(expression, dialect="duckdb").unnest()
+    if not isinstance(tree, exp.EQ):
+        return {}
+    sides = ((tree.left, tree.right), (tree.right, tree.left))
+    return {
+        one.name: other.sql(dialect="duckdb")
+        for one, other in sides
+        if isinstance(one, exp.Column) and one.name not in {c.name for c in other.find_all(exp.Column)}
+    }
+
+
+def _formulas_broken(data: Dataset, settings: Settings[FormulaSettings]) -> Iterator[Finding]:
+    met: set[frozenset[str]] = set()
+    promised = [set(columns_of(rule.expression, data.columns)) for rule in data.contract.rules]
+    found = [
+        (formula, held)
+        for _target, formula, held in mined(data, data.profile.columns, lambda name: settings.of(name).share)
+        if held["holds"] < held["complete"]
+    ]
+    for formula, held in sorted(found, key=lambda each: "*+-/".index(each[0].operator)):
+        columns = (formula.target, formula.left, formula.right)
+        if frozenset(columns) in met or any(set(columns) <= named for named in promised):
+            continue
+        met.add(frozenset(columns))
+        table = only(data.table, (ROW, *columns))
+        off = (number(table[formula.target]) - result(table, formula)).abs() > tolerance(formula.decimals)
+        rows = whole_rows(table.filter(off.fill_null(False)))
+        count = held["complete"] - held["holds"]
+        yield Finding(
+            columns,
+            rows,
+            count,
+            held["complete"],
+            f"{spoken(formula.model_dump())} holds in {held['holds']:,} of {held['complete']:,} complete rows",
+            Severity.MEDIUM,
+            unit="row",
+            title=f"{count:,} rows in which {spoken(formula.model_dump())} does not hold",
+            facts={"formula": formula.model_dump(), "solutions": _rearranged(formula)},
+        )
+
+
+_INVERSE = {"*": "/", "/": "*", "+": "-", "-": "+"}
+
+
+def _rearranged(formula: Formula) -> dict[str, str]:
+    """What each of the three columns is by the formula."""
+    target, left, right = (_quoted(name) for name in (formula.target, formula.left, formula.right))
+    sign, inverse = formula.operator, _INVERSE[formula.operator]
+    second = f"{target} {inverse} {left}" if sign in "*+" else f"{left} {sign} {target}"
+    rounded = {formula.target: f"ROUND({left} {sign} {right}, {formula.decimals})"}
+    return rounded | {formula.left: f"{target} {inverse} {right}", formula.right: second}
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+@remedy("Compute again", parameters=Recompute)
+def recompute(data: Dataset, issue: Issue, p: Recompute) -> tuple[Effect, ...]:
+    """Write what an expression gives into one column of the suspect rows; where it gives nothing, the cell stays."""
+    check_columns(data, (p.column,))
+    types, formats = column_types(data.profile, data.contract), date_formats(data.contract)
+    rows = data.table.semi_join(suspects(data, issue), ROW)
+    value = value_of(rows, p.expression, types, formats)
+    decimals, fixed = style(data, p.column, "mean")
+    text = written(value.cast("float64"), decimals, fixed) if value.type().is_numeric() else value.cast("string")
+    found = rows.select(ROW, before=rows[p.column], after=text)
+    changed = found.filter(found.after.notnull() & ~found.after.identical_to(found.before))
+    return (CellWrites(p.column, changed.drop("before")),)
+
+
+# --- orphan keys and totals ---------------------------------------------------------------------------------------
+
+
+class Parent(Parameters):
+    """Attributes: value: what is written instead of every orphan."""
+
+    value: str = Field(min_length=1)
+
+
+def _orphan_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+    if pairs := issue.facts.get("nearest"):
+        why = "each has one existing key that differs in case, spaces and punctuation only"
+        yield Option("nearest", "map_values", "write the existing key", {"values": pairs}, why, "", 0.95, safe=True)
+    if not issue.facts.get("total"):
+        yield Option("default-parent", "default_parent", "write a key of yours", needs=("value",))
+
+
+@kind("Orphan keys and control totals", dimension=Dimension.INTEGRITY, recommend=_orphan_options)
+def unreconciled(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Finding]:  # noqa: ARG001
+    """Keys that refer to nothing, and sums that differ from the control total in the contract."""
+    for reference in data.contract.references:
+        if reference.column in data.columns and (not reference.to or reference.to in data.columns):
+            yield from _orphans(data, reference)
+    for total in data.contract.totals:
+        if total.column in data.columns:
+            yield from _differing_total(data, total)
+
+
+def _orphans(data: Dataset, reference: Reference) -> Iterator[Finding]:
+    name = reference.column
+    table = only(data.table, (ROW, name))
+    present = table.filter(~is_missing(table[name]))
+    if reference.to:
+        known = data.domains.filter(data.domains.column == reference.to).select(known="value")
+        orphans = present.anti_join(known, present[name] == known.known)
+    else:
+        orphans = present.filter(~present[name].isin(list(reference.values)))
+    count = count_rows(orphans)
+    if not count:
+        return
+    where = f"in {reference.to}" if reference.to else f"among the {len(reference.values):,} that there are"
+    yield Finding(
+        (name,),
+        orphans.select(ROW, column=ibis.literal(name), value=orphans[name]),
+        count,
+        data.profile.column(name).present_count,
+        f"{count:,} values of {name} are not {where}",
+        Severity.HIGH,
+        title=f"Orphan keys in {name}",
+        facts={"nearest": _nearest_keys(data, reference, orphans)},
+        confidence=0.9,
+    )
+
+
+MOST_KEYS = 100_000
+
+
+def _nearest_keys(data: Dataset, reference: Reference, orphans: ibis.Table) -> dict[str, str]:
+    """Orphans that are an existing key but for case, spaces and punctuation."""
+    strange = orphans.select(value=orphans[reference.column]).distinct().order_by("value").limit(MOST_KEYS)
+    known = list(reference.values)
+    if reference.to:
+        own = data.domains.filter(data.domains.column == reference.to)
+        known = own.order_by("value").limit(MOST_KEYS).to_pyarrow()["value"].to_pylist()
+    prints: dict[str, list[str]] = {}
+    for key in known:
+        prints.setdefault(_bare(key), []).append(key)
+    pairs = {}
+    for value in strange.to_pyarrow()["value"].to_pylist():
+        near = prints.get(_bare(value), [])
+        if len(near) == 1 and _bare(value):
+            pairs[value] = near[0]
+    return pairs
+
+
+def _bare(key: str) -> str:
+    return re.sub(r"[\W_]+", "", key.casefold())
+
+
+def _differing_total(data: Dataset, total: ControlTotal) -> Iterator[Finding]:
+    table = only(data.table, (ROW, total.column))
+    numbers = table.filter(~is_missing(table[total.column]))
+    exact = number(numbers[total.column]).try_cast("decimal(38, 9)").sum().cast("float64")
+    found = float(numbers.agg(total=exact).to_pyarrow()["total"].to_pylist()[0] or 0.0)
+    if abs(found - total.equals) <= total.tolerance:
+        return
+    count = data.profile.column(total.column).present_count
+    yield Finding(
+        (total.column,),
+        numbers.select(ROW, column=ibis.literal(total.column), value=numbers[total.column]),
+        count,
+        count,
+        f"they add up to {found:,.2f}, the control total is {total.equals:,.2f}: {found - total.equals:+,.2f}",
+        Severity.HIGH,
+        title=f"Control total of {total.column} differs",
+        facts={"total": total.equals, "found": found},
+    )
+
+
+@remedy("Default parent", parameters=Parent)
+def default_parent(data: Dataset, issue: Issue, p: Parent) -> tuple[Effect, ...]:
+    """Write one existing key into every suspect cell."""
+    rows = suspects(data, issue).select(ROW, after=ibis.literal(p.value))
+    return (CellWrites(issue.columns[0], rows),)

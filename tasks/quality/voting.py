@@ -15,6 +15,7 @@ from tasks.quality.model import ROW, CellWrites, Dataset, Effect
 from tasks.quality.profile import is_missing
 from tasks.quality.records import N, count_rows, is_unique
 from tasks.quality.registry import KindSettings
+from tasks.quality.words import NO_VALUE
 
 VOICE = math.lcm(*range(1, 17))
 """The weight of a source's vote, so that up to 16 sources that copy from one another share one voice exactly."""
@@ -94,7 +95,9 @@ def statements(
         for name in columns
     ]
     long = table.select(ROW, entity=table[entity], source=table[source], cell=ibis.array(cells).unnest())
-    return long.unpack("cell").filter(~is_missing(_.value), ~is_missing(_.entity))
+    return long.unpack("cell").filter(
+        ~is_missing(_.value), ~is_missing(_.entity), ~_.value.lower().isin(sorted(NO_VALUE))
+    )
 
 
 def _said(text: Any, shape: str | None) -> Any:

@@ -84,11 +84,69 @@ def sources() -> dict[str, list[str | None]]:
     return {"flight": [f for f, _s in rows], "src": [s for _f, s in rows], "leave": leave, "gate": gate}
 
 
+def parcels() -> dict[str, list[str | None]]:
+    """Numbers with and without units, dates in two ways, odd patterns, spaces, damaged letters, a spilled value."""
+    states = ["OR", "CA", "NY", "TX"]
+    notes = ["<b>fine</b>", "late ", "a  b", "caf\u00c3\u00a9", "R&amp;D"]
+    columns: dict[str, list[str | None]] = {
+        "weight": [f"{n % 9 + 1}.5" if n % 4 else f"{n % 9 + 1}.5 kg" for n in range(ROWS)],
+        "sent on": [f"2024-{n % 12 + 1:02}-{n % 28 + 1:02}" for n in range(ROWS)],
+        "due": [f"{n % 12 + 1}/{n % 12 + 1}/2024" for n in range(ROWS)],
+        "count": [str(n % 13) for n in range(ROWS)],
+        "code": [f"AB-{n:03}" for n in range(ROWS)],
+        "note": [f"{notes[n % 5]} x{n}" for n in range(ROWS)],
+        "town": [
+            ["Salem", "Fresno", "Albany", "Austin"][n % 4] + f" {states[n % 4]}" * (n % 10 == 3) for n in range(ROWS)
+        ],
+        "state": [None if n % 10 == 3 else states[n % 4] for n in range(ROWS)],
+    }
+    columns["sent on"][3:5] = ["Jan 5, 2024", "7 Feb 2024"]
+    columns["due"][5] = "3/4/2024"
+    columns["count"][7] = "twelve"
+    columns["code"][9] = "A9B?"
+    return columns
+
+
+def sales() -> dict[str, list[str | None]]:
+    """Spellings, slips, values that are not allowed, broken dependencies, formulas, references and totals."""
+    towns = ["Hamburg", "Bremen", "Kassel", "Potsdam", "Dresden", "Leipzig"]
+    rows = 240
+    columns: dict[str, list[str | None]] = {
+        "branch": [f"B{n % 6}" for n in range(rows)],
+        "town": [towns[n % 6] for n in range(rows)],
+        "zip": [f"{10000 + 1111 * (n % 6)}" for n in range(rows)],
+        "size": [["small", "large"][n * 7 % 11 % 2] for n in range(rows)],
+        "quantity": [str(n % 7 + 1) for n in range(rows)],
+        "price": [f"{n % 11 + 0.5:.2f}" for n in range(rows)],
+        "boss": ["B0" if n % 50 else "B 1" for n in range(rows)],
+    }
+    columns["total"] = [
+        f"{int(q or 0) * float(p or 0):.2f}" for q, p in zip(columns["quantity"], columns["price"], strict=True)
+    ]
+    columns["town"][7], columns["town"][20], columns["town"][31] = "Bremn", "KASSEL", "Dresden"
+    columns["size"][9] = "smal"
+    columns["total"][50] = "1.00"
+    return columns
+
+
 TABLES = {
     "orders": (orders, Contract()),
     "customers": (customers, Contract.model_validate({"key": ["id"]})),
     "sources": (sources, Contract()),
     "people": (people, Contract()),
+    "parcels": (parcels, Contract()),
+    "sales": (
+        sales,
+        Contract.model_validate(
+            {
+                "columns": {"size": {"allowed": ["small", "large"]}},
+                "rules": [{"name": "few", "expression": "quantity < 7"}],
+                "dependencies": [{"column": "town", "of": "branch"}],
+                "references": [{"column": "boss", "to": "branch"}],
+                "totals": [{"column": "total", "equals": 100}],
+            }
+        ),
+    ),
 }
 
 

@@ -1,0 +1,163 @@
+"""Dates as people write them, and how many days one text may mean.
+
+A text is read in every way in which it makes a date: "03/04/24" is three of them. Which one was meant is never
+guessed from the text; a column's other values may tell the order of day and month, else the pilot does.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal, TypeAlias
+
+Order: TypeAlias = Literal["ymd", "dmy", "mdy", "ydm"]
+
+LONGEST = 40
+_TIME = (
+    r"(?:(?P<gap>[T ,]+)(?P<time>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?"
+    r"\s?(?:[AaPp]\.?[Mm]\.?)?\s?(?:Z|[+-][0-9]{2}:?[0-9]{2})?))?$"
+)
+_YEAR = r"(?P<y>[0-9]{4}|[0-9]{2})"
+_NUMERIC = re.compile(r"^(?P<a>[0-9]{1,4})(?P<sep>[-/. ])(?P<b>[0-9]{1,2})(?P=sep)(?P<c>[0-9]{1,4})" + _TIME)
+_DAY_FIRST = re.compile(
+    r"^(?P<d>[0-9]{1,2})(?:st|nd|rd|th)?(?P<sep>[-/. ]+)(?P<m>[^\W\d_]{3,9})\.?(?P<sep2>[-/., ]+)" + _YEAR + _TIME
+)
+_MONTH_FIRST = re.compile(
+    r"^(?P<m>[^\W\d_]{3,9})\.?(?P<sep>[-/ ]+)(?P<d>[0-9]{1,2})(?:st|nd|rd|th)?(?P<sep2>,? +|[-/])" + _YEAR + _TIME
+)
+_COMPACT = re.compile(r"^(?P<y>(?:19|20)[0-9]{2})(?P<m>[01][0-9])(?P<d>[0-3][0-9])$")
+
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+MONTHS: Mapping[str, int] = {n[:k]: i for i, n in enumerate(_MONTHS, 1) for k in range(3, len(n) + 1)}
+"""English month names and their beginnings of three letters and more, and the months' numbers."""
+
+PIVOT = 69
+"""Two-digit years up to 68 are of this century (POSIX `strptime`)."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """One text that can be read as a date.
+
+    Attributes:
+        layout: how it is written, apart from the order of its numbers: "0-0-0", "0 a 0", with "T" for a time.
+        readings: each possible order of day, month and year, with the day that it gives.
+        time: the time of day as it is written, "" without one.
+        short_year: the year has two digits.
+    """
+
+    layout: str
+    readings: Mapping[Order, dt.date]
+    time: str = ""
+    short_year: bool = False
+
+    @property
+    def days(self) -> frozenset[dt.date]:
+        """The different days that it may mean."""
+        return frozenset(self.readings.values())
+
+
+@cache
+def _date(year: int, month: int, day: int) -> dt.date | None:
+    try:
+        return dt.date(year, month, day)
+    except ValueError:
+        return None
+
+
+def read_date(text: str) -> Written | None:
+    """A text as the dates it may mean; None when it means none.
+
+    >>> sorted(read_date("03/04/24").readings), sorted(read_date("2024-03-04").readings)
+    (['dmy', 'mdy', 'ymd'], ['ymd'])
+    >>> read_date("13.02.2024").days
+    frozenset({datetime.date(2024, 2, 13)})
+    """
+    text = text.strip()
+    if not 6 <= len(text) <= LONGEST:  # noqa: PLR2004  (1/1/24 is the shortest)
+        return None
+    if found := _NUMERIC.match(text):
+        return _numeric(found)
+    if found := _DAY_FIRST.match(text) or _MONTH_FIRST.match(text):
+        return _named(found)
+    if found := _COMPACT.match(text):
+        day = _date(int(found["y"]), int(found["m"]), int(found["d"]))
+        return Written("00000000", {"ymd": day}) if day else None
+    return None
+
+
+def _numeric(found: re.Match[str]) -> Written | None:
+    a, b, c = found["a"], found["b"], found["c"]
+    readings: dict[Order, dt.date] = {}
+    orders: tuple[tuple[Order, str, str, str], ...]
+    if len(a) == 4:  # noqa: PLR2004  (a year in full)
+        orders = (("ymd", a, b, c),) if found["sep"] != "/" or len(c) <= 2 else ()  # noqa: PLR2004
+    elif len(c) == 4:  # noqa: PLR2004
+        orders = (("dmy", c, b, a), ("mdy", c, a, b))
+    elif len(a) <= 2 and len(c) == 2:  # noqa: PLR2004  (a year of two digits)
+        orders = (("dmy", c, b, a), ("mdy", c, a, b), ("ymd", a, b, c))
+    else:
+        return None
+    for order, year, month, day in orders:
+        if (len(day) <= 2 and len(month) <= 2) and (read := _date(_year(year), int(month), int(day))):  # noqa: PLR2004
+            readings[order] = read
+    if not readings:
+        return None
+    layout = f"{'0000' if len(a) == 4 else '0'}{found['sep']}0{found['sep']}0" + _time_layout(found)  # noqa: PLR2004
+    return Written(layout, readings, found["time"] or "", len(a) < 4 and len(c) < 4)  # noqa: PLR2004
+
+
+def _named(found: re.Match[str]) -> Written | None:
+    month = MONTHS.get(found["m"].casefold())
+    day = _date(_year(found["y"]), month, int(found["d"])) if month else None
+    if day is None:
+        return None
+    first = found.start("d") < found.start("m")
+    name = "a" if len(found["m"]) <= 3 else "aa"  # noqa: PLR2004  (Jan or January)
+    parts = ("0", found["sep"], name) if first else (name, found["sep"], "0")
+    layout = "".join(parts) + found["sep2"] + "0" + _time_layout(found)
+    return Written(layout, {"dmy" if first else "mdy": day}, found["time"] or "", len(found["y"]) == 2)  # noqa: PLR2004
+
+
+def _time_layout(found: re.Match[str]) -> str:
+    return "" if not found["time"] else ("T" if "T" in found["gap"] else " ") + re.sub("[0-9]+", "0", found["time"])
+
+
+def _year(text: str) -> int:
+    year = int(text)
+    return year if len(text) > 2 else year + (1900 if year >= PIVOT else 2000)  # noqa: PLR2004
+
+
+def shown_order(written: Iterable[tuple[Written, int]]) -> tuple[Order | None, int]:
+    """The one order that a layout's unambiguous dates show, and how many rows show it; None when they disagree.
+
+    A date shows the order of day and month when its other readings are no dates.
+    """
+    shown: dict[Order, int] = {}
+    for each, rows in written:
+        if len(each.readings) == 1:
+            (order,) = each.readings
+            shown[order] = shown.get(order, 0) + rows
+    if len(shown) != 1:
+        return None, sum(shown.values())
+    ((order, rows),) = shown.items()
+    return order, rows
+
+
+def written_as(day: dt.date, layout: str, order: Order, *, padded: bool, short_year: bool) -> str:
+    """A day in a numeric layout, as the column's other values are written.
+
+    >>> written_as(dt.date(2024, 3, 4), "0/0/0", "mdy", padded=False, short_year=True)
+    '3/4/24'
+    """
+    sign = next(c for c in layout if c not in "0a")
+    month, number = (f"{day.month:02}", f"{day.day:02}") if padded else (str(day.month), str(day.day))
+    year = f"{day.year % 100:02}" if short_year else f"{day.year:04}"
+    parts = {"y": year, "m": month, "d": number}
+    return sign.join(parts[letter] for letter in order)

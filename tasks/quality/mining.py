@@ -1,0 +1,164 @@
+"""Mining: what a table says about itself. Here: columns that determine others, but for errors.
+
+A dependency is looked for among all pairs of columns on the rows of some of the determinant's values, whole groups
+of them, so that large tables cost no more than middle-sized ones; what is mined is counted on the whole table by
+those who use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tasks.quality.model import ColumnProfile, Dataset
+from tasks.quality.profile import is_missing
+from tasks.quality.queries import only
+
+ROWS_TO_MINE = 20_000
+MOST_COLUMNS = 60
+FEWEST_GROUPS = 5
+GROUP = 3
+"""Rows that a group needs before it says anything."""
+
+AGREEING = 0.8
+"""Share of a group's rows that must say the same for the group to hold."""
+
+COVERED = 0.2
+"""Share of the rows that must be in such groups."""
+
+EXPLAINED = 0.3
+"""Share of the rows without the column's commonest value that must be in groups which say their value: a column
+that is nearly constant is not determined by everything."""
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """`determinant` → `dependent`, as counted on the rows looked at.
+
+    Attributes:
+        given: another column, "" for none: rows that differ do so because of its value, so groups are of both.
+        groups: values of the determinant with enough rows.
+        holding: those of them in which nearly all rows say the same.
+        accuracy: share of the groups' rows that say what most of their group do.
+    """
+
+    determinant: str
+    dependent: str
+    groups: int
+    holding: int
+    accuracy: float
+    given: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The determinant, and what else its groups are made by."""
+        return (self.determinant, self.given) if self.given else (self.determinant,)
+
+    @property
+    def share(self) -> float:
+        """`holding` out of `groups`."""
+        return self.holding / self.groups
+
+
+def dependencies(data: Dataset, share: float = 0.95) -> tuple[Dependency, ...]:
+    """The dependencies between two columns that hold in at least this share of groups, the most accurate first."""
+    determinants = [c for c in data.profile.columns if _may_determine(c)]
+    dependents = [c.name for c in data.profile.columns if _may_depend(c)][:MOST_COLUMNS]
+    found: list[Dependency] = []
+    for column in determinants[:MOST_COLUMNS]:
+        found += _determined_by(_codes(data, column, dependents), column.name, share)
+    return tuple(sorted(found, key=lambda d: (-d.accuracy, -d.groups, d.determinant, d.dependent)))
+
+
+def _may_determine(column: ColumnProfile) -> bool:
+    """Whether a column's values come back often enough to say something, and are no amounts."""
+    rows = column.present_count
+    return 2 <= column.distinct_count <= rows / 2 and rows >= GROUP * FEWEST_GROUPS and column.max_length <= 1000  # noqa: PLR2004
+
+
+def _may_depend(column: ColumnProfile) -> bool:
+    return column.distinct_count >= 2 and column.present_count >= GROUP * FEWEST_GROUPS  # noqa: PLR2004
+
+
+def _codes(data: Dataset, column: ColumnProfile, dependents: Sequence[str]) -> Mapping[str, Any]:
+    """Each column's values as numbers, −1 for missing ones, in the rows of some of the determinant's values."""
+    table = only(data.table, dict.fromkeys((column.name, *dependents)))
+    there = table.filter(~is_missing(table[column.name]))
+    if (every := -(-column.present_count // ROWS_TO_MINE)) > 1:
+        there = there.filter(there[column.name].hash().abs() % every == 0)
+    arrow = there.limit(4 * ROWS_TO_MINE).to_pyarrow()
+    codes = {}
+    for name in arrow.column_names:
+        encoded = arrow[name].combine_chunks().dictionary_encode()
+        codes[name] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes
+
+
+def _determined_by(codes: Mapping[str, Any], determinant: str, share: float) -> list[Dependency]:
+    own = codes[determinant]
+    if not own.size:
+        return []
+    found = []
+    for name, other in codes.items():
+        if name == determinant:
+            continue
+        dependency, differing = _counted(own, other, determinant, name)
+        if dependency is not None and dependency.share >= share:
+            given = _explaining(codes, differing, (determinant, name))
+            found.append(replace(dependency, given=given))
+    return found
+
+
+def _counted(own: Any, other: Any, determinant: str, dependent: str) -> tuple[Dependency | None, Any]:
+    """How well groups of equal `own` say `other`, and which rows differ from their group.
+
+    None when too few groups do, or only because nearly all rows say one thing.
+    """
+    import numpy as np
+
+    told = other >= 0
+    x, y = own[told].astype(np.int64), other[told].astype(np.int64)
+    if not x.size:
+        return None, told
+    width = int(y.max()) + 1
+    pairs, n = np.unique(x * width + y, return_counts=True)
+    group, said = pairs // width, pairs % width
+    totals = np.bincount(group, weights=n)
+    order = np.lexsort((said, -n, group))
+    first = order[np.r_[True, group[order][1:] != group[order][:-1]]]
+    majority, most, total = said[first], n[first], totals[group[first]]
+    large = total >= GROUP
+    if large.sum() < FEWEST_GROUPS or total[large].sum() < COVERED * x.size:
+        return None, told
+    holding = most >= AGREEING * total
+    usual = np.bincount(y).argmax()
+    others = (y != usual).sum()
+    explained = most[large & holding & (majority != usual)].sum()
+    if not others or explained < EXPLAINED * others:
+        return None, told
+    accuracy = float(most[large].sum() / total[large].sum())
+    groups, held = int(large.sum()), int((large & holding).sum())
+    says = np.full(totals.size, -1)
+    says[group[first][large & holding]] = majority[large & holding]
+    differing = np.zeros(own.size, bool)
+    differing[told] = (says[x] >= 0) & (says[x] != y)
+    return Dependency(determinant, dependent, groups, held, round(accuracy, 6)), differing
+
+
+def _explaining(codes: Mapping[str, Any], differing: Any, but: Sequence[str]) -> str:
+    """The column whose values go with most of the differing rows: nearly all rows with such a value differ."""
+    import numpy as np
+
+    if differing.sum() < GROUP:
+        return ""
+    best = (0, "")
+    for name, other in codes.items():
+        if name in but:
+            continue
+        told = other >= 0
+        rows = np.bincount(other[told])
+        differ = np.bincount(other[told], weights=differing[told], minlength=rows.size)
+        systematic = (rows >= GROUP) & (differ >= AGREEING * rows)
+        best = max(best, (int(differ[systematic].sum()), name))
+    return best[1] if best[0] >= GROUP else ""

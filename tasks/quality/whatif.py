@@ -1,0 +1,279 @@
+"""The table as effects would make it, as queries over the table as it is: nothing is written, nothing is copied.
+
+What effects write is applied by `tasks.quality.effects`; the few shapes that nearly all remedies have are spelled out
+here as SQL, because hundreds of them are asked about and building each as an expression takes longer than asking it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import ibis
+import pyarrow as pa
+from ibis import _
+
+from tasks.quality.effects import apply
+from tasks.quality.model import (
+    ROW,
+    CellWrites,
+    ColumnAdd,
+    ColumnDrop,
+    Dataset,
+    Disposition,
+    Effect,
+    Issue,
+    RowExits,
+    ValueMap,
+)
+from tasks.quality.queries import only
+
+_BITS = 62
+"""Sets of rows in one number."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One thing that can be done about an issue, under one key or several.
+
+    Attributes:
+        rank: what is computed first: 0 recommended, 1 the module's own, 2 what every issue offers.
+        suspects: it takes out the issue's suspect rows; it has no other effects.
+        previewed: how much it changes is known already.
+    """
+
+    issue: Issue
+    keys: tuple[str, ...]
+    rank: int
+    effects: tuple[Effect, ...] = ()
+    suspects: bool = False
+    previewed: bool = True
+
+    @cached_property
+    def dropped(self) -> frozenset[str]:
+        """Columns that it takes out."""
+        return frozenset(e.column for e in self.effects if isinstance(e, ColumnDrop))
+
+    @cached_property
+    def touched(self) -> frozenset[str]:
+        """Columns that it writes to, of those that stay."""
+        return frozenset(e.column for e in self.effects if isinstance(e, (ValueMap, CellWrites))) - self.dropped
+
+    @cached_property
+    def exits(self) -> tuple[RowExits, ...]:
+        """Rows that leave, but for the issue's own suspects."""
+        return tuple(e for e in self.effects if isinstance(e, RowExits))
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether any row may leave."""
+        return self.suspects or bool(self.exits)
+
+    @property
+    def merges(self) -> bool:
+        """Whether rows may survive others."""
+        return any(e.disposition is Disposition.MERGED for e in self.exits)
+
+    @property
+    def one_column(self) -> ValueMap | CellWrites | None:
+        """What it writes, if that is one column's cells and nothing else."""
+        only_one = self.effects[0] if len(self.effects) == 1 else None
+        return only_one if isinstance(only_one, (ValueMap, CellWrites)) else None
+
+
+def writes_one_column(effects: Sequence[Effect]) -> bool:
+    """Whether effects write to the cells of one column and do nothing else."""
+    return len(effects) == 1 and isinstance(effects[0], (ValueMap, CellWrites))
+
+
+class Engine:
+    """Asks queries about a dataset, and about what plans would make of it."""
+
+    def __init__(self, data: Dataset) -> None:
+        self._data = data
+        self._backend: Any = data.table.get_backend()
+        self._known: dict[int, str] = {}
+        self._alive: list[ibis.Table] = []
+
+    def rows(self, sql: str, **tables: pa.Table) -> list[tuple[Any, ...]]:
+        """The rows of a query that may also read these tables."""
+        for name, table in tables.items():
+            self._backend.con.register(name, table)
+        try:
+            found: list[tuple[Any, ...]] = self._backend.con.execute(sql).fetchall()
+            return found
+        finally:
+            for name in tables:
+                self._backend.con.unregister(name)
+
+    def sql(self, table: ibis.Table) -> str:
+        """The query of an expression; what it needs is kept for as long as this engine."""
+        if id(table) not in self._known:
+            self._backend._run_pre_execute_hooks(table)  # noqa: SLF001  (registers memtables, as every execution does)
+            self._known[id(table)] = str(self._backend.compile(table))
+            self._alive.append(table)
+        return self._known[id(table)]
+
+    def now(self, sql: str) -> str:
+        """A query of the table as it is, or of what was kept of its result."""
+        kept = self._data.kept.get(sql)
+        return sql if kept is None else self.sql(kept)
+
+    def rows_afterwards(
+        self, plan: Plan, columns: Sequence[str], sql: str, *, domains: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a query of the table as a plan would make it; the query reads these columns only."""
+        after, tables = self._after(plan, columns)
+        more = f", domains AS ({_domains(columns)})" if domains else ""
+        return self.rows(
+            f"WITH _afterwards AS ({after}), snapshot AS (SELECT * FROM _afterwards){more} {sql}", **tables
+        )
+
+    def count_afterwards(
+        self, plan: Plan, columns: Sequence[str], queries: Sequence[str], *, domains: bool
+    ) -> tuple[int, ...]:
+        """How much each query selects from the table as a plan would make it."""
+        counts = ", ".join(f"(SELECT count(*) FROM ({query}))" for query in queries)
+        return tuple(self.rows_afterwards(plan, columns, f"SELECT {counts}", domains=domains)[0])
+
+    def count_met(self, plan: Plan, queries: Sequence[str]) -> tuple[int, ...]:
+        """How many of the cells or rows that each query selects a plan changes, takes out or lets survive."""
+        none = ibis.null("string")
+        parts = [e.rows.select(at_row=_[ROW], column=none) for e in plan.exits]
+        parts += [e.rows.filter(_.into.notnull()).select(at_row=_.into.cast("int64"), column=none) for e in plan.exits]
+        if plan.touched:
+            parts.append(self._cells(plan).select(at_row=_[ROW], column=_.column))
+        met = self.sql(parts[0] if len(parts) == 1 else ibis.union(*parts))
+        counts = ", ".join(
+            f"(SELECT count(*) FROM ({self.now(query)}) AS s WHERE EXISTS (SELECT 1 FROM met WHERE met.at_row = s.{quoted(ROW)} "
+            'AND (s."column" IS NULL OR met."column" IS NULL OR s."column" = met."column")))'
+            for query in queries
+        )
+        return tuple(self.rows(f"WITH met AS ({met}) SELECT {counts}")[0])
+
+    def changes(self, plan: Plan) -> list[tuple[str, str | None, str | None, int, int]]:
+        """`column`, `before`, `after`, cells and first row of all cells that a plan changes alike."""
+        written = plan.one_column
+        if isinstance(written, CellWrites):
+            cell, row = quoted(written.column), quoted(ROW)
+            sql = (
+                f"SELECT {text(written.column)}, s.{cell}, v.after, count(*), min(s.{row}) FROM snapshot AS s "
+                f"JOIN (SELECT {row}, CAST(after AS VARCHAR) AS after FROM ({self.sql(written.values)})) AS v "
+                f"ON s.{row} = v.{row} WHERE s.{cell} IS DISTINCT FROM v.after GROUP BY 2, 3"
+            )
+            return self.rows(sql)
+        cells = self._cells(plan)
+        kept = cells.filter(cells.column.isin(sorted(plan.touched)))
+        alike = kept.group_by("column", "before", "after").agg(n=_.count(), row=_[ROW].min())
+        return self.rows(self.sql(alike))
+
+    def first_rows(self, column: str, values: Iterable[str | None]) -> dict[str | None, int]:
+        """The first row that holds each value."""
+        listed, cell = list(values), quoted(column)
+        sql = (
+            f"SELECT {cell}, min({quoted(ROW)}) FROM snapshot WHERE {cell} IN (SELECT value FROM _values) "
+            f"{f'OR {cell} IS NULL' if None in listed else ''} GROUP BY 1"
+        )
+        return dict(self.rows(sql, _values=pa.table({"value": pa.array(listed, pa.string())})))
+
+    def _cells(self, plan: Plan) -> ibis.Table:
+        return apply(self._narrow(plan, ()), plan.effects).cells
+
+    def _after(self, plan: Plan, columns: Sequence[str]) -> tuple[str, dict[str, pa.Table]]:
+        """The query that gives `_row` and these columns as they would be, and the tables that it needs."""
+        names, row = [quoted(name) for name in (ROW, *columns)], quoted(ROW)
+        if plan.suspects:
+            return f"SELECT {', '.join(names)} FROM snapshot ANTI JOIN ({self.now(plan.issue.sql)}) USING ({row})", {}
+        if all(isinstance(e, (RowExits, ColumnAdd)) for e in plan.effects):
+            gone = " UNION ALL ".join(f"SELECT {row} FROM ({self.sql(e.rows)})" for e in plan.exits)
+            return f"SELECT {', '.join(names)} FROM snapshot ANTI JOIN ({gone}) USING ({row})", {}
+        if written := plan.one_column:
+            return self._overwritten(written, columns)
+        table = apply(self._narrow(plan, columns), plan.effects).table.select(ROW, *columns)
+        return self.sql(table), {}
+
+    def _overwritten(self, written: ValueMap | CellWrites, columns: Sequence[str]) -> tuple[str, dict[str, pa.Table]]:
+        cell, row = quoted(written.column), quoted(ROW)
+        others = ", ".join(f"s.{quoted(name)}" for name in (ROW, *columns) if name != written.column)
+        if isinstance(written, CellWrites):
+            new, tables = f"SELECT {row} AS old, CAST(after AS VARCHAR) AS new FROM ({self.sql(written.values)})", {}
+            on = f"s.{row} = v.old"
+        else:
+            new, on = "SELECT old, new, TRUE AS there FROM _pairs", f"s.{cell} IS NOT DISTINCT FROM v.old"
+            pairs = dict(reversed(written.pairs))
+            sides = {"old": pa.array(pairs.keys(), pa.string()), "new": pa.array(pairs.values(), pa.string())}
+            tables = {"_pairs": pa.table(sides)}
+        there = "v.old IS NOT NULL" if isinstance(written, CellWrites) else "v.there"
+        after = f"CASE WHEN {there} THEN v.new ELSE s.{cell} END AS {cell}"
+        return f"SELECT {others}, {after} FROM snapshot AS s LEFT JOIN ({new}) AS v ON {on}", tables
+
+    def _narrow(self, plan: Plan, names: Iterable[str]) -> Dataset:
+        """The dataset with these columns and those that the plan writes to or drops, alone."""
+        return replace(self._data, table=only(self._data.table, {ROW, *names, *plan.touched, *plan.dropped}))
+
+
+class SharedRows:
+    """Sets of rows as bits, so that one query counts for all of them which rows they share."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._bits = engine, 0
+        self._parts: list[str] = []
+
+    def add(self, sql: str, columns: Sequence[str] = ()) -> tuple[int, ...]:
+        """The bits of what a query selects: one per column of its cells, or one for whole rows."""
+        first, width = self._bits, max(len(columns), 1)
+        named = ", ".join(text(name) for name in columns)
+        bit = f'{first} + list_position([{named}], "column") - 1' if width > 1 else str(first)
+        self._parts.append(f"SELECT {quoted(ROW)} AS at_row, {bit} AS bit FROM ({self._engine.now(sql)})")
+        self._bits += width
+        return tuple(range(first, self._bits))
+
+    def counted(self, rows: Sequence[tuple[int, ...]], cells: Sequence[tuple[int, ...]]) -> list[list[int]]:
+        """For each set of rows, how many cells of each set of cells are in them."""
+        import numpy as np
+
+        found = self._engine.rows(self._sql())
+        if not found or not rows:
+            return [[0] * len(cells) for _rows in rows]
+        marks = np.array([row[:-1] for row in found], dtype=np.int64)
+        times = np.array([row[-1] for row in found], dtype=np.float64)  # exact: no table has 2**53 rows
+        bits = [(marks[:, b // _BITS] >> (b % _BITS)) & 1 for b in range(self._bits)]
+        there = np.array([sum(bits[b] for b in each) for each in cells], dtype=np.float64)
+        taken = np.array([np.bitwise_or.reduce([bits[b] for b in each]) for each in rows], dtype=np.float64)
+        return [[int(n) for n in row] for row in (taken * times) @ there.T]
+
+    def _sql(self) -> str:
+        chunks = range(0, max(self._bits, 1), _BITS)
+        masks = ", ".join(
+            f"bit_or(CASE WHEN bit >= {c} AND bit < {c + _BITS} THEN 1::BIGINT << (bit - {c})::INT ELSE 0 END) AS m{c}"
+            for c in chunks
+        )
+        names = ", ".join(f"m{c}" for c in chunks)
+        parts = " UNION ALL ".join(self._parts)
+        return f"SELECT {names}, count(*) FROM (SELECT {masks} FROM ({parts}) GROUP BY at_row) GROUP BY {names}"
+
+
+def _domains(columns: Sequence[str]) -> str:
+    return " UNION ALL ".join(
+        f'SELECT {text(name)} AS "column", {quoted(name)} AS value, count(*) AS n FROM snapshot '
+        f"WHERE {quoted(name)} IS NOT NULL GROUP BY 2"
+        for name in columns
+    )
+
+
+def quoted(name: str) -> str:
+    """A name as SQL has it: in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A text as SQL has it: in single quotes."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def by_name(found: Mapping[int, int], names: Sequence[str], sign: int, most: int) -> dict[str, int]:
+    """The counts of one sign by name, as positive numbers, the largest first."""
+    counts = sorted(((-abs(n), names[place]) for place, n in found.items() if n * sign > 0))
+    return {name: -size for size, name in counts[:most]}
