@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tasks.announce import Happened
-from tasks.quality.effects import Applied, apply, conserve
+from tasks.quality.carry import carry_out
+from tasks.quality.effects import Applied, conserve
 from tasks.quality.errors import PilotMustDecide
-from tasks.quality.model import Assessment, ChangeSet, Dataset, Decision, Disposition, Snapshot
+from tasks.quality.model import ChangeSet, Dataset, Decision, Disposition, Snapshot
 from tasks.quality.profile import domains, profile
-from tasks.quality.registry import find_remedy
 from tasks.record import once, tell
 from tasks.reports.numbers import plural
 from tasks.route import Leg
@@ -48,17 +48,12 @@ def _carried_out(run: Run, staging: Staging, tables: Backend, leg: Leg) -> Itera
         table, values = tables.table("snapshot"), tables.table("domains")
         data = Dataset(table, values, profile(table, values, assessment.snapshot.fingerprint), contract)
         try:
-            applied = _applied(data, assessment, decision)
+            issue = assessment.issue(decision.issue)
+            applied = carry_out(data, issue, decision.remedy, decision.parameters, decision.number)
         except PilotMustDecide as problem:
             _fail(run, decision, problem.message)
             continue
         yield _accounted(run, staging, tables, decision, applied)
-
-
-def _applied(data: Dataset, assessment: Assessment, decision: Decision) -> Applied:
-    remedy = find_remedy(decision.remedy)
-    effects = remedy.effects(data, assessment.issue(decision.issue), remedy.parameters(**decision.parameters))
-    return apply(data, effects, decision.number)
 
 
 def _accounted(run: Run, staging: Staging, tables: Backend, decision: Decision, applied: Applied) -> ChangeSet:

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
 
+from tasks.quality.carry import in_order
 from tasks.quality.model import Answer, Assessment, Decision
-from tasks.quality.question import KEEP
-from tasks.quality.registry import MODULES
-from tasks.quality.registry import kinds as registered_kinds
 from tasks.record import once
 from tasks.run import Examined, Run
 
@@ -52,10 +50,7 @@ def route(run: Run, examined: Examined, answer: Answer) -> tuple[Leg, ...]:
 
 
 def _decisions(assessment: Assessment, answer: Answer, first: int) -> Iterator[Decision]:
-    kinds = [kind.name for kind in registered_kinds()]
-    chosen = [(assessment.issue(action.issue), action) for action in answer.actions if action.option != KEEP]
-    chosen.sort(key=lambda pair: (MODULES.index(pair[0].module), kinds.index(pair[0].kind)))
-    for number, (issue, action) in enumerate(chosen, start=first):
+    for number, (issue, action) in enumerate(in_order(assessment, answer.actions), start=first):
         option = issue.option(action.option)
         yield Decision(
             number=number,

@@ -220,14 +220,31 @@ def _misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, st
         return {}
     frequent = frequent[: max(1, MOST_COMPARED // len(rare))]
     distances = process.cdist(rare, frequent, scorer=OSA.distance, score_cutoff=MOST_EDITS, dtype=np.uint8)
-    pairs = {}
+    pairs = _looking_alike(rare, frequent)
     for place, old in enumerate(rare):
-        allowed = min(MOST_EDITS, len(old) // chosen.letters_per_edit)
+        if old in pairs:
+            continue
+        allowed = min(MOST_EDITS, (len(old) + 1) // chosen.letters_per_edit)
         near = np.flatnonzero(distances[place] <= allowed)
         best = [frequent[i] for i in near if distances[place][i] == distances[place][near].min()]
         far = chosen.times if counts[old] <= chosen.most else FAR_RARER
         if len(best) == 1 and counts[best[0]] >= far * counts[old] and _misspells(old, best[0]):
             pairs[old] = best[0]
+    return pairs
+
+
+LOOKS = str.maketrans("013568|", "olesbbl"), str.maketrans("013568|", "oiesbbi")
+"""Digits that are taken for letters, and the other way round, by people and by character recognition."""
+
+
+def _looking_alike(rare: Sequence[str], frequent: Sequence[str]) -> dict[str, str]:
+    """Rare values with digits that look like a frequent value without any."""
+    known = {v.casefold(): v for v in reversed(frequent) if not re.search("[0-9]", v)}
+    pairs = {}
+    for old in rare:
+        found = {known[seen] for looks in LOOKS if (seen := old.casefold().translate(looks)) in known}
+        if len(found) == 1 and re.search("[0-9|]", old):
+            pairs[old] = found.pop()
     return pairs
 
 

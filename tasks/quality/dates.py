@@ -37,6 +37,9 @@ _MONTHS = (
 MONTHS: Mapping[str, int] = {n[:k]: i for i, n in enumerate(_MONTHS, 1) for k in range(3, len(n) + 1)}
 """English month names and their beginnings of three letters and more, and the months' numbers."""
 
+MAY, MAY_MONTH = "m", 5
+"""In layouts: the one month whose name has three letters, so that it is short and full at once."""
+
 PIVOT = 69
 """Two-digit years up to 68 are of this century (POSIX `strptime`)."""
 
@@ -119,7 +122,7 @@ def _named(found: re.Match[str]) -> Written | None:
     if day is None:
         return None
     first = found.start("d") < found.start("m")
-    name = "a" if len(found["m"]) <= 3 else "aa"  # noqa: PLR2004  (Jan or January)
+    name = MAY if month == MAY_MONTH else "a" if len(found["m"]) <= 3 else "aa"  # noqa: PLR2004  (Jan or January)
     parts = ("0", found["sep"], name) if first else (name, found["sep"], "0")
     layout = "".join(parts) + found["sep2"] + "0" + _time_layout(found)
     return Written(layout, {"dmy" if first else "mdy": day}, found["time"] or "", len(found["y"]) == 2)  # noqa: PLR2004
@@ -151,13 +154,16 @@ def shown_order(written: Iterable[tuple[Written, int]]) -> tuple[Order | None, i
 
 
 def written_as(day: dt.date, layout: str, order: Order, *, padded: bool, short_year: bool) -> str:
-    """A day in a numeric layout, as the column's other values are written.
+    """A day in a layout without time, as the column's other values are written.
 
     >>> written_as(dt.date(2024, 3, 4), "0/0/0", "mdy", padded=False, short_year=True)
     '3/4/24'
+    >>> written_as(dt.date(2024, 3, 4), "aa 0, 0", "mdy", padded=False, short_year=False)
+    'March 4, 2024'
     """
-    sign = next(c for c in layout if c not in "0a")
     month, number = (f"{day.month:02}", f"{day.day:02}") if padded else (str(day.month), str(day.day))
+    if "a" in layout:
+        month = _MONTHS[day.month - 1].title()[: 3 if "aa" not in layout else None]
     year = f"{day.year % 100:02}" if short_year else f"{day.year:04}"
-    parts = {"y": year, "m": month, "d": number}
-    return sign.join(parts[letter] for letter in order)
+    parts = iter([{"y": year, "m": month, "d": number}[letter] for letter in order])
+    return re.sub("0+|a+", lambda _found: next(parts), layout)

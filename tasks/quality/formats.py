@@ -23,7 +23,7 @@ from ibis import _
 from pydantic import Field
 
 from tasks.quality.damage import SUSPECT, is_damaged, redecoded
-from tasks.quality.dates import Order, Written, read_date, shown_order, written_as
+from tasks.quality.dates import MAY, Order, Written, read_date, shown_order, written_as
 from tasks.quality.model import (
     ROW,
     CellWrites,
@@ -39,7 +39,7 @@ from tasks.quality.model import (
 )
 from tasks.quality.numerals import UNITS, Numeral, code_like, decimal_mark, digits, read_numeral, shortest
 from tasks.quality.profile import DATE, NUMBER, is_blank, is_missing, pattern
-from tasks.quality.queries import cells_where, only, rows_where
+from tasks.quality.queries import cells_where, only, rows_where, suspects
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.typed import ColumnType, read
 from tasks.quality.universal import Edits, edited
@@ -103,6 +103,7 @@ class CanonicalNumber(Edits):
         unit: the unit that every number without another one has, "" for none.
         suffix: what is written behind the number, "" for nothing.
         shorten: take needless zeros off (12.0 → 12).
+        grouped: separate thousands.
         percent: what becomes of a percent sign: left out ("strip"), or the number divided by a hundred ("divide").
         convert: convert other units of the same quantity; else values in them stay as they are.
     """
@@ -111,21 +112,22 @@ class CanonicalNumber(Edits):
     unit: str = ""
     suffix: str = ""
     shorten: bool = True
+    grouped: bool = False
     percent: Literal["strip", "divide"] = "strip"
     convert: bool = False
 
 
 def _number_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
     facts = issue.facts
-    base = {name: facts[name] for name in ("mark", "unit", "suffix", "shorten", "percent")}
+    base = {name: facts[name] for name in ("mark", "unit", "suffix", "shorten", "grouped", "percent", "convert")}
     unit = facts["unit"]
     label = "write them as plain numbers" + (f" ({unit})" if unit else "")
-    if facts["suffix"]:
-        label = f"write them as most are: a number and '{facts['suffix'].strip()}'"
+    if facts["suffix"] or facts["grouped"]:
+        label = f"write them as most are, '{facts['usual']}'"
     leaves = "values in other units stay as they are" if facts["others"] else ""
     safe, sure = bool(facts["safe"]), facts["sure"]
     yield Option("canonical", "canonical_number", label, base, facts["because"], leaves, sure, safe)
-    if facts["convertible"]:
+    if facts["convertible"] and not facts["convert"]:
         converted = {**base, "convert": True}
         why = "the factors between these units are exact"
         yield Option("convert", "canonical_number", f"convert all to {facts['unit']}", converted, why, confidence=0.9)
@@ -185,7 +187,8 @@ def _number_plan(told: _Told) -> CanonicalNumber | None:
         return None
     plain = [m.body for _t, _n, m in told if not (m.prefix or m.suffix)]
     shorten = not keeps and (not plain or _mostly_short(told))
-    return CanonicalNumber(mark=mark, unit=unit, suffix=suffix if keeps else "", shorten=shorten)
+    grouped = _mostly_grouped(told, mark)
+    return CanonicalNumber(mark=mark, unit=unit, suffix=suffix if keeps else "", shorten=shorten, grouped=grouped)
 
 
 def _rows_per(told: _Told, what: Any) -> Counter[str]:
@@ -201,12 +204,20 @@ def _mostly_short(told: _Told) -> bool:
     return needless < 0.05 * sum(n for _t, n, m in told if not m.suffix)
 
 
+def _mostly_grouped(told: _Told, mark: str) -> bool:
+    """Whether nearly all numbers from a thousand on have their thousands separated."""
+    large = [(n, m.body) for _t, n, m in told if len((digits(m.body, mark) or "").partition(".")[0]) > 3]  # noqa: PLR2004
+    separated = sum(n for n, body in large if not re.fullmatch(r"[0-9]+(?:[.,][0-9]{1,2}|[.,][0-9]{4,})?", body))
+    return bool(large) and separated >= 0.8 * sum(n for n, _body in large)
+
+
 def _numbers_found(data: Dataset, column: ColumnProfile, told: _Told, plan: CanonicalNumber) -> Iterator[Finding]:
+    classes = _rows_per(told, _affix)
+    facts = _number_facts(told, plan, classes)
+    plan = plan.model_copy(update={"convert": facts["convert"]})
     pairs = dict(_rewritten(told, plan))
     if not pairs:
         return
-    classes = _rows_per(told, _affix)
-    facts = _number_facts(told, plan, classes)
     changed = {text for text, new in pairs.items() if new != text}
     predicate = _affixed(plan, changed)
     count = rows_where(data, column.name, predicate)
@@ -218,7 +229,7 @@ def _numbers_found(data: Dataset, column: ColumnProfile, told: _Told, plan: Cano
         column.rows,
         f"numbers are written in {len(classes)} ways: {shown}",
         Severity.MEDIUM,
-        facts={**plan.model_dump(exclude={"exclude", "change", "convert"}), **facts},
+        facts={**plan.model_dump(exclude={"exclude", "change"}), **facts},
         confidence=facts["sure"],
     )
 
@@ -231,7 +242,9 @@ def _affix(numeral: Numeral) -> str:
 def _number_facts(told: _Told, plan: CanonicalNumber, classes: Counter[str]) -> dict[str, Any]:
     units = _rows_per(told, lambda m: m.unit)
     slips = {m.unit for _t, _n, m in told if plan.suffix and _slips(m.suffix, plan.suffix)}
-    others = sorted(set(units) - {plan.unit, "", "%"} - slips)
+    rows = sum(units.values())
+    odd = {unit for unit, n in units.items() if unit not in UNITS and n <= 0.02 * rows}
+    others = sorted(set(units) - {plan.unit, "", "%"} - slips - odd)
     percents = "%" in units and "" in units
     bare, signed = _medians(told, "", plan.mark), _medians(told, "%" if percents else plan.unit, plan.mark)
     same = bare is None or signed is None or not bare or 1 / 5 <= signed / bare <= 5  # noqa: PLR2004
@@ -240,16 +253,34 @@ def _number_facts(told: _Told, plan: CanonicalNumber, classes: Counter[str]) -> 
     because = "every number has the same unit" if plan.unit not in ("", "%") else "only the way of writing changes"
     if percents:
         because = "the numbers with and without a percent sign are as large as one another, so the sign says nothing"
-    sure = 0.95 if same and not others else 0.3
+    few = sum(units[u] for u in others) <= 0.05 * rows
+    convert = convertible and few and _fits(told, plan, others)
+    sure = 0.95 if same and (convert or not others) else 0.3
     return {
         "classes": dict(classes.most_common(20)),
         "others": others,
         "percents": percents,
         "convertible": convertible,
+        "convert": convert,
+        "usual": _usual_example(told, plan),
         "because": because if same else "numbers with and without unit differ in size: look at them first",
-        "safe": same and not others,
+        "safe": same and (convert or not others),
         "sure": sure,
     }
+
+
+def _usual_example(told: _Told, plan: CanonicalNumber) -> str:
+    return next((text for text, _n, m in told if m.suffix == plan.suffix and _canonical(m, plan) == text), "1")
+
+
+def _fits(told: _Told, plan: CanonicalNumber, others: Iterable[str]) -> bool:
+    """Whether numbers in other units are as large as the others when they are converted."""
+    own = _medians(told, plan.unit, plan.mark) or 0.0
+    for unit in others:
+        theirs = (_medians(told, unit, plan.mark) or 0.0) * float(UNITS[unit][2] / UNITS[plan.unit][2])
+        if not own / 5 <= theirs <= 5 * own:
+            return False
+    return True
 
 
 def _medians(told: _Told, unit: str, mark: str) -> float | None:
@@ -262,7 +293,8 @@ def _affixed(plan: CanonicalNumber, changed: Iterable[str]) -> Any:
     few = sorted(changed)
     if len(few) <= 2_000:  # noqa: PLR2004
         return lambda value: value.isin(few)
-    plain = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?" if plan.shorten else r"^-?[0-9]*(?:\.[0-9]+)?"
+    whole = r"[1-9][0-9]{0,2}(?:[^0-9][0-9]{3})*" if plan.grouped else r"(?:0|[1-9][0-9]*)"
+    plain = rf"^-?{whole}(?:\.[0-9]*[1-9])?" if plan.shorten else rf"^-?{whole}(?:[.,][0-9]+)?"
     form = plain + (re.escape(plan.suffix) if plan.suffix else "") + "$"
     return lambda value: ~value.re_search(form) & value.re_search("[0-9]")
 
@@ -291,8 +323,11 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber) -> str | None:
     if unit == "%" and plan.percent == "divide":
         value, noisy = f"{Decimal(value) / 100:f}", True
     written = shortest(value) if noisy else value
-    if plan.mark == "," and plan.suffix:
-        written = written.replace(".", ",")
+    if plan.grouped:
+        whole, point, rest = written.partition(".")
+        written = f"{int(whole):,}{point}{rest}"
+    if plan.mark == "," and (plan.suffix or plan.grouped):
+        written = written.translate(str.maketrans(",.", ".,"))
     return ("-" if numeral.negative and written != "0" else "") + written + plan.suffix
 
 
@@ -332,7 +367,7 @@ class ParsedDates(Edits):
     """How dates are written anew.
 
     Attributes:
-        layout: "iso" (2026-01-31), or the numeric layout that most have, e.g. "0/0/0000".
+        layout: "iso" (2026-01-31), or the layout that most have, e.g. "0/0/0" or "0 aa 0" (`tasks.quality.dates`).
         write_order: the order in which day, month and year are written.
         order: how dates that can be read in several ways are meant; null leaves them as they are.
         padded: days and months have two digits.
@@ -387,9 +422,7 @@ _ToldDates = Sequence[tuple[str, int, Written]]
 
 
 def _dates_found(data: Dataset, column: ColumnProfile, told: _ToldDates) -> Iterator[Finding]:
-    layouts: dict[str, list[tuple[str, int, Written]]] = {}
-    for each in told:
-        layouts.setdefault(each[2].layout, []).append(each)
+    layouts = _layouts(told)
     settled = {layout: _settled(members) for layout, members in layouts.items()}
     ambiguous = [
         (text, n, written)
@@ -404,6 +437,19 @@ def _dates_found(data: Dataset, column: ColumnProfile, told: _ToldDates) -> Iter
         yield _mixed_dates(data, column, told, usual, settled, layouts, minority)
     if ambiguous:
         yield _ambiguous_dates(data, column, ambiguous)
+
+
+def _layouts(told: _ToldDates) -> dict[str, list[tuple[str, int, Written]]]:
+    """The dates by their layout; "May" is a short or a full name like the other months of its column."""
+    layouts: dict[str, list[tuple[str, int, Written]]] = {}
+    for each in told:
+        layouts.setdefault(each[2].layout, []).append(each)
+    for layout in [name for name in layouts if MAY in name]:
+        full, short = layout.replace(MAY, "aa"), layout.replace(MAY, "a")
+        like = short if len(layouts.get(short, ())) > len(layouts.get(full, ())) else full
+        moved = [(text, n, replace(written, layout=like)) for text, n, written in layouts.pop(layout)]
+        layouts.setdefault(like, []).extend(moved)
+    return layouts
 
 
 @dataclass(frozen=True)
@@ -472,8 +518,8 @@ def _mixed_dates(
 
 
 def _date_plan(usual: str, order: Order | None, members: _ToldDates) -> ParsedDates:
-    """How all dates would be written as most are; ISO where the usual layout has names of months or is not settled."""
-    if order is None or "a" in usual or usual in ("00000000", "0000-0-0") or " " in usual or "T" in usual:
+    """How all dates would be written as most are; ISO where the usual layout has times or is not settled."""
+    if order is None or usual in ("00000000", "0000-0-0") or members[0][2].time:
         return ParsedDates()
     padded = not any(re.search(r"(?<![0-9])[0-9](?![0-9])", text) for text, _n, _w in members)
     return ParsedDates(layout=usual, write_order=order, padded=padded, short_year=members[0][2].short_year)
@@ -508,17 +554,13 @@ def parse_dates(data: Dataset, issue: Issue, p: ParsedDates) -> tuple[Effect, ..
     """Write every date that has one reading, or one in the order the pilot names, in one format."""
     column = issue.columns[0]
     told = [(text, n, w) for text, n in _values(data, [column])[column] if (w := read_date(text))]
-    layouts: dict[str, list[tuple[str, int, Written]]] = {}
-    for each in told:
-        layouts.setdefault(each[2].layout, []).append(each)
-    settled = {layout: _settled(members) for layout, members in layouts.items()}
     pairs = {}
-    for text, _n, written in told:
-        if written.layout == p.layout and not written.time:
-            continue
-        day = _day(written, settled[written.layout], p.order)
-        if day is not None:
-            pairs[text] = _date_text(day, written, p)
+    for layout, members in _layouts(told).items():
+        settled = _settled(members)
+        for text, _n, written in members if layout != p.layout else ():
+            day = _day(written, settled, p.order)
+            if day is not None:
+                pairs[text] = _date_text(day, written, p)
     return (edited(column, pairs, p),)
 
 
@@ -774,8 +816,6 @@ def _expression(text: str) -> str:
 @remedy("Pattern violations to null")
 def pattern_to_null(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
     """Write null into the suspect cells."""
-    from tasks.quality.queries import suspects
-
     rows = suspects(data, issue).select(ROW, after=ibis.null("string"))
     return (CellWrites(issue.columns[0], rows),)
 
@@ -783,8 +823,6 @@ def pattern_to_null(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect,
 @remedy("Keep what a pattern finds", parameters=Extract)
 def extract(data: Dataset, issue: Issue, p: Extract) -> tuple[Effect, ...]:
     """Keep of each suspect cell the part that the pattern finds, where it finds one."""
-    from tasks.quality.queries import suspects
-
     found = suspects(data, issue).select(ROW, before=_["value"], after=_["value"].re_extract(p.pattern, 0))
     return (CellWrites(issue.columns[0], found.filter(found.after != "", found.after != found.before).drop("before")),)
 
@@ -923,6 +961,68 @@ def encoding_damage(data: Dataset, settings: Settings[KindSettings]) -> Iterable
                 facts={"redecoded": mended, "mended": sum(n for text, n in damaged if text in mended)},
                 confidence=0.95,
             )
+
+
+# --- values in each other's place -----------------------------------------------------------------------------
+
+
+class SwappedSettings(KindSettings):
+    """Attributes: times: how many times more frequent a value must be in the column that it belongs to."""
+
+    times: int = Field(4, ge=2)
+
+
+def _swap_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+    a, b = issue.columns
+    why = f"each value is at home in the other column and a stranger in its own, {issue.count // 2:,} times at once"
+    yield Option("swap", "swap_back", f"give {a} and {b} back their values", {}, why, "", issue.confidence, True)
+
+
+@kind(
+    "Values in each other's place",
+    dimension=Dimension.ACCURACY,
+    settings=SwappedSettings,
+    recommend=_swap_options,
+)
+def swapped_values(data: Dataset, settings: Settings[SwappedSettings]) -> Iterable[Finding]:
+    """Two cells of a row that hold values of each other's column, and of no other row's in their own.
+
+    Both must be strangers where they stand and at home where they don't, so the confidence is 0.95.
+    """
+    strangers = _strangers(data, settings.default.times)
+    for (a, b), values in strangers.items():
+        others = strangers.get((b, a))
+        if a < b and others:
+            table = only(data.table, (ROW, a, b))
+            rows = table.filter(table[a].isin(values), table[b].isin(others))
+            pair = ibis.array([ibis.struct({"column": ibis.literal(c), "value": rows[c]}) for c in (a, b)])
+            cells = rows.select(ROW, cell=pair.unnest()).unpack("cell").select(ROW, "column", "value")
+            if count := int(cells.count().to_pyarrow().as_py()):
+                why = f"in {count // 2:,} rows {a} holds a value of {b}, and {b} one of {a}"
+                yield Finding((a, b), cells, count, 2 * data.profile.rows, why, Severity.MEDIUM, confidence=0.95)
+
+
+MOST_STRANGERS = 2_000
+
+
+def _strangers(data: Dataset, times: int) -> dict[tuple[str, str], list[str]]:
+    """(where they stand, where they are at home) → values that are rare here and frequent there; numbers aside."""
+    numeric = [c.name for c in data.profile.columns if c.numeric_count > c.present_count / 2 and c.kind != "text"]
+    here = data.domains.filter(~data.domains.column.isin(numeric), ~is_blank(data.domains.value))
+    home = here.select(home="column", value="value", often="n")
+    met = here.join(home, "value").filter(_.column != _.home, _.often >= times, _.n * times <= _.often)
+    found: dict[tuple[str, str], list[str]] = {}
+    for cell in met.order_by("column", "home", "value").limit(50 * MOST_STRANGERS).to_pyarrow().to_pylist():
+        found.setdefault((cell["column"], cell["home"]), []).append(cell["value"])
+    return {pair: values for pair, values in found.items() if len(values) <= MOST_STRANGERS}
+
+
+@remedy("Swap back")
+def swap_back(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
+    """Give the two cells of each suspect row each other's value."""
+    a, b = issue.columns
+    table = only(data.table, (ROW, a, b)).semi_join(suspects(data, issue), ROW)
+    return (CellWrites(a, table.select(ROW, after=table[b])), CellWrites(b, table.select(ROW, after=table[a])))
 
 
 # --- value spilled into a neighbour ---------------------------------------------------------------------------
