@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.ledger import Ledger, RunSummary
+from tasks.quality.guide import guide
+from tasks.quality.history import REVISIONS
 from tasks.reports.index import RunLine, index_html
+from tasks.reports.kinds import kinds_html
 from tasks.reports.records import Link
 
 if TYPE_CHECKING:
@@ -81,12 +84,20 @@ def app(settings: Settings) -> Starlette:
             return PlainTextResponse("There is no such page.", 404, headers=_HEADERS)
         return _file(found)
 
+    def kinds(_: Request) -> Response:
+        return HTMLResponse(kinds_html(guide()), headers=_HEADERS)
+
     async def outbox(request: Request) -> Response:
         status, said = await _take(request, settings)
         return PlainTextResponse(said, status, headers=_HEADERS)
 
     return Starlette(
-        routes=[Route("/", index), Route("/outbox", outbox, methods=["POST"]), Route("/{run_id}/{name}", page)],
+        routes=[
+            Route("/", index),
+            Route("/kinds.html", kinds),
+            Route("/outbox", outbox, methods=["POST"]),
+            Route("/{run_id}/{name}", page),
+        ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
     )
 
@@ -145,7 +156,7 @@ def _state(entries: Sequence[Entry]) -> tuple[str, str]:
     ended = [e for e in entries if e.kind == "outcome"]
     if ended:
         return str(ended[-1].payload.get("outcome", "ended")), str(ended[-1].payload.get("note", ""))
-    answered = {e.payload.get("gate") for e in entries if e.kind == "answer"}
+    answered = {e.payload.get("gate") for e in entries if e.kind in ("answer", *REVISIONS)}
     open_gates = [e.payload.get("gate") for e in entries if e.kind == "hold" and e.payload.get("gate") not in answered]
     return ("held", f"waits at {open_gates[-1]}") if open_gates else ("running", "")
 

@@ -9,14 +9,15 @@ from typing import Any
 
 import yaml
 
+from flows.maps import corrections
 from tasks.quality.errors import AnswerError, SpecError
 from tasks.quality.model import Answer, Verdict
-from tasks.quality.question import KEEP, Question, answer_of
+from tasks.quality.question import KEEP, Question, Tables, answer_of, is_table
 
 ACCEPTED = "automatic, --accept-recommended"
 
 
-def accept_recommended(question: Question) -> Answer | None:
+def accept_recommended(question: Question, tables: Tables | None = None) -> Answer | None:  # noqa: ARG001
     """Go, with what is recommended; measure again for as long as something is recommended and rounds are left.
 
     A gate at which nothing can be recommended, such as a load that has just failed, is left to a person.
@@ -33,7 +34,8 @@ class AnswersFile:
     """Answers by gate from a YAML file.
 
     A key is a gate ("quality-2") or a family of gates ("quality"); a family's value may be a list, one answer for
-    each of its gates in turn. `answered_by` at the top names who answers.
+    each of its gates in turn. `answered_by` at the top names who answers. An action that is a table of values takes
+    `exclude` and `change`, or `file`: a corrected table (`flows.maps`), from the folder of the answers file.
 
     Raises:
         SpecError: the file is missing or not a YAML mapping.
@@ -51,8 +53,12 @@ class AnswersFile:
             raise SpecError(f"{path} is not a mapping of gates to answers", todo="e.g. 'quality: {verdict: go}'")
         self._said = dict(said)
 
-    def __call__(self, question: Question) -> Answer | None:
+    def __call__(self, question: Question, tables: Tables | None = None) -> Answer | None:
         """The answer to a question, or None when the file has none for its gate.
+
+        Args:
+            question: what is asked.
+            tables: the values that actions replace, for those that are corrected by a file.
 
         Raises:
             AnswerError: the file's answer cannot be taken.
@@ -63,7 +69,22 @@ class AnswersFile:
         if not isinstance(said, Mapping):
             raise AnswerError(f"{said!r} is not an answer", where=f"{self.path}: {question.gate}", todo="{verdict: go}")
         name = self._said.get("answered_by") or getpass.getuser()
-        return answer_of(question, {"answered_by": name, **said}, method=f"answers file {self.path.name}")
+        wanted = {"answered_by": name, **said}
+        if isinstance(wanted.get("actions"), Mapping):
+            wanted["actions"] = {i: self._corrected(question, i, a, tables) for i, a in wanted["actions"].items()}
+        return answer_of(question, wanted, method=f"answers file {self.path.name}", tables=tables)
+
+    def _corrected(self, question: Question, issue: object, action: Any, tables: Tables | None) -> Any:
+        """An action whose corrected file is read: what it excludes and changes."""
+        if not isinstance(action, Mapping) or "file" not in action or tables is None:
+            return action
+        choice = question.choice(str(issue))
+        option = choice.option(str(action.get("action", choice.recommended)))
+        if not is_table(option):
+            raise AnswerError(f"'{option.label}' is no table of values", where=choice.issue, todo="leave 'file' out")
+        file = self.path.parent / str(action["file"])
+        edits = corrections(file, tables(choice.issue, option.key))
+        return {**{k: v for k, v in action.items() if k != "file"}, **edits}
 
     def _of(self, gate: str) -> Any:
         family, _, number = gate.rpartition("-")

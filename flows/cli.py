@@ -84,12 +84,87 @@ def stop(run: RunName, comment: Annotated[str, typer.Option(help="Why; written i
     request(run, "stop", comment)
 
 
+quarantine = typer.Typer(help="Rows that decisions took out: list them, write them out, bring them back corrected.")
+app.add_typer(quarantine, name="quarantine", rich_help_panel="Pilot a run", no_args_is_help=True)
+
+
+@quarantine.command("list")
+def quarantine_list(run: RunName = "latest") -> None:
+    """List what is in quarantine: the reasons, the decisions, how many rows; and malformed records of the source."""
+    from flows.quarantine import list_quarantine
+
+    list_quarantine(run)
+
+
+@quarantine.command("export")
+def quarantine_export(
+    run: RunName,
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="Where the rows are written.")],
+    malformed: Annotated[
+        Path | None, typer.Option(metavar="F.csv", help="Malformed records: origin,line,reason,text.")
+    ] = None,
+) -> None:
+    """Write the rows in quarantine as CSV, to be corrected: _row, reason, decision, the columns of the source."""
+    from flows.quarantine import export_quarantine
+
+    export_quarantine(run, file, malformed)
+
+
+@quarantine.command("return")
+def quarantine_return(
+    run: RunName,
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="The exported file with corrected rows.")],
+    comment: Annotated[str, typer.Option(help="Why; written into the ledger.")] = "",
+) -> None:
+    """Bring corrected rows back, under the decisions that were made; into the destination, too, if it was loaded.
+
+    Lines that are as they were stay in quarantine. When a row would break again, none comes back.
+    """
+    from flows.quarantine import return_rows
+
+    return_rows(run, file, comment)
+
+
 @app.command(rich_help_panel="Look")
 def pending() -> None:
     """List the runs that wait for an answer."""
     from flows.commands import list_pending
 
     list_pending()
+
+
+@app.command(rich_help_panel="Pilot a run")
+def undo(
+    run: RunName,
+    decision: Annotated[int, typer.Option(metavar="N", help="The decision's number; see gonogo show.")],
+    keep: Annotated[bool, typer.Option("--keep", help="Carry out later decisions in doubt all the same.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Let later decisions in doubt go, too.")] = False,
+    comment: Annotated[str, typer.Option(help="Why; written into the ledger.")] = "",
+) -> None:
+    """Take one decision back: the table is made anew without it, later decisions are carried out again.
+
+    A later decision whose issue now selects other cells is in doubt: you are asked about it, or say --keep or --drop.
+    A run that waits looks at the new table and asks again. What was loaded is not taken back.
+    """
+    from flows.revise import undo_decision
+
+    undo_decision(run, decision, keep=keep, drop=drop, comment=comment)
+
+
+@app.command("map", rich_help_panel="Pilot a run")
+def map_(
+    run: RunName,
+    issue: Annotated[str, typer.Argument(metavar="ISSUE", help="An issue's id, as the gate and the report name it.")],
+    option: Annotated[str, typer.Option(metavar="KEY", help="Which action; by default the recommended one.")] = "",
+    out: Annotated[Path | None, typer.Option(metavar="F.csv", help="Write to this file.")] = None,
+) -> None:
+    """Write the table of values that an action would replace, all of it: old,new,rows.
+
+    Correct the file and name it in an answers file: lines left out stay as they are, changed targets are taken.
+    """
+    from flows.commands import write_map
+
+    write_map(run, issue, option, out)
 
 
 @app.command(rich_help_panel="Look")
@@ -109,11 +184,15 @@ def runs() -> None:
 
 
 @app.command(rich_help_panel="Look")
-def kinds() -> None:
-    """List every kind of issue, its module, its settings and their defaults."""
+def kinds(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One kind or module.", show_default=False)] = "",
+    html: Annotated[Path | None, typer.Option(metavar="F.html", help="Write a page.")] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="F.md", help="Write Markdown.")] = None,
+) -> None:
+    """List every kind of issue: its module, what it finds, its settings and their defaults, the remedies."""
     from flows.commands import list_kinds
 
-    list_kinds()
+    list_kinds(name, html, markdown)
 
 
 @app.command(rich_help_panel="Prove")

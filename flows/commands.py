@@ -21,7 +21,7 @@ from flows.answers import AnswersFile, accept_recommended
 from flows.home import Home
 from tasks.quality.errors import PilotMustDecide
 from tasks.quality.model import Answer
-from tasks.quality.question import Question
+from tasks.quality.question import Question, Tables
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -35,7 +35,7 @@ HELD = 3
 FAILED = 1
 """Exit status of a command whose run failed, or whose check does not hold."""
 
-Answerer = Callable[[Question], Answer | None]
+Answerer = Callable[[Question, Tables], Answer | None]
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,11 @@ def _given(answers: Path | None, *, accepts: bool) -> Answerer | None:
     return accept_recommended if accepts else None
 
 
+def carry_on(at: Cockpit, run_id: UUID) -> None:
+    """Carry a run on, asking at the terminal, if there is one."""
+    _carry(at, run_id, None)
+
+
 def _carry(at: Cockpit, run_id: UUID, given: Answerer | None) -> None:
     from flows.drive import carry, held
     from flows.locks import holding
@@ -199,6 +204,8 @@ class _Attendant:
     def __call__(self, run: FlowRun, question: Question) -> Answer | None:
         """The answer, or None when the gate is to stay open or was answered elsewhere."""
         from flows.drive import refusal
+        from tasks.edits import tables
+        from tasks.run import recall_run
 
         self.shown.rest()
         problem = refusal(self.at.home, run)
@@ -206,11 +213,13 @@ class _Attendant:
             return self._asked(run, question, problem)
         if problem:
             raise PilotMustDecide(f"the answer was not taken: {problem}", where=f"{run.name}, gate {question.gate}")
-        return self.given(question)
+        return self.given(question, tables(recall_run(str(self.at.home.staging), str(run.id)), question.round))
 
     def _asked(self, run: FlowRun, question: Question, problem: str) -> Answer | None:
         from flows.drive import assessment_of, held
         from flows.terminal import Elsewhere, Prompt
+        from tasks.edits import value_table
+        from tasks.run import recall_run
 
         if not (sys.stdin.isatty() and self.at.console.is_terminal):
             return None
@@ -220,8 +229,11 @@ class _Attendant:
             now = self.at.client.read_flow_run(run.id)
             return not held(now) or now.state is None or now.state.state_details.pause_key != key
 
+        known = recall_run(str(self.at.home.staging), str(run.id))
+        lines = partial(value_table, known, question.round)
+        prompt = Prompt(self.at.console, answered, lines=lines, goals=known.spec().goals)
         try:
-            return Prompt(self.at.console, answered).ask(question, assessment_of(self.at.home, run, question), problem)
+            return prompt.ask(question, assessment_of(self.at.home, run, question), problem)
         except Elsewhere:
             self.at.console.print("\n[cyan]→[/] answered elsewhere")
             return None
@@ -268,11 +280,44 @@ def show_run(name: str) -> None:
     tell_story(Console(highlight=False), home, run_id_of(home, name))
 
 
-def list_kinds() -> None:
-    """List every kind of issue with its module, dimension, settings and remedies."""
-    from flows.story import kinds_table
+def write_map(name: str, issue: str, option: str, out: Path | None) -> None:
+    """Write the whole table of values of an issue's action, to a file or to the terminal."""
+    from blocks.staging import write_text
+    from flows.maps import table_csv
+    from tasks.edits import editable, issue_of, value_table
+    from tasks.run import recall_run
 
-    Console(highlight=False).print(kinds_table())
+    home = Home.here()
+    run = recall_run(str(home.staging), run_id_of(home, name))
+    round = run.rounds()
+    if not round:
+        raise PilotMustDecide(f"{run.name} has not looked for issues yet", todo=f"gonogo show {run.name}")
+    chosen = editable(issue_of(run.assessment(round), issue), option)
+    lines = value_table(run, round, issue, chosen.key)
+    if out is None:
+        typer.echo(table_csv(lines), nl=False)
+        return
+    write_text(out, table_csv(lines))
+    console = Console(highlight=False)
+    console.print(f"{escape(chosen.label)}: {len(lines):,} lines → {escape(str(out))}", soft_wrap=True)
+    todo = f"actions: {{{issue}: {{action: {chosen.key}, file: {out.name}}}}}"
+    console.print(f"Correct it, and name it in an answers file: {escape(todo)}", soft_wrap=True)
+
+
+def list_kinds(name: str, html: Path | None, markdown: Path | None) -> None:
+    """Tell every kind of issue with its settings and remedies, or one; at the terminal, or as files."""
+    from blocks.staging import write_text
+    from flows.story import tell_kinds
+    from tasks.quality.guide import guide
+    from tasks.reports.kinds import kinds_html, kinds_markdown
+
+    console = Console(highlight=False)
+    for path, told in ((html, kinds_html), (markdown, kinds_markdown)):
+        if path is not None:
+            write_text(path, told(guide(name)))
+            console.print(f"{escape(str(path))} written", soft_wrap=True)
+    if html is None and markdown is None:
+        tell_kinds(console, name)
 
 
 def verify_run(name: str, head: str | None) -> None:

@@ -13,7 +13,12 @@ _SNAPSHOT = TypeAdapter(Snapshot)
 
 
 def conduct(run: Run, examined: Examined, answer: Answer) -> Snapshot:
-    """Carry out an answer's decisions, module after module; give the snapshot that results."""
+    """Carry out an answer's decisions, module after module; give the snapshot that results.
+
+    A gate that was answered by revising the table has no decisions: the revised table is what results.
+    """
+    if revised := run.revised(answer.gate):
+        return revised
     snapshot = examined.snapshot
     for leg in route(run, examined, answer):
         snapshot = _SNAPSHOT.validate_python(RESOLVERS[leg.module](run, snapshot, leg))

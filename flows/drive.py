@@ -225,6 +225,13 @@ def revive(client: SyncPrefectClient, home: Home, run: FlowRun) -> None:
         client.set_flow_run_state(run.id, AwaitingRetry(), force=True)
 
 
+def reopen(client: SyncPrefectClient, run: FlowRun) -> None:
+    """Let a held run be executed again without an answer: its table was revised, and it will ask about the new one."""
+    from prefect.states import AwaitingRetry
+
+    client.set_flow_run_state(run.id, AwaitingRetry(), force=True)
+
+
 def adopt(home: Home) -> list[str]:
     """Carry on runs that lost their process, and see to gates whose deadline has passed.
 

@@ -9,9 +9,12 @@ from prefect.input import RunInput
 from prefect.input.actions import read_flow_run_input
 from prefect.input.run_input import Keyset
 from pydantic import Field, create_model
+from pydantic_core import PydanticUndefined
 
-from tasks.quality.model import Action, Answer, Verdict
+from tasks.quality.ledger import canonical
+from tasks.quality.model import Action, Answer, Option, Verdict
 from tasks.quality.question import Choice, Question, values_of
+from tasks.quality.registry import find_remedy
 
 MOST_SELECTS = 40
 """Issues that get a select of their own; the rest follow one rule (more make the form unusable)."""
@@ -51,7 +54,10 @@ def form(question: Question, problem: str = "") -> type[GateForm]:
         rule = Field(default="recommended", title=f"The other {more} issues", description="They are in the report")
         fields["rest"] = (Literal["recommended", "keep"], rule)
     if asked:
-        hint = "Only for actions that need a value: a line each, e.g. missing-value-price: 0"
+        hint = (
+            "Only for actions that need a value, a line each: missing-value-price: 0. To edit a table of values: "
+            "issue: {exclude: [Bon], change: {Koln: Köln}}"
+        )
         fields["values"] = (str, Field(default="", title="Values", description=hint))
     model = create_model("Answer", __base__=GateForm, **fields)
     refusal = f"> **Not taken:** {problem}\n\n" if problem else ""
@@ -92,8 +98,17 @@ def submission(question: Question, answer: Answer) -> dict[str, Any]:
 
 def _said(choice: Choice, action: Action) -> dict[str, Any]:
     option = choice.option(action.option)
-    changed = {k: v for k, v in action.parameters.items() if k in option.needs or option.parameters.get(k, v) != v}
+    unsaid = defaults(option)
+    changed = {k: v for k, v in action.parameters.items() if k in option.needs or unsaid.get(k, v) != v}
     return changed | ({} if option.key == choice.recommended else {"action": option.key})
+
+
+def defaults(option: Option) -> dict[str, Any]:
+    """The parameters that an option has when the pilot says nothing about them."""
+    fields = find_remedy(option.remedy).parameters.model_fields
+    plain = {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
+    own = {**{name: value for name, value in plain.items() if value is not PydanticUndefined}, **option.parameters}
+    return dict(json.loads(canonical(own)))
 
 
 def _field(choice: Choice) -> str:

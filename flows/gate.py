@@ -17,7 +17,9 @@ from prefect.tasks import Task
 
 from flows.form import GateForm, form, said_in
 from tasks.ask import hold_question, open_gate, record_answer, refuse_answer, requests_before
+from tasks.edits import tables
 from tasks.quality.errors import AnswerError
+from tasks.quality.history import revision_at
 from tasks.quality.model import Answer, Verdict
 from tasks.quality.question import Question, answer_of
 from tasks.run import Run
@@ -65,8 +67,14 @@ def _heed(run: Run, before: str) -> None:
 
 
 def _recorded(run: Run, gate: str) -> Answer | None:
+    """What the ledger says was answered: by a person at the gate, or by revising the table that it asked about."""
     with run.open_ledger() as ledger:
-        return ledger.answer(run.id, gate)
+        if answer := ledger.answer(run.id, gate):
+            return answer
+        revision = revision_at(ledger.entries(run.id), gate)
+    if revision is None:
+        return None
+    return Answer(gate, Verdict.RESOLVE, revision.actor, revision.method, str(revision.payload["comment"]))
 
 
 def _passed(run: Run, question: Question) -> Answer:
@@ -82,7 +90,8 @@ def _held(run: Run, question: Question) -> Answer:
     for tries in count():
         submitted = _suspend(question, f"{question.gate}-a{attempt}-{tries}", problem)
         try:
-            answer = answer_of(question, said_in(question, submitted), method="form, unverified")
+            said = said_in(question, submitted)
+            answer = answer_of(question, said, method="form, unverified", tables=tables(run, question.round))
         except AnswerError as error:
             problem = error.message
             refuse_answer(run, question.gate, tries, problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -22,7 +23,7 @@ from tasks.quality.model import Snapshot, Verdict
 from tasks.questions import load_question, quality_question, source_question
 from tasks.record import PLAIN
 from tasks.report import report
-from tasks.run import Examined, Run
+from tasks.run import Examined, Loaded, Run
 from tasks.stage import stage
 
 
@@ -47,22 +48,38 @@ def journey(run: Run, seen: list[Examined]) -> dict[str, Any]:
     snapshot = step(run, stage, step(run, extract))
     ask(run, source_question(run, snapshot))
     seen.append(examine(run, snapshot, 1))
-    for round in count(1):
+    rounds, attempts = count(1), count(1)
+    while True:
+        refine(run, seen, rounds)
+        if loaded := deliver(run, seen, attempts):
+            return close(run, seen, loaded)
+
+
+def refine(run: Run, seen: list[Examined], rounds: Iterator[int]) -> None:
+    """Ask what shall be done about the quality, do it and look again, until the pilot says go."""
+    for round in rounds:
         answer = ask(run, quality_question(run, seen[-1], round=round))
         snapshot = conduct(run, seen[-1], answer)
         if snapshot != seen[-1].snapshot:
-            seen.append(examine(run, snapshot, round + 1))
+            seen.append(examine(run, snapshot, seen[-1].round + 1))
         if answer.verdict is Verdict.GO:
-            break
-    goals = step(run, insight, seen[0], seen[-1])
+            return
+
+
+def deliver(run: Run, seen: list[Examined], attempts: Iterator[int]) -> Loaded | None:
+    """Measure the goals, ask, and load; None when the pilot revised the table instead: it is looked at again."""
+    goals = step(run, insight, seen[0], seen[-1], round=seen[-1].round)
     problem = ""
-    for attempt in count(1):
-        ask(run, load_question(run, seen, goals, attempt=attempt, problem=problem))
+    for attempt in attempts:
+        answer = ask(run, load_question(run, seen, goals, attempt=attempt, problem=problem))
+        if answer.verdict is Verdict.RESOLVE:
+            seen.append(examine(run, conduct(run, seen[-1], answer), seen[-1].round + 1))
+            break
         loaded = step(run, load, seen[-1], round=attempt)
         if loaded.loaded:
-            break
+            return loaded
         problem = loaded.problem
-    return close(run, seen, loaded)
+    return None
 
 
 def examine(run: Run, snapshot: Snapshot, round: int) -> Examined:

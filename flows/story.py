@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 
 from flows.home import Home
 from tasks.quality.errors import Unavailable
+from tasks.quality.history import ROWS_GONE, History
 from tasks.quality.ledger import Entry
 from tasks.quality.verify import Check
 from tasks.run import Run, recall_run
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
+
+    from tasks.quality.guide import Entry as GuideEntry
 
 _DONE = {"loaded": "[green]loaded[/]", "no-go": "[red]no-go, nothing was loaded[/]"}
 
@@ -50,7 +54,7 @@ def tell_story(console: Console, home: Home, run_id: str) -> None:
     console.print()
     console.print(Panel("\n".join(_summary(run, by_kind)), title=f"[bold]{escape(run.name)}", title_align="left"))
     if decisions := by_kind.get("decision"):
-        console.print(_decisions(decisions, by_kind))
+        console.print(_decisions(decisions, run.history(), by_kind))
     for line in _places(run, entries):
         console.print(line, soft_wrap=True)
 
@@ -69,17 +73,30 @@ def runs_table(home: Home) -> Table:
     return table
 
 
-def kinds_table() -> Table:
-    """Every kind of issue with its settings and their defaults."""
-    from tasks.quality.registry import kinds
+def tell_kinds(console: Console, name: str) -> None:
+    """Every kind of issue with its settings, and every remedy with its parameters; or one kind or module."""
+    from tasks.quality.guide import guide
 
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("kind", "module", "dimension", "what it finds", "settings"):
-        table.add_column(heading)
-    for kind in kinds():
-        settings = ", ".join(f"{n}={field.default!r}" for n, field in kind.settings.model_fields.items())
-        table.add_row(kind.name, kind.module, kind.dimension.value, escape(kind.doc), escape(settings))
-    return table
+    for module in guide(name):
+        console.print(f"\n[bold]{escape(module.title)}[/]  [dim]{escape(module.doc)}[/]")
+        for told in module.kinds:
+            kind = told.kind
+            console.print(f"\n  [bold cyan]{kind.name}[/]  {escape(kind.title)} [dim]({kind.dimension.value})[/]")
+            console.print(Padding(escape(kind.doc), (0, 0, 0, 4)))
+            _entries(console, told.settings, 4)
+        if module.remedies:
+            console.print("\n  [bold]Remedies[/]")
+        for cure in module.remedies:
+            doc = f"{cure.remedy.doc} {cure.about}".strip()
+            console.print(Padding(f"[green]{cure.remedy.name}[/]  {escape(doc)}", (0, 0, 0, 4)))
+            _entries(console, cure.parameters, 6)
+
+
+def _entries(console: Console, entries: Sequence[GuideEntry], indent: int) -> None:
+    for entry in entries:
+        value = f" = {escape(entry.default)}" if entry.default else " [yellow](required)[/]"
+        told = f"{entry.name}{value}  [dim]{escape(entry.takes)}[/]  {escape(entry.doc)}"
+        console.print(Padding(told, (0, 0, 0, indent)))
 
 
 def show_checks(console: Console, name: str, checks: Sequence[Check]) -> None:
@@ -100,14 +117,17 @@ def _summary(run: Run, by_kind: dict[str, list[Entry]]) -> Iterator[str]:
     scores = [e.payload["score"] for e in by_kind.get("stage", []) if e.payload["stage"] == "assess"]
     if scores:
         yield f"quality score   {scores[0]:.1f} → [bold]{scores[-1]:.1f}[/]"
-    changes = [e.payload for e in by_kind.get("changes", [])]
-    gone = {name: sum(c[name] for c in changes) for name in ("dropped", "quarantined", "merged")}
+    stands = run.history()
+    gone = {name: sum(made[name] for made in stands.changes) for name in ROWS_GONE}
+    gone["quarantined"] -= stands.rows_returned
     read = next((e.payload for e in by_kind.get("stage", []) if e.payload["stage"] == "extract"), None)
     if read:
         left = read["rows_staged"] - sum(gone.values())
         parts = [f"{n:,} {name}" for name, n in gone.items() if n] + [f"{read['quarantined']:,} malformed"]
         yield f"rows            {read['rows_read']:,} read = {left:,} refined + {' + '.join(parts)}"
-    yield f"cells changed   {sum(c['cells_changed'] for c in changes):,}"
+    if stands.rows_returned:
+        yield f"came back       {stands.rows_returned:,} rows from quarantine"
+    yield f"cells changed   {sum(made['cells_changed'] for made in stands.changes):,}"
     yield from (f"goal            {escape(sentence)}" for sentence in _goals(run))
     for commit in by_kind.get("commit", []):
         yield f"loaded          {commit.payload['rows_written']:,} rows in {escape(str(commit.payload['destination']))}"
@@ -122,8 +142,8 @@ def _goals(run: Run) -> list[str]:
         return []
 
 
-def _decisions(decisions: Sequence[Entry], by_kind: dict[str, list[Entry]]) -> Table:
-    changes: dict[int, Any] = {e.payload["decision"]: e.payload for e in by_kind.get("changes", [])}
+def _decisions(decisions: Sequence[Entry], stands: History, by_kind: dict[str, list[Entry]]) -> Table:
+    changes: dict[int, Any] = {made["decision"]: made for made in stands.changes}
     failed = {e.payload["decision"]: e.payload["reason"] for e in by_kind.get("failed", [])}
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading, justify in (
@@ -136,7 +156,11 @@ def _decisions(decisions: Sequence[Entry], by_kind: dict[str, list[Entry]]) -> T
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for entry in decisions:
         said, number = entry.payload, entry.payload["number"]
-        effect = _effect(changes[number]) if number in changes else f"[red]{escape(failed.get(number, 'not yet'))}[/]"
+        effect = f"[red]{escape(failed.get(number, 'not yet'))}[/]"
+        if number in stands.undone:
+            effect = f"[yellow]{escape(stands.undone[number])}[/]"
+        elif number in changes:
+            effect = _effect(changes[number])
         table.add_row(str(number), escape(said["issue"]), escape(said["label"]), escape(entry.actor), effect)
     return table
 

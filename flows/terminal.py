@@ -5,8 +5,9 @@ from __future__ import annotations
 import getpass
 import select
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,10 +15,16 @@ from rich.panel import Panel
 from rich.status import Status
 from rich.table import Table
 
+from flows.editor import Editor, short
 from tasks.announce import Announcement, Happened
+from tasks.edits import Line
 from tasks.quality.errors import AnswerError
 from tasks.quality.model import Answer, Assessment, Change, Issue, Option, Verdict
-from tasks.quality.question import Choice, Question, answer_of
+from tasks.quality.question import Choice, Question, answer_of, is_table
+from tasks.reports.outlook import Outlook, Teller, effect
+
+if TYPE_CHECKING:
+    from tasks.insights.goals import Goal
 
 AT_TERMINAL = "operating-system user, at a terminal"
 _SAMPLE = 3
@@ -94,13 +101,22 @@ class Prompt:
         console: where to show it.
         answered: called every second while waiting; true when the gate was answered elsewhere.
         read: gives the next typed line, or None at the end of input.
+        lines: gives the table of values of (issue, option key), which the pilot may then edit.
+        goals: the user's goals, for the units of their figures.
     """
 
     def __init__(
-        self, console: Console, answered: Callable[[], bool], read: Callable[[], str | None] | None = None
+        self,
+        console: Console,
+        answered: Callable[[], bool],
+        read: Callable[[], str | None] | None = None,
+        *,
+        lines: Callable[[str, str], Sequence[Line]] | None = None,
+        goals: Sequence[Goal] = (),
     ) -> None:
         self._console, self._answered = console, answered
         self._read = read or self._read_line
+        self._lines, self._goals = lines, goals
 
     def ask(self, question: Question, assessment: Assessment | None, problem: str = "") -> Answer | None:
         """The pilot's answer, or None when the gate is to stay open.
@@ -108,7 +124,7 @@ class Prompt:
         Raises:
             Elsewhere: somebody answered in the Prefect UI or at another terminal.
         """
-        self._show(question, problem)
+        self._show(question, assessment, problem)
         chosen: dict[str, object] = {}
         while (typed := self._next(_menu(question))) not in (None, "q"):
             try:
@@ -122,9 +138,12 @@ class Prompt:
     def _answer(self, question: Question, verdict: Verdict, chosen: dict[str, object]) -> Answer:
         comment = self._next("Comment (Enter for none): ") or ""
         said = {"verdict": verdict.value, "answered_by": getpass.getuser(), "comment": comment, "actions": chosen}
-        return answer_of(question, said, method=AT_TERMINAL)
+        return answer_of(question, said, method=AT_TERMINAL, tables=self._table if self._lines else None)
 
-    def _show(self, question: Question, problem: str) -> None:
+    def _table(self, issue: str, option: str) -> dict[str, str | None]:
+        return {line.old: line.new for line in self._lines(issue, option)} if self._lines else {}
+
+    def _show(self, question: Question, assessment: Assessment | None, problem: str) -> None:
         self._console.print()
         if problem:
             self._console.print(f"[red]Not taken:[/] {escape(problem)}")
@@ -132,7 +151,7 @@ class Prompt:
             Panel(escape(question.summary), title=f"[bold]{escape(question.title)}", title_align="left")
         )
         if question.choices:
-            self._console.print(issues_table(question))
+            self._console.print(issues_table(question, Teller(assessment, self._goals) if assessment else None))
         if question.report_url:
             self._console.print(f"[dim]Report:[/] {escape(question.report_url)}", soft_wrap=True)
 
@@ -143,16 +162,18 @@ class Prompt:
             raise AnswerError(f"'{typed}' is none of the answers", where=question.gate, available=_keys(question))
         choice = question.choices[int(typed) - 1]
         issue = assessment.issue(choice.issue) if assessment else None
-        self._console.print(_issue_panel(choice, issue))
+        self._console.print(_issue_panel(choice, issue, Teller(assessment, self._goals) if assessment else None))
         number = self._next(f"Action 1–{len(choice.options)} (Enter: leave as it is): ")
         if not number:
             return
         if not number.isdigit() or not 0 < int(number) <= len(choice.options):
             raise AnswerError(f"no action '{number}'", where=choice.issue, available=[str(len(choice.options))])
         option = choice.options[int(number) - 1]
-        given = {need: self._next(f"{need}: ") or "" for need in option.needs}
+        given: dict[str, object] = {need: self._next(f"{need}: ") or "" for need in option.needs}
+        if self._lines and is_table(option) and not option.needs:
+            given |= Editor(self._console, self._next, self._lines(choice.issue, option.key)).edits()
         chosen[choice.issue] = {"action": option.key, **given}
-        self._console.print(f"[cyan]→[/] {escape(choice.title)}: {escape(option.label)}")
+        self._console.print(f"[cyan]→[/] {escape(choice.title)}: {escape(option.label)}{_edited(given)}")
 
     def _next(self, prompt: str) -> str | None:
         self._console.print(prompt, end="", markup=False, highlight=False, soft_wrap=True)
@@ -167,53 +188,70 @@ class Prompt:
         return line or None
 
 
-def issues_table(question: Question) -> Table:
-    """A gate's issues with their recommended actions, numbered as the pilot types them."""
+def _edited(given: Mapping[str, Any]) -> str:
+    parts = [f"{len(given['exclude'])} lines left out"] if given.get("exclude") else []
+    parts += [f"{len(given['change'])} targets changed"] if given.get("change") else []
+    return f" [dim]({', '.join(parts)})[/]" if parts else ""
+
+
+def issues_table(question: Question, teller: Teller | None = None) -> Table:
+    """A gate's issues with their recommended actions and what these would bring, numbered as the pilot types them."""
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading, justify in (("#", "right"), ("issue", "left"), ("recommended", "left")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for number, choice in enumerate(question.choices, start=1):
-        recommended = choice.options[0].label if choice.recommended != "keep" else "[dim]keep[/]"
-        shown = recommended if recommended.startswith("[dim]") else escape(recommended)
+        shown = "[dim]keep[/]"
+        if choice.recommended != "keep":
+            option = choice.options[0]
+            brief = teller.outlook(choice.issue, option).brief if teller else ""
+            shown = escape(option.label) + (f"\n[dim]{escape(short(brief, 200))}[/]" if brief else "")
         table.add_row(str(number), f"{escape(choice.title)}\n[dim]{escape(choice.hint)}[/]", shown)
     return table
 
 
-def _issue_panel(choice: Choice, issue: Issue | None) -> Panel:
+def _issue_panel(choice: Choice, issue: Issue | None, teller: Teller | None) -> Panel:
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("", "action", "would change", "for example"):
+    for heading in ("", "action", "would bring", "for example"):
         table.add_column(heading)
     for number, option in enumerate(choice.options, start=1):
         previewed = issue.option(option.key) if issue else option
         mark = " [green](recommended)[/]" if option.key == choice.recommended else ""
-        table.add_row(str(number), escape(option.label) + mark, effect_of(previewed), _example(previewed))
+        told = teller.outlook(choice.issue, previewed) if teller else None
+        brought = "\n".join(_brought(told)) if told else escape(effect_of(previewed))
+        table.add_row(str(number), escape(option.label) + mark, brought, _example(previewed))
     return Panel(table, title=escape(choice.title), subtitle=escape(choice.hint), title_align="left")
+
+
+def _brought(told: Outlook) -> Iterator[str]:
+    """What an option would bring, line by line."""
+    yield escape(told.effect) + (f" [dim]({told.sure} sure)[/]" if told.sure else "")
+    yield from (f"[bold]{escape(line)}[/]" for line in told.goals)
+    for word, lines, style in (
+        ("clears", told.clears, "green"),
+        ("creates", told.creates, "red"),
+        ("leaves", (told.leaves,) if told.leaves else (), "yellow"),
+        ("not computed:", told.unknown, "dim"),
+    ):
+        if lines:
+            yield f"[{style}]{word}[/] {escape(short('; '.join(lines), 160))}"
 
 
 def effect_of(option: Option) -> str:
     """What an option would do, in numbers."""
-    preview = option.preview
-    if preview is None:
+    if option.preview is None:
         return "not known before it runs" if option.needs else "nothing"
-    parts = [
-        f"{preview.cells_changed:,} cells" if preview.cells_changed else "",
-        f"{preview.rows_removed:,} rows leave" if preview.rows_removed else "",
-        f"drops {', '.join(preview.columns_dropped)}" if preview.columns_dropped else "",
-        f"adds {', '.join(preview.columns_added)}" if preview.columns_added else "",
-    ]
-    return escape(", ".join(part for part in parts if part) or "nothing")
+    return effect(option.preview)
 
 
 def _example(option: Option) -> str:
-    changes: Iterable[Change] = option.preview.changes[:_SAMPLE] if option.preview else ()
-    return escape("\n".join(f"{_short(change.before)} → {_short(change.after)}" for change in changes))
+    if option.preview is None:
+        return ""
+    shown = [*option.preview.changes[:_SAMPLE], *option.preview.surprising[:1]]
+    return escape("\n".join(f"{short(c.before)} → {short(c.after)}{_times(c)}" for c in shown))
 
 
-def _short(value: str | None, width: int = 24) -> str:
-    if value is None:
-        return "∅"
-    line = " ".join(value.split())
-    return line if len(line) <= width else line[: width - 1] + "…"
+def _times(change: Change) -> str:
+    return f" ×{change.cells:,}" if change.cells > 1 else ""
 
 
 _LETTERS = {"g": Verdict.GO, "r": Verdict.RESOLVE, "n": Verdict.NO_GO}

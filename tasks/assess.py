@@ -30,13 +30,20 @@ def _says(examined: Examined) -> str:
 
 @stage("assess", doing="looking for issues, previewing every remedy", says=_says, records=_records)
 def assess(run: Run, profiled: Profiled, *, round: int) -> Examined:
-    """Run every detector, ask for recommendations, preview every option, check the contract, score."""
+    """Check the contract, run every detector, ask for recommendations, preview every option with its consequences."""
     spec = run.spec()
     with run.open_staging().open(profiled.snapshot) as tables:
         table = tables.table("snapshot")
         data = Dataset(table, tables.table("domains"), run.profile(round), spec.contract)
-        found = find_issues(data, profiled.snapshot, spec.settings, today=datetime.now(UTC).date())
         checks: tuple[ContractCheck, ...] = check_contract(table, spec.contract, data.profile)
+        found = find_issues(
+            data,
+            profiled.snapshot,
+            spec.settings,
+            today=datetime.now(UTC).date(),
+            checks=checks,
+            metrics={goal.name: goal.metric for goal in spec.goals},
+        )
     run.keep(f"assessment-{round}", found)
     run.keep_all(f"checks-{round}", checks)
     return Examined(

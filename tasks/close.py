@@ -77,7 +77,11 @@ def _receipt(run: Run, seen: Sequence[Examined], outcome: str, loaded: Loaded, n
         outcome=outcome,
         destination=loaded.destination,
         account=account(
-            rows, run.changes(), malformed=batch.quarantined if batch else 0, read=batch.rows_read if batch else None
+            rows,
+            run.changes(),
+            malformed=batch.quarantined if batch else 0,
+            read=batch.rows_read if batch else None,
+            returned=run.history().rows_returned,
         ),
         mode=str(committed.get("mode", "")),
         columns=len(seen[-1].snapshot.columns) if seen else 0,

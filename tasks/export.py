@@ -13,6 +13,7 @@ from blocks.staging import connected, write_csv
 from tasks.quality.detect import flagged_cells
 from tasks.quality.errors import PilotMustDecide
 from tasks.quality.model import ROW, Dataset
+from tasks.quarantine import returned_rows
 from tasks.run import Run
 
 if TYPE_CHECKING:
@@ -43,10 +44,13 @@ def findings(run: Run, path: Path, *, escape_formulas: bool = False) -> int:
 
 
 def changes(run: Run, path: Path, *, escape_formulas: bool = False) -> int:
-    """`row,column,before,after,decision` of every changed cell, in the order of the decisions."""
-    made = run.changes()
+    """`row,column,before,after,decision` of every changed cell, in the order of the decisions.
+
+    The corrections of rows that came back from quarantine are told under the decision that had put them there.
+    """
+    back = [entry.payload["cells_uri"] for entry in run.entries() if entry.kind == "returned"]
     with connected() as tables:
-        cells = _together(tables, [change.cells_uri for change in made], _NO_CELLS)
+        cells = _together(tables, [*(change.cells_uri for change in run.changes()), *back], _NO_CELLS)
         renamed = cells.rename(row=ROW).order_by("decision", "row", "column")
         return write_csv(renamed, path, escape_formulas=escape_formulas)
 
@@ -56,6 +60,7 @@ def rows(run: Run, path: Path, *, escape_formulas: bool = False) -> int:
     made = run.changes()
     with connected() as tables:
         left = _together(tables, [change.rows_uri for change in made], _NO_ROWS)
+        left = left.filter(~left[ROW].isin(sorted(returned_rows(run)) or [-1]))
         told = left.select(row=_[ROW], disposition=_.disposition, into=_.into, reason=_.reason, decision=_.decision)
         return write_csv(told.order_by("decision", "row"), path, escape_formulas=escape_formulas)
 

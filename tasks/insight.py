@@ -30,7 +30,7 @@ def _records(goals: Goals) -> Mapping[str, Any]:
 
 
 @stage("insight", doing="measuring the business goals, before and after", says=_says, records=_records)
-def insight(run: Run, first: Examined, last: Examined) -> Goals:
+def insight(run: Run, first: Examined, last: Examined, *, round: int) -> Goals:  # noqa: ARG001  (one stage per round)
     """Measure every goal on the first and the last snapshot, and write the insight report."""
     after = _measured(run, last)
     before = _measured(run, first, like=after)

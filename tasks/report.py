@@ -10,6 +10,7 @@ from typing import Any
 from blocks.sources import Batch
 from blocks.staging import write_text
 from tasks.quality.checks import ContractCheck
+from tasks.quality.detect import without_column
 from tasks.record import stage
 from tasks.reports.quality import QualityReport, issues_table, quality_html, quality_json, quality_markdown
 from tasks.reports.records import BadLine, Link, Seal
@@ -38,8 +39,7 @@ def report(run: Run, examined: Examined, *, round: int) -> Examined:
 
 def quality_report(run: Run, examined: Examined) -> QualityReport:
     """Everything that the report of a round tells."""
-    batch = run.recall(Batch, "batch")
-    round = examined.round
+    batch, spec, round = run.recall(Batch, "batch"), run.spec(), examined.round
     return QualityReport(
         run=run.name,
         pipeline=run.pipeline,
@@ -52,8 +52,11 @@ def quality_report(run: Run, examined: Examined) -> QualityReport:
         rows_read=batch.rows_read,
         renames=batch.renames,
         checks=run.recall_all(ContractCheck, f"checks-{round}"),
+        goals=spec.goals,
+        remarks=without_column(spec.settings, [*run.snapshots()[0].columns, *examined.snapshot.columns]),
         decisions=run.decisions(),
         changes=run.changes(),
+        returned=run.history().rows_returned,
         links=(Link("Column profile", f"profile-{round}.html"),),
         seal=seal(run),
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from tasks.quality.history import History, history, revision_at, snapshots
 from tasks.quality.model import Assessment, ChangeSet, Decision, Profile, Snapshot
 
 if TYPE_CHECKING:
@@ -90,12 +91,16 @@ class Run:
         return self.recall(Profile, f"profile-{round}")
 
     def decisions(self) -> tuple[Decision, ...]:
-        """Every decision so far, by number."""
-        return self._recorded("decision", Decision)
+        """Every decision so far that was not undone, by number."""
+        return self._records(self.history().decisions, Decision)
 
     def changes(self) -> tuple[ChangeSet, ...]:
-        """What every decision that was carried out did, by number."""
-        return self._recorded("changes", ChangeSet)
+        """What every decision that stands did when it was last carried out, by number."""
+        return self._records(self.history().changes, ChangeSet)
+
+    def history(self) -> History:
+        """What stands of the run so far."""
+        return history(self.entries())
 
     def rounds(self) -> int:
         """How many assessments there are."""
@@ -104,9 +109,13 @@ class Run:
 
     def snapshots(self) -> tuple[Snapshot, ...]:
         """Every snapshot in the order in which they were made, the source's first."""
-        made = [entry.payload["snapshot"] for entry in self._entries("refined")]
         first = self.recall(Snapshot, "snapshot-source")
-        return (first, *(self.recall(Snapshot, f"snapshot-{name}") for name in made))
+        return (first, *(self.recall(Snapshot, f"snapshot-{name}") for name in snapshots(self.entries())))
+
+    def revised(self, gate: str) -> Snapshot | None:
+        """The table that a pilot made of the one that this gate was asking about, if one did."""
+        entry = revision_at(self.entries(), gate)
+        return self.recall(Snapshot, f"snapshot-{entry.payload['snapshot']}") if entry else None
 
     def page(self, name: str) -> str:
         """The address of one report page."""
@@ -116,12 +125,13 @@ class Run:
         """The file of one report page."""
         return Path(self.reports) / name
 
-    def _entries(self, kind: str) -> list[Entry]:
+    def entries(self) -> tuple[Entry, ...]:
+        """The run's diary."""
         with self.open_ledger() as ledger:
-            return [entry for entry in ledger.entries(self.id) if entry.kind == kind]
+            return ledger.entries(self.id)
 
-    def _recorded(self, kind: str, record: type[T]) -> tuple[T, ...]:
-        payloads = [entry.payload for entry in self._entries(kind)]
+    @staticmethod
+    def _records(payloads: Sequence[Mapping[str, Any]], record: type[T]) -> tuple[T, ...]:
         adapter = TypeAdapter(record)
         return tuple(
             adapter.validate_python({k: v for k, v in p.items() if k in record.__annotations__}) for p in payloads

@@ -9,7 +9,7 @@ from typing import Any
 from blocks.staging import fingerprint_of
 from tasks.quality.errors import GonogoError
 from tasks.quality.ledger import Entry
-from tasks.quality.verify import Check, chain, conservation, decided, lineage, same
+from tasks.quality.verify import Check, chain, change_sets, conservation, decided, lineage, same
 from tasks.run import Run
 
 GONE = "it is gone"
@@ -30,7 +30,7 @@ def verify(run: Run, head: str | None = None) -> tuple[Check, ...]:
         conservation(entries),
         lineage(entries),
         same("snapshot fingerprints", _snapshots(run), "snapshots"),
-        same("change set fingerprints", _change_sets(run), "files"),
+        same("change set fingerprints", _change_sets(entries), "files"),
         same("issue counts", _issue_counts(run, entries), "counts, queried again"),
         same("goal figures", _figures(run, entries), "figures, queried again"),
     )
@@ -41,10 +41,13 @@ def _snapshots(run: Run) -> Iterator[tuple[str, object, object]]:
         yield snapshot.id, snapshot.fingerprint, _fingerprint(snapshot.uri)
 
 
-def _change_sets(run: Run) -> Iterator[tuple[str, object, object]]:
-    for made in run.changes():
-        yield f"cells of decision {made.decision}", made.cells_fingerprint, _fingerprint(made.cells_uri)
-        yield f"rows of decision {made.decision}", made.rows_fingerprint, _fingerprint(made.rows_uri)
+def _change_sets(entries: tuple[Entry, ...]) -> Iterator[tuple[str, object, object]]:
+    for key, made in change_sets(entries):
+        yield f"cells of {key}", made["cells_fingerprint"], _fingerprint(made["cells_uri"])
+        yield f"rows of {key}", made["rows_fingerprint"], _fingerprint(made["rows_uri"])
+    for entry in (e for e in entries if e.kind == "returned"):
+        yield f"rows of {entry.key}", entry.payload["rows_fingerprint"], _fingerprint(entry.payload["rows_uri"])
+        yield f"cells of {entry.key}", entry.payload["cells_fingerprint"], _fingerprint(entry.payload["cells_uri"])
 
 
 def _issue_counts(run: Run, entries: tuple[Entry, ...]) -> Iterator[tuple[str, object, object]]:

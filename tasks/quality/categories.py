@@ -92,13 +92,18 @@ class SpellingSettings(KindSettings):
 def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -> Iterable[Finding]:
     """Values that differ from a more frequent one in case, accents, punctuation or word order only.
 
-    Confidence: the share of the variants' cells whose usual spelling is `times` as frequent; the others may be meant.
+    Certain are those whose usual spelling is `times` as frequent, and those that differ in spaces only; the others may
+    be meant. Confidence: the share of certain cells.
     """
     for name, counts in _named_values(data, _nameable(data)).items():
         pairs = _spelled_alike(counts)
         if pairs:
             times = settings.of(name).times
-            certain = {old: new for old, new in pairs.items() if counts[new] >= times * counts[old]}
+            certain = {
+                old: new
+                for old, new in pairs.items()
+                if counts[new] >= times * counts[old] or "".join(old.split()) == "".join(new.split())
+            }
             cells = sum(counts[old] for old in pairs)
             sure = round(0.9 * sum(counts[old] for old in certain) / cells, 4)
             yield _mapped_values(

@@ -43,6 +43,8 @@ def _bound(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
+AnyBound = Annotated[Bound | None, BeforeValidator(_bound)]
+"""A number, a date or a moment, also written as text; or nothing."""
 
 
 class _Model(BaseModel):
@@ -61,6 +63,7 @@ class ColumnContract(_Model):
         minimum: the smallest number or earliest date allowed, itself included.
         maximum: the largest number or latest date allowed, itself included.
         pattern: a regular expression (RE2) that the whole value must match.
+        personal: personal data is meant to be here; it is not reported.
     """
 
     type: ColumnType | None = None
@@ -68,9 +71,10 @@ class ColumnContract(_Model):
     required: bool = False
     unique: bool = False
     allowed: tuple[Text, ...] | None = None
-    minimum: Annotated[Bound | None, BeforeValidator(_bound)] = None
-    maximum: Annotated[Bound | None, BeforeValidator(_bound)] = None
+    minimum: AnyBound = None
+    maximum: AnyBound = None
     pattern: str | None = None
+    personal: bool = False
     description: str = ""
 
     @field_validator("allowed")
@@ -180,6 +184,18 @@ class ControlTotal(_Model):
     tolerance: float = Field(0.005, ge=0)
 
 
+class Freshness(_Model):
+    """How old the newest date of a column may be.
+
+    Attributes:
+        column: dates or times.
+        days: whole days that may have passed since the newest one when the run is made.
+    """
+
+    column: str = Field(min_length=1)
+    days: int = Field(ge=0)
+
+
 class Determination(_Model):
     """One value of a column goes with one value of another: rows with the same `of` have the same `column`.
 
@@ -207,6 +223,8 @@ class Contract(_Model):
         dependencies: columns that others determine.
         references: columns whose values must exist elsewhere.
         totals: control totals.
+        freshness: how old the data may be.
+        orders: pairs of columns of which the first is never after (or greater than) the second.
     """
 
     columns: Mapping[str, ColumnContract] = Field(default_factory=dict)
@@ -215,6 +233,8 @@ class Contract(_Model):
     dependencies: tuple[Determination, ...] = ()
     references: tuple[Reference, ...] = ()
     totals: tuple[ControlTotal, ...] = ()
+    freshness: Freshness | None = None
+    orders: tuple[tuple[str, str], ...] = ()
 
     @field_validator("key", mode="before")
     @classmethod

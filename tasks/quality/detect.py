@@ -19,6 +19,7 @@ from tasks.quality import universal
 from tasks.quality.consequences import goal_effect, weigh
 from tasks.quality.effects import check, preview
 from tasks.quality.errors import SpecError, did_you_mean
+from tasks.quality.mining import dependencies
 from tasks.quality.model import (
     ROW,
     Assessment,
@@ -32,6 +33,7 @@ from tasks.quality.model import (
     Severity,
     Snapshot,
 )
+from tasks.quality.notes import notes
 from tasks.quality.queries import kept, suspects, union
 from tasks.quality.registry import Kind, KindSettings, Settings, find_kind, find_remedy, kinds
 from tasks.quality.score import score
@@ -92,6 +94,7 @@ def assess(
     Raises:
         SpecError: settings that do not exist.
     """
+    data = replace(data, today=today)
     configured = {name: configure(name, given) for name, given in (settings or {}).items()}
     issues: dict[str, Issue] = {}
     muted: list[Muted] = []
@@ -109,7 +112,8 @@ def assess(
     gaps = dict(_gaps(data, configured.get(GAP, (Settings(find_kind(GAP).settings()), ()))))
     weighed, goals = weigh(data, advised, effects, watched(data, advised, checks, gaps), metrics or {})
     put = tuple(sorted(weighed, key=lambda issue: -goal_effect(issue, goals)))
-    return Assessment(snapshot, data.profile, put, score(data, ordered), tuple(muted), goals=goals)
+    told = notes(data, dependencies(data))
+    return Assessment(snapshot, data.profile, put, score(data, ordered), tuple(muted), told, goals)
 
 
 def _gaps(data: Dataset, chosen: tuple[Settings[Any], Sequence[Mute]]) -> Iterator[tuple[str, str]]:
@@ -146,6 +150,23 @@ def configure(name: str, given: Mapping[str, Any]) -> tuple[Settings[KindSetting
         for column, own in chosen.columns.items()
     }
     return Settings(default, columns), chosen.mute
+
+
+def without_column(settings: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> tuple[str, ...]:
+    """What settings say about columns that are not there: a sentence each, with the name that may be meant."""
+    return tuple(
+        f"settings.{kind}.{place}: there is no column '{column}', so this changes nothing."
+        + (f" {meant}" if (meant := did_you_mean(column, columns)) else "")
+        for kind, given in settings.items()
+        for place, column in _columns_named(kind, given)
+        if column not in columns
+    )
+
+
+def _columns_named(kind: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    own, mutes = configure(kind, given)
+    yield from (("columns", column) for column in own.columns)
+    yield from (("mute", mute.column) for mute in mutes if mute.column is not None)
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -21,6 +21,7 @@ from tasks.quality.model import (
     Change,
     ColumnAdd,
     ColumnDrop,
+    ColumnRename,
     Dataset,
     Effect,
     Preview,
@@ -65,12 +66,16 @@ def apply(data: Dataset, effects: Sequence[Effect], decision: int = 0) -> Applie
     if exits is not None:
         table = table.anti_join(exits, ROW)
     dropped, added = _columns(effects, ColumnDrop), _columns(effects, ColumnAdd)
+    if dropped:
+        table = table.drop(*dropped)
+    if renamed := {e.column: e.to for e in effects if isinstance(e, ColumnRename)}:
+        table = table.rename({to: column for column, to in renamed.items()})
     return Applied(
-        table.drop(*dropped) if dropped else table,
+        table,
         _changed(data, effects, exits).mutate(decision=ibis.literal(decision, "int64")),
         _left(data, exits).mutate(decision=ibis.literal(decision, "int64")),
-        dropped,
-        added,
+        (*dropped, *renamed),
+        (*added, *renamed.values()),
     )
 
 
@@ -84,7 +89,10 @@ def preview(data: Dataset, effects: Sequence[Effect], sample: int = SAMPLE) -> P
     exits = _exits(effects)
     cells, rows, changes = _changes(_changed(data, effects, exits), sample) if _touched(effects) else (0, 0, ())
     removed, first = _removed(data, exits, sample) if exits is not None else (0, ())
-    return Preview(rows, cells, removed, _columns(effects, ColumnDrop), _columns(effects, ColumnAdd), changes, first)
+    renamed = [e for e in effects if isinstance(e, ColumnRename)]
+    dropped = (*_columns(effects, ColumnDrop), *(e.column for e in renamed))
+    added = (*_columns(effects, ColumnAdd), *(e.to for e in renamed))
+    return Preview(rows, cells, removed, dropped, added, changes, first)
 
 
 def conserve(rows_in: int, rows_out: int, *, dropped: int, quarantined: int, merged: int) -> None:
@@ -108,16 +116,19 @@ def check(data: Dataset, effects: Iterable[Effect]) -> None:
         PilotMustDecide: an effect names a column that is not there, or adds one that is.
     """
     for effect in effects:
-        if isinstance(effect, (ValueMap, CellWrites, ColumnDrop)) and effect.column not in data.columns:
+        if isinstance(effect, (ValueMap, CellWrites, ColumnDrop, ColumnRename)) and effect.column not in data.columns:
             raise PilotMustDecide(
                 f"no column '{effect.column}'",
                 where="the table as it is now",
                 available=data.columns,
                 todo=did_you_mean(effect.column, data.columns) or "an earlier decision may have dropped it",
             )
-        if isinstance(effect, ColumnAdd) and _is_in(effect.column, data.table.columns):
+        new = (
+            effect.column if isinstance(effect, ColumnAdd) else effect.to if isinstance(effect, ColumnRename) else None
+        )
+        if new is not None and _is_in(new, data.table.columns):
             raise PilotMustDecide(
-                f"there is a column '{effect.column}' already",
+                f"there is a column '{new}' already",
                 where="the table as it is now",
                 available=data.columns,
                 todo="name the new column otherwise",
@@ -199,7 +210,8 @@ def _added(table: ibis.Table, effect: ColumnAdd) -> ibis.Table:
     row = _unused("_flagged_row", names)
     flagged = effect.rows.select(**{row: _[ROW]}).distinct()
     joined = table.left_join(flagged, table[ROW] == flagged[row])
-    value = joined[row].notnull().ifelse(effect.value, effect.otherwise)
+    there, elsewhere = ibis.literal(effect.value, "string"), ibis.literal(effect.otherwise, "string")
+    value = joined[row].notnull().ifelse(there, elsewhere)
     return joined.mutate(**{effect.column: value}).select(*names, effect.column)
 
 

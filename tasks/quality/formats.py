@@ -52,6 +52,10 @@ MOST_VALUES = 300_000
 """Distinct values per column that are read one by one."""
 
 MOST_CLASSES = 40
+MOST, FEW, CLEAR = 0.5, 0.3, 0.8
+"""A way of writing that more than half of a column has is its way; what less than three in ten have is a slip, if four
+fifths are clear."""
+
 SHOWING = 10
 """So many dates that can be read in one order only show the order of day and month, if none contradicts."""
 
@@ -104,6 +108,7 @@ class CanonicalNumber(Edits):
         suffix: what is written behind the number, "" for nothing.
         shorten: take needless zeros off (12.0 → 12).
         grouped: separate thousands.
+        decimals: write at least so many decimals, as the column's other numbers have.
         percent: what becomes of a percent sign: left out ("strip"), or the number divided by a hundred ("divide").
         convert: convert other units of the same quantity; else values in them stay as they are.
     """
@@ -113,13 +118,14 @@ class CanonicalNumber(Edits):
     suffix: str = ""
     shorten: bool = True
     grouped: bool = False
+    decimals: int = Field(0, ge=0, le=12)
     percent: Literal["strip", "divide"] = "strip"
     convert: bool = False
 
 
 def _number_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
     facts = issue.facts
-    base = {name: facts[name] for name in ("mark", "unit", "suffix", "shorten", "grouped", "percent", "convert")}
+    base = {name: facts[name] for name in CanonicalNumber.model_fields if name in facts}
     unit = facts["unit"]
     label = "write them as plain numbers" + (f" ({unit})" if unit else "")
     if facts["suffix"] or facts["grouped"]:
@@ -170,10 +176,10 @@ _Told = Sequence[tuple[str, int, Numeral]]
 
 def _number_plan(told: _Told) -> CanonicalNumber | None:
     """How these numbers would be written alike; None for codes and for separators that contradict one another."""
-    mark = decimal_mark(numeral.body for _t, _n, numeral in told)
+    mark = decimal_mark((numeral.body, n) for _t, n, numeral in told)
     if mark is None or any(code_like(m.body) for _t, _n, m in told):
         return None
-    if any(digits(m.body, mark) is None for _t, _n, m in told):
+    if any(_digits(m, mark) is None for _t, _n, m in told):
         return None
     units = _rows_per(told, lambda m: m.unit)
     spelled = _rows_per(told, lambda m: m.prefix + "\0" + m.suffix)
@@ -182,13 +188,27 @@ def _number_plan(told: _Told) -> CanonicalNumber | None:
     prefix, _zero, suffix = usual.partition("\0")
     told_units = {unit: n for unit, n in units.items() if unit}
     unit = min(told_units, key=lambda u: (-told_units[u], u)) if told_units else ""
-    keeps = bool(prefix or suffix) and of_usual >= 0.9 * rows
+    keeps = bool(prefix or suffix) and of_usual > MOST * rows
     if keeps and prefix:
         return None
-    plain = [m.body for _t, _n, m in told if not (m.prefix or m.suffix)]
-    shorten = not keeps and (not plain or _mostly_short(told))
-    grouped = _mostly_grouped(told, mark)
-    return CanonicalNumber(mark=mark, unit=unit, suffix=suffix if keeps else "", shorten=shorten, grouped=grouped)
+    usual_ones = [(m, n) for _t, n, m in told if m.suffix == (suffix if keeps else "") and not m.prefix]
+    decimals, shorten = _decimals_of(usual_ones, mark) if usual_ones else (0, True)
+    return CanonicalNumber(
+        mark=mark,
+        unit=unit,
+        suffix=suffix if keeps else "",
+        shorten=shorten,
+        grouped=_mostly_grouped(told, mark),
+        decimals=decimals,
+    )
+
+
+def _digits(numeral: Numeral, mark: str) -> str | None:
+    """A numeral's digits with a decimal point, also where it is written with the other mark beyond doubt."""
+    own = digits(numeral.body, mark)
+    if own is not None:
+        return own
+    return digits(numeral.body, "," if mark == "." else ".")
 
 
 def _rows_per(told: _Told, what: Any) -> Counter[str]:
@@ -198,17 +218,26 @@ def _rows_per(told: _Told, what: Any) -> Counter[str]:
     return counts
 
 
-def _mostly_short(told: _Told) -> bool:
-    """Whether the plain numbers of a column are written without needless zeros, but for a few."""
-    needless = sum(n for _t, n, m in told if not m.suffix and re.search(r"\.[0-9]*0$", m.body))
-    return needless < 0.05 * sum(n for _t, n, m in told if not m.suffix)
+def _decimals_of(numerals: Sequence[tuple[Numeral, int]], mark: str) -> tuple[int, bool]:
+    """How many decimals nearly all numbers have (else 0), and whether zeros behind a whole number are slips."""
+    lengths: Counter[int] = Counter()
+    whole = zeros = 0
+    for numeral, n in numerals:
+        fraction = (_digits(numeral, mark) or "").partition(".")[2]
+        lengths[len(fraction)] += n
+        whole += n * (not fraction)
+        zeros += n * (bool(fraction) and not fraction.strip("0"))
+    rows = sum(lengths.values())
+    usual, n = min(lengths.items(), key=lambda each: (-each[1], each[0]))
+    fixed = usual if n >= CLEAR * rows else 0
+    return fixed, not fixed and 0 < zeros < FEW * rows and whole + zeros >= CLEAR * rows
 
 
 def _mostly_grouped(told: _Told, mark: str) -> bool:
-    """Whether nearly all numbers from a thousand on have their thousands separated."""
-    large = [(n, m.body) for _t, n, m in told if len((digits(m.body, mark) or "").partition(".")[0]) > 3]  # noqa: PLR2004
+    """Whether most numbers from a thousand on have their thousands separated."""
+    large = [(n, m.body) for _t, n, m in told if len((_digits(m, mark) or "").partition(".")[0]) > 3]  # noqa: PLR2004
     separated = sum(n for n, body in large if not re.fullmatch(r"[0-9]+(?:[.,][0-9]{1,2}|[.,][0-9]{4,})?", body))
-    return bool(large) and separated >= 0.8 * sum(n for n, _body in large)
+    return bool(large) and separated > MOST * sum(n for n, _body in large)
 
 
 def _numbers_found(data: Dataset, column: ColumnProfile, told: _Told, plan: CanonicalNumber) -> Iterator[Finding]:
@@ -284,7 +313,7 @@ def _fits(told: _Told, plan: CanonicalNumber, others: Iterable[str]) -> bool:
 
 
 def _medians(told: _Told, unit: str, mark: str) -> float | None:
-    found = [float(d) for _t, _n, m in told if m.unit == unit and (d := digits(m.body, mark))]
+    found = [float(d) for _t, _n, m in told if m.unit == unit and (d := _digits(m, mark))]
     return median(found) if found else None
 
 
@@ -308,7 +337,7 @@ def _rewritten(told: _Told, plan: CanonicalNumber) -> Iterator[tuple[str, str]]:
 
 def _canonical(numeral: Numeral, plan: CanonicalNumber) -> str | None:
     """A numeral as the plan writes it; None where it has another unit that is not to be converted."""
-    number = digits(numeral.body, plan.mark)
+    number = _digits(numeral, plan.mark)
     if number is None:
         return None
     from decimal import Decimal
@@ -323,6 +352,9 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber) -> str | None:
     if unit == "%" and plan.percent == "divide":
         value, noisy = f"{Decimal(value) / 100:f}", True
     written = shortest(value) if noisy else value
+    if plan.decimals and written != numeral.body:
+        whole, _point, rest = written.partition(".")
+        written = f"{whole}.{rest:0<{plan.decimals}}"
     if plan.grouped:
         whole, point, rest = written.partition(".")
         written = f"{int(whole):,}{point}{rest}"
@@ -773,6 +805,8 @@ def _unusual(usual: Sequence[str]) -> Any:
 
     def suspect(value: Any) -> Any:
         odd = ~is_missing(value) & ~pattern(value).isin(usual) & ~value.strip().lower().isin(sorted(NO_VALUE))
+        if all(read_numeral(text) for text in usual):  # a number of another size is no breach
+            odd &= ~value.re_search(r"^[-+]?[0-9][0-9., ']*%?$")
         return odd if digits_ else odd & value.re_search(r"\p{L}[0-9]+\p{L}")
 
     return suspect

@@ -7,6 +7,8 @@ best are counted on the whole table.
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
@@ -157,10 +159,15 @@ def style(data: Dataset, name: str, statistic: str) -> tuple[int, bool]:
     keeps what a median (one decimal) or a mean (two) needs beyond them, unless the contract says that it is whole.
     """
     column, promised = data.profile.column(name), data.contract.columns.get(name)
-    lengths = {len(value.partition(".")[2]) for value, _n in column.top if value.strip() and "e" not in value.lower()}
+    lengths: Counter[int] = Counter()
+    for value, n in column.top:
+        if re.fullmatch(r"\s*[-+]?[0-9]*\.?[0-9]+\s*", value):
+            lengths[len(value.strip().partition(".")[2])] += n
     decimals = max(lengths, default=0)
     if decimals or (promised and promised.type == "integer"):
-        return min(decimals, 12), len(lengths) == 1
+        usual = lengths.most_common(1)[0][0] if lengths else 0
+        fixed = lengths[usual] >= 0.9 * lengths.total()
+        return (min(usual, 12), True) if fixed else (min(decimals, 12), False)
     return {"median": 1, "mean": 2}.get(statistic, 0), False
 
 

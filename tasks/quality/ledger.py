@@ -28,6 +28,8 @@ KINDS = {
     "routing": "which module carries out which decision",
     "changes": "a decision was carried out, with this effect",
     "refined": "a module's decisions made this snapshot",
+    "undone": "a decision was taken back; the table was made anew without it",
+    "returned": "corrected rows came back from quarantine",
     "failed": "a decision could not be carried out; nothing was changed",
     "overdue": "a gate's deadline passed unanswered",
     "request": "a pilot asked the run to hold or stop",

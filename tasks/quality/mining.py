@@ -63,12 +63,16 @@ class Dependency:
 
 def dependencies(data: Dataset, share: float = 0.95) -> tuple[Dependency, ...]:
     """The dependencies between two columns that hold in at least this share of groups, the most accurate first."""
+    if (known := data.kept.get(f"dependencies {share}")) is not None:
+        return tuple(known)
     determinants = [c for c in data.profile.columns if _may_determine(c)]
     dependents = [c.name for c in data.profile.columns if _may_depend(c)][:MOST_COLUMNS]
     found: list[Dependency] = []
     for column in determinants[:MOST_COLUMNS]:
         found += _determined_by(_codes(data, column, dependents), column.name, share)
-    return tuple(sorted(found, key=lambda d: (-d.accuracy, -d.groups, d.determinant, d.dependent)))
+    ordered = tuple(sorted(found, key=lambda d: (-d.accuracy, -d.groups, d.determinant, d.dependent)))
+    data.kept[f"dependencies {share}"] = ordered
+    return ordered
 
 
 def _may_determine(column: ColumnProfile) -> bool:

@@ -8,6 +8,7 @@ that can mean nothing but null become null, and a value that two others determin
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations, permutations
@@ -45,6 +46,9 @@ DATE_SENTINELS = ("1900-01-01", "1970-01-01", "9999-12-31", "0001-01-01", "1899-
 
 MOST_COLUMNS_TO_PAIR = 40
 WORDS_NAMED = 4
+SENTINEL_ROWS = 3
+"""Three nines or more, so often, and far from all other numbers of the column, are no number."""
+
 MOST_COLUMNS_TO_SHOW = 30
 SAMPLE = 5
 
@@ -187,7 +191,8 @@ def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings
         counts = {**found, **standing_out}
         if not counts:
             continue
-        certain = sorted(v for v in found if _certain(v, column, chosen.words))
+        certain = sorted(v for v in counts if v in found and _certain(v, column, chosen.words))
+        certain += sorted(v for v in standing_out if re.fullmatch("-?9{3,}", v) and standing_out[v] >= SENTINEL_ROWS)
         shown = ", ".join(
             f"'{_short(value)}' {n:,}×" for value, n in sorted(counts.items(), key=lambda i: (-i[1], i[0]))[:6]
         )
@@ -195,7 +200,9 @@ def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings
         cells = suspects(data, column.name, partial(_one_of, column.name, sorted(counts)))
         count = sum(counts.values())
         severity = Severity.MEDIUM if certain else Severity.LOW
-        yield Finding((column.name,), cells, count, column.rows, f"{shown} instead of null", severity, facts=facts)
+        sure = round(0.9 * sum(counts[v] for v in certain) / count, 4)
+        why = f"{shown} instead of null"
+        yield Finding((column.name,), cells, count, column.rows, why, severity, facts=facts, confidence=sure)
 
 
 # --- empty or constant column ---------------------------------------------------------------------------------

@@ -330,6 +330,22 @@ class Muted:
 
 
 @dataclass(frozen=True)
+class Note:
+    """Something worth knowing about the data that is no issue.
+
+    Attributes:
+        figures: the numbers it tells, by name.
+        sql: the query of `snapshot` and `domains` that gives them.
+    """
+
+    kind: Literal["correlation", "skew", "high cardinality", "dependency", "key"]
+    columns: tuple[str, ...]
+    text: str
+    figures: Mapping[str, float]
+    sql: str
+
+
+@dataclass(frozen=True)
 class Assessment:
     """Everything found in one snapshot.
 
@@ -342,6 +358,7 @@ class Assessment:
     issues: tuple[Issue, ...]
     score: Score
     muted: tuple[Muted, ...] = ()
+    notes: tuple[Note, ...] = ()
     goals: Mapping[str, float | None] = field(default_factory=dict)
 
     def issue(self, id: str) -> Issue:
@@ -430,6 +447,8 @@ class Dataset:
     Attributes:
         table: `snapshot`: `_row` and text columns.
         domains: `domains`: `column`, `value`, `n`: every distinct value that is not null, with its count.
+        before: the statistics of the last run that was loaded, if there is one.
+        today: the day of the assessment, for promises about age; the earliest there is means that no one asks.
         kept: results of queries that are asked again and again (`tasks.quality.queries.kept`).
     """
 
@@ -437,7 +456,9 @@ class Dataset:
     domains: ibis.Table
     profile: Profile
     contract: Contract
-    kept: dict[str, ibis.Table] = field(default_factory=dict, compare=False, repr=False)
+    before: Profile | None = None
+    today: dt.date = dt.date.min
+    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -505,8 +526,16 @@ class ColumnAdd:
 
     column: str
     rows: ibis.Table
-    value: str
-    otherwise: str
+    value: str | None
+    otherwise: str | None
 
 
-Effect: TypeAlias = ValueMap | CellWrites | RowExits | ColumnDrop | ColumnAdd
+@dataclass(frozen=True)
+class ColumnRename:
+    """Give a column another name; its cells stay."""
+
+    column: str
+    to: str
+
+
+Effect: TypeAlias = ValueMap | CellWrites | RowExits | ColumnDrop | ColumnAdd | ColumnRename

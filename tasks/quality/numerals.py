@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
+CLEAR = 0.8
 LONGEST = 60
 """Longer texts are no numerals; their rest is never looked at."""
 
@@ -61,6 +62,11 @@ UNITS: Mapping[str, tuple[str, str, Decimal]] = {
         ("speed", "km/h", "1", "km/h kmh kph"),
         ("power", "w", "1", "w watt watts"),
         ("power", "kw", "1000", "kw kilowatt kilowatts"),
+        ("euro", "EUR", "1", "eur € euro euros"),
+        ("dollar", "USD", "1", "usd $ us$ dollar dollars"),
+        ("sterling", "GBP", "1", "gbp £"),
+        ("yen", "JPY", "1", "jpy ¥ yen"),
+        ("franc", "CHF", "1", "chf sfr"),
     )
     for spelling in spellings.split()
 }
@@ -107,24 +113,24 @@ def read_numeral(text: str) -> Numeral | None:
     return Numeral(minus, found["prefix"] or "", found["body"], found["power"] or "", suffix)
 
 
-def decimal_mark(bodies: Iterable[str]) -> str | None:
-    """What separates decimals in these numerals: "." or ","; None when they contradict one another.
+def decimal_mark(bodies: Iterable[tuple[str, int]]) -> str | None:
+    """What separates decimals in these numerals, each with its rows: "." or ","; None when they contradict one another.
 
-    A single comma before three digits says nothing; "1.234,5", "3,75" and "1,234.5" do.
+    A single comma before three digits says nothing; "1.234,5", "3,75" and "1,234.5" do. A mark that four fifths of the
+    telling rows have is the column's, the others are foreign to it.
     """
-    marks = set()
-    for body in bodies:
+    marks = {".": 0, ",": 0}
+    for body, rows in bodies:
         if _PLAIN.match(body):
-            if "." in body and not re.search(r"\.[0-9]{3}$", body):
-                marks.add(".")
+            marks["."] += rows * ("." in body and not re.search(r"\.[0-9]{3}$", body))
         elif _COMMA.match(body):
-            if not _GROUPED[","].match(body):
-                marks.add(",")
+            marks[","] += rows * (not _GROUPED[","].match(body))
         elif re.search(r",[0-9]{3}(?:\.|$)", body):
-            marks.add(".")
+            marks["."] += rows
         elif re.search(r"\.[0-9]{3}(?:,|$)", body):
-            marks.add(",")
-    return next(iter(marks), ".") if len(marks) <= 1 else None
+            marks[","] += rows
+    total = sum(marks.values())
+    return next((mark for mark, rows in marks.items() if rows >= CLEAR * total), None)
 
 
 def digits(body: str, mark: str) -> str | None:

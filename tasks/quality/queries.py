@@ -17,8 +17,9 @@ _CELL = {ROW: "int64", "column": "string", "value": "string"}
 
 def suspects(data: Dataset, issue: Issue) -> ibis.Table:
     """`_row`, `column`, `value`: what the issue's query selects from the table as it is now."""
-    found = data.kept.get(issue.sql)
-    return found if found is not None else data.table.get_backend().sql(issue.sql, schema=_CELL)
+    if issue.sql in data.kept:
+        return kept(data, issue.sql)
+    return data.table.get_backend().sql(issue.sql, schema=_CELL)
 
 
 def kept(data: Dataset, sql: str) -> ibis.Table:
@@ -27,7 +28,8 @@ def kept(data: Dataset, sql: str) -> ibis.Table:
         backend, name = data.table.get_backend(), f"kept_{next(_NUMBERS)}"
         backend.raw_sql(f"CREATE TEMP TABLE {name} AS {sql}")
         data.kept[sql] = backend.table(name)
-    return data.kept[sql]
+    table: ibis.Table = data.kept[sql]
+    return table
 
 
 def cells_where(data: Dataset, column: str, suspect: Callable[[Any], Any]) -> ibis.Table:

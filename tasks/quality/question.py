@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 from pydantic import ValidationError
@@ -12,10 +12,14 @@ from pydantic import ValidationError
 from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.ledger import digest
 from tasks.quality.model import Action, Answer, Issue, Option, Verdict
-from tasks.quality.registry import find_remedy
+from tasks.quality.registry import Parameters, find_remedy
+from tasks.quality.universal import Edits, Replacements, edited
 
 KEEP = "keep"
 RECOMMENDED = "recommended"
+
+Tables: TypeAlias = Callable[[str, str], Mapping[str, str | None]]
+"""(issue, option key) → old value → new value, of an action that is a table of values."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,12 @@ def sealed(question: Question, *substance: Any) -> Question:
     return replace(question, evidence=digest([*asked, *substance]))
 
 
-def answer_of(question: Question, said: Mapping[str, Any], *, method: str) -> Answer:
+def is_table(option: Option) -> bool:
+    """Whether what an option does is a table of old and new values, which the pilot may edit."""
+    return issubclass(find_remedy(option.remedy).parameters, Edits)
+
+
+def answer_of(question: Question, said: Mapping[str, Any], *, method: str, tables: Tables | None = None) -> Answer:
     """The answer that `said` stands for.
 
     Args:
@@ -120,6 +129,8 @@ def answer_of(question: Question, said: Mapping[str, Any], *, method: str) -> An
             or a mapping with `action` and parameters), `rest` ("recommended" or "keep": what to do about the
             issues not named; default "recommended").
         method: how the answer arrived and how its giver was identified.
+        tables: gives the values that an action replaces, which edits (`exclude`, `change`) must name; without it
+            only those are checked whose values are in the option itself.
 
     Raises:
         AnswerError: something in it cannot be taken; nothing has been recorded.
@@ -132,7 +143,7 @@ def answer_of(question: Question, said: Mapping[str, Any], *, method: str) -> An
     name = str(said.get("answered_by") or "").strip()
     if not name:
         raise AnswerError("nobody is named", where=question.gate, todo="say who answers in 'answered_by'")
-    actions = () if verdict is Verdict.NO_GO else tuple(_actions(question, said))
+    actions = () if verdict is Verdict.NO_GO else tuple(_actions(question, said, tables))
     return Answer(question.gate, verdict, name, method, str(said.get("comment") or "").strip(), actions)
 
 
@@ -164,7 +175,7 @@ def _verdict(question: Question, said: object) -> Verdict:
     return Verdict(str(said))
 
 
-def _actions(question: Question, said: Mapping[str, Any]) -> Iterator[Action]:
+def _actions(question: Question, said: Mapping[str, Any], tables: Tables | None) -> Iterator[Action]:
     rest = str(said.get("rest") or RECOMMENDED)
     if rest not in (RECOMMENDED, KEEP):
         raise AnswerError(f"unknown rest '{rest}'", where=question.gate, available=(RECOMMENDED, KEEP))
@@ -175,12 +186,15 @@ def _actions(question: Question, said: Mapping[str, Any]) -> Iterator[Action]:
         question.choice(str(issue))
     for choice in question.choices:
         default = choice.recommended if rest == RECOMMENDED else KEEP
-        yield _action(choice, named.get(choice.issue, default))
+        yield _action(choice, named.get(choice.issue, default), tables)
 
 
-def _action(choice: Choice, said: object) -> Action:
+def _action(choice: Choice, said: object, tables: Tables | None) -> Action:
     given = dict(said) if isinstance(said, Mapping) else {"action": said}
     option = choice.option(str(given.pop("action", choice.recommended)))
+    if "file" in given:
+        todo = "name it in an answers file or at a terminal; here write 'exclude' and 'change'"
+        raise AnswerError("a file cannot be read from here", where=choice.issue, todo=todo)
     if "" in given:
         given = _named(choice, option, given)
     parameters = {**option.parameters, **given}
@@ -191,7 +205,19 @@ def _action(choice: Choice, said: object) -> Action:
                 where=choice.issue,
                 todo=f"write '{choice.issue}: {{action: {option.key}, {name}: …}}', or '{choice.issue}: …' in the form",
             )
-    return Action(choice.issue, option.key, _checked(choice, option, parameters))
+    checked = _checked(choice, option, parameters)
+    _check_edits(choice, option, checked, tables)
+    return Action(choice.issue, option.key, checked.model_dump(mode="json"))
+
+
+def _check_edits(choice: Choice, option: Option, parameters: Parameters, tables: Tables | None) -> None:
+    """Raise when an edit names a value that the action does not replace."""
+    if not isinstance(parameters, Edits) or not (parameters.exclude or parameters.change):
+        return
+    if isinstance(parameters, Replacements):
+        edited(choice.issue, parameters.values, parameters)
+    elif tables is not None:
+        edited(choice.issue, tables(choice.issue, option.key), parameters)
 
 
 def _named(choice: Choice, option: Option, given: dict[str, Any]) -> dict[str, Any]:
@@ -206,10 +232,10 @@ def _named(choice: Choice, option: Option, given: dict[str, Any]) -> dict[str, A
     return {**given, option.needs[0]: value if value is None or isinstance(value, (list, dict)) else str(value)}
 
 
-def _checked(choice: Choice, option: Option, parameters: dict[str, Any]) -> dict[str, Any]:
+def _checked(choice: Choice, option: Option, parameters: dict[str, Any]) -> Parameters:
     model = find_remedy(option.remedy).parameters
     try:
-        return model(**parameters).model_dump(mode="json")
+        return model(**parameters)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.quality.history import REVISIONS, ROWS_GONE, History, history
 from tasks.quality.ledger import Entry, broken
-
-ROWS_GONE = ("dropped", "quarantined", "merged")
 
 
 @dataclass(frozen=True)
@@ -43,44 +42,90 @@ def decided(entries: Sequence[Entry]) -> Check:
         f"gate {gate} has {answers.count(gate)} answers" for gate in dict.fromkeys(answers) if answers.count(gate) > 1
     ]
     faults += [f"decision {n} has no answered gate" for n, e in decisions.items() if e.payload["gate"] not in answers]
-    changes = [e for e in entries if e.kind == "changes"]
-    faults += [f"{e.key} has no decision" for e in changes if e.payload["decision"] not in decisions]
+    changes = list(change_sets(entries))
+    faults += [f"{key} has no decision" for key, made in changes if made["decision"] not in decisions]
+    undone = [e for e in entries if e.kind == "undone"]
+    faults += [f"{e.key} undoes no decision" for e in undone if e.payload["decision"] not in decisions]
     detail = f"{len(changes)} change sets, {len(decisions)} decisions, {len(answers)} answered gates"
+    detail += f", {len(undone)} undone" if undone else ""
     return _check("every change has a decision", faults, len(changes) + len(decisions), detail)
 
 
+def change_sets(entries: Sequence[Entry]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every change set there ever was, those of decisions that were carried out again as well: where, and what."""
+    for entry in entries:
+        if entry.kind == "changes":
+            yield entry.key, entry.payload
+        elif entry.kind == "undone":
+            yield from ((f"{entry.key}, decision {made['decision']}", made) for made in entry.payload["changes"])
+
+
 def conservation(entries: Sequence[Entry]) -> Check:
-    """No row is lost and none appears: at every step, and from the source to the destination."""
-    steps = [e.payload for e in entries if e.kind == "changes"]
-    faults = list(_unbalanced(steps))
+    """No row is lost and none appears: at every step, and from the source to the destination, and on the way back."""
+    stands = history(entries)
+    steps = [made for _key, made in change_sets(entries)]
+    faults = [*_unbalanced(steps), *_too_many_returned(stands)]
     read = next((e.payload for e in entries if e.key == "stage-extract"), None)
-    committed = next((e.payload for e in entries if e.kind == "commit"), None)
     if read is None:
         return _check("conservation of rows", faults, len(steps), "nothing was extracted yet")
     if read["rows_read"] != read["rows_staged"] + read["quarantined"]:
         faults.append(f"{read['rows_read']} read, but {read['rows_staged']} staged + {read['quarantined']} malformed")
-    gone = {name: sum(step[name] for step in steps) for name in ROWS_GONE}
-    left = read["rows_staged"] - sum(gone.values())
-    if committed and committed["rows_written"] != left:
-        faults.append(f"{committed['rows_written']} rows were loaded, {left} should have been")
-    where = "loaded" if committed else "in the last snapshot"
+    commits = [_commit(entries[: n + 1], read["rows_staged"]) for n, e in enumerate(entries) if _receipt(e)]
+    for written, due in commits:
+        if written != due:
+            faults.append(f"{written} rows were loaded, {due} should have been")
+    gone, left = _gone(stands), _left(read["rows_staged"], stands)
+    where = "loaded" if commits else "in the last snapshot"
     parts = " + ".join(f"{n:,} {name}" for name, n in gone.items())
+    back = f" ({stands.rows_returned:,} came back)" if stands.rows_returned else ""
     malformed = read["quarantined"]
-    detail = f"{read['rows_read']:,} read = {left:,} {where} + {parts} + {malformed:,} malformed in quarantine"
+    detail = f"{read['rows_read']:,} read = {left:,} {where}{back} + {parts} + {malformed:,} malformed in quarantine"
     return _check("conservation of rows", faults, len(steps) + 1, detail)
+
+
+def _gone(stands: History) -> dict[str, int]:
+    """Rows that are not in the table, by where they are; what came back is no longer in quarantine."""
+    gone = {name: sum(step[name] for step in stands.changes) for name in ROWS_GONE}
+    return gone | {"quarantined": gone["quarantined"] - stands.rows_returned}
+
+
+def _left(staged: int, stands: History) -> int:
+    return staged - sum(_gone(stands).values())
+
+
+def _receipt(entry: Entry) -> Mapping[str, Any] | None:
+    """What a destination took, if an entry says that it took anything."""
+    if entry.kind == "commit":
+        return entry.payload
+    return entry.payload["loaded"] if entry.kind == "returned" else None
+
+
+def _commit(entries: Sequence[Entry], staged: int) -> tuple[int, int]:
+    """How many rows the last entry loaded, and how many it had to: all, or those that had come back alone."""
+    receipt = _receipt(entries[-1]) or {}
+    alone = entries[-1].kind == "returned" and receipt["mode"] != "replace"
+    due = int(entries[-1].payload["rows"]) if alone else _left(staged, history(entries))
+    return int(receipt["rows_written"]), due
+
+
+def _too_many_returned(stands: History) -> Iterator[str]:
+    quarantined = {made["decision"]: made["quarantined"] for made in stands.changes}
+    for number, rows in stands.returned.items():
+        if rows > quarantined.get(number, 0):
+            yield f"{rows} rows came back of the {quarantined.get(number, 0)} that decision {number} had in quarantine"
 
 
 def lineage(entries: Sequence[Entry]) -> Check:
     """Every snapshot names the one it was made from, back to the source."""
     staged = next((e.payload["snapshot"] for e in entries if e.key == "stage-extract"), None)
     known, faults = {staged}, []
-    refined = [e for e in entries if e.kind == "refined"]
-    for entry in refined:
+    made = [e for e in entries if e.kind in ("refined", *REVISIONS)]
+    for entry in made:
         if entry.payload["parent"] not in known:
             faults.append(f"{entry.key}: its parent {str(entry.payload['parent'])[:19]}… is no snapshot of this run")
         known.add(entry.payload["fingerprint"])
     return _check(
-        "snapshot lineage", faults, len(refined) + bool(staged), f"{len(refined) + bool(staged)} snapshots in a chain"
+        "snapshot lineage", faults, len(made) + bool(staged), f"{len(made) + bool(staged)} snapshots in a chain"
     )
 
 

@@ -146,9 +146,12 @@ class Engine:
         if plan.touched:
             parts.append(self._cells(plan).select(at_row=_[ROW], column=_.column))
         met = self.sql(parts[0] if len(parts) == 1 else ibis.union(*parts))
+        same = (
+            f'WHERE met.at_row = s.{quoted(ROW)} AND (s."column" IS NULL OR met."column" IS NULL '
+            'OR s."column" = met."column")'
+        )
         counts = ", ".join(
-            f"(SELECT count(*) FROM ({self.now(query)}) AS s WHERE EXISTS (SELECT 1 FROM met WHERE met.at_row = s.{quoted(ROW)} "
-            'AND (s."column" IS NULL OR met."column" IS NULL OR s."column" = met."column")))'
+            f"(SELECT count(*) FROM ({self.now(query)}) AS s WHERE EXISTS (SELECT 1 FROM met {same}))"
             for query in queries
         )
         return tuple(self.rows(f"WITH met AS ({met}) SELECT {counts}")[0])

@@ -25,10 +25,12 @@ from tasks.quality.model import (
 from tasks.quality.secrets import mask
 from tasks.reports import numbers
 from tasks.reports.escape import markdown, safe_url, visible
+from tasks.reports.outlook import Teller
 from tasks.reports.page import render
 from tasks.reports.records import BadLine, Link, RowAccount, Seal, account, rows_of
 
 if TYPE_CHECKING:
+    from tasks.insights.goals import Goal
     from tasks.quality.checks import ContractCheck
 
 KEEP = "keep"
@@ -36,6 +38,8 @@ EVIDENCE_ROWS = 8
 EVIDENCE_COLUMNS = 12
 MANY_ISSUES = 100
 """From here on each issue shows half of its evidence, so that the page stays light."""
+REMARKS = 5
+"""Remarks in Markdown; the page has all of them."""
 SQL_BUDGET = 1_000_000
 """Characters of SQL in one page; the JSON report always holds all of it."""
 
@@ -51,6 +55,9 @@ class QualityReport:
         rows_read: rows and malformed lines that the source held, when known.
         renames: (name in the source, name here) of every column that had to be renamed.
         checks: the contract against the snapshot.
+        goals: what the user wants to know, for the units of the figures in previews.
+        returned: rows that came back from quarantine.
+        remarks: what in the pipeline had no effect, a sentence each.
         formula: how the score is computed, in words; empty for that of `tasks.quality.score`.
     """
 
@@ -65,8 +72,11 @@ class QualityReport:
     rows_read: int | None = None
     renames: tuple[tuple[str, str], ...] = ()
     checks: tuple[ContractCheck, ...] = ()
+    goals: tuple[Goal, ...] = ()
+    remarks: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
     changes: tuple[ChangeSet, ...] = ()
+    returned: int = 0
     links: tuple[Link, ...] = ()
     seal: Seal = field(default_factory=Seal)
     formula: str = ""
@@ -74,7 +84,8 @@ class QualityReport:
     @property
     def account(self) -> RowAccount:
         """Where every row of the source is now."""
-        return account(self.assessment.snapshot.rows, self.changes, malformed=self.malformed, read=self.rows_read)
+        rows, gone = self.assessment.snapshot.rows, {"malformed": self.malformed, "returned": self.returned}
+        return account(rows, self.changes, read=self.rows_read, **gone)
 
 
 def quality_html(report: QualityReport) -> str:
@@ -96,6 +107,7 @@ def quality_html(report: QualityReport) -> str:
         severities=severity_counts(assessment.issues),
         decisions=rows_of(report.decisions, report.changes),
         removed_rows=removed_rows,
+        teller=Teller(assessment, report.goals),
         sql_limit=max(1000, min(20_000, SQL_BUDGET // max(len(assessment.issues), 1))),
     )
 
@@ -119,11 +131,13 @@ def quality_markdown(report: QualityReport, *, issues: int = 40, limit: int = 16
     Args:
         report: what to tell.
         issues: issues listed at most; the rest is counted.
-        limit: characters at most; issues are left out, from the end, until it fits.
+        limit: characters at most; other options, then issues are left out, from the end, until it fits.
     """
     found = report.assessment.issues
-    for shown in range(min(issues, len(found)), -1, -1):
-        text = _markdown(report, found[:shown])
+    most = min(issues, len(found))
+    with_options = ((most, most), (most, most // 2), (most, most // 4))
+    for shown, detailed in (*with_options, *((n, 0) for n in range(most, -1, -1))):
+        text = _markdown(report, found[:shown], detailed)
         if len(text) <= limit:
             return text
     return text[: limit - 1] + "…"
@@ -291,13 +305,16 @@ def evidence(sample: Sequence[Cell], most: int = EVIDENCE_ROWS) -> Evidence:
 # --- Markdown and JSON ------------------------------------------------------------------------------------
 
 
-def _markdown(report: QualityReport, shown: Sequence[Issue]) -> str:
+def _markdown(report: QualityReport, shown: Sequence[Issue], detailed: int) -> str:
+    teller = Teller(report.assessment, report.goals)
     parts = [
         f"## {markdown(headline(report))}",
         markdown(lead(report), 400),
         "\n".join(f"- **{what}**: {why}" for what, why in next_steps(report.assessment.issues)),
         _markdown_dimensions(report),
-        _markdown_issues(shown, len(report.assessment.issues) - len(shown)),
+        _markdown_issues(shown, len(report.assessment.issues) - len(shown), teller),
+        _markdown_options(shown[:detailed], teller),
+        "\n".join(f"> {markdown(remark, 200)}" for remark in report.remarks[:REMARKS]),
         _markdown_rows(report),
         " · ".join(_markdown_link(link) for link in report.links),
         _markdown_proof(report),
@@ -315,17 +332,17 @@ def _arrow(before: float, now: float) -> str:
     return f"{numbers.score(before)} {numbers.ARROW} {numbers.score(now)}"
 
 
-def _markdown_issues(shown: Sequence[Issue], left_out: int) -> str:
+def _markdown_issues(shown: Sequence[Issue], left_out: int, teller: Teller) -> str:
     if not shown:
         return f"{numbers.plural(left_out, 'issue')}: see the report." if left_out else ""
-    lines = ["| Severity | Issue | Count | Rate | Recommended |", "|---|---|---:|---:|---|"]
-    lines += [_markdown_line(issue) for issue in shown]
+    lines = ["| Severity | Issue | Count | Rate | Recommended | It would |", "|---|---|---:|---:|---|---|"]
+    lines += [_markdown_line(issue, teller) for issue in shown]
     return "\n".join(lines) + (
         f"\n\n… and {numbers.plural(left_out, 'more issue')}: see the report." if left_out else ""
     )
 
 
-def _markdown_line(issue: Issue) -> str:
+def _markdown_line(issue: Issue, teller: Teller) -> str:
     severity = "could not check" if issue.failed else issue.severity.value
     counted = (
         f"unknown | {numbers.NOTHING}"
@@ -333,8 +350,27 @@ def _markdown_line(issue: Issue) -> str:
         else f"{numbers.plural(issue.count, issue.unit)} | {markdown(numbers.rate(issue.rate))}"
     )
     recommendation = numbers.NOTHING if issue.failed else markdown(_recommendation(issue), 100)
-    chosen = f"**{recommendation}**" if recommendation and issue.recommended != KEEP else recommendation
-    return f"| {severity} | {markdown(issue.title, 140) or issue.kind} | {counted} | {chosen} |"
+    safe = recommendation and issue.recommended != KEEP
+    chosen = f"**{recommendation}**" if safe else recommendation
+    brief = markdown(teller.outlook(issue.id, issue.option(issue.recommended)).brief, 160) if safe else ""
+    return f"| {severity} | {markdown(issue.title, 140) or issue.kind} | {counted} | {chosen} | {brief} |"
+
+
+def _markdown_options(issues: Sequence[Issue], teller: Teller) -> str:
+    """What else could be done about these issues, and what each would bring."""
+    told = [(i, [o for o in i.options if o.key not in (i.recommended, KEEP)]) for i in issues if not i.failed]
+    lines = [
+        f"- {markdown(issue.title, 140) or issue.kind}\n"
+        + "\n".join(
+            f"  - {markdown(option.label, 100)}: {markdown(teller.outlook(issue.id, option).brief, 200)}"
+            for option in others
+        )
+        for issue, others in told
+        if others
+    ]
+    if not lines:
+        return ""
+    return "<details><summary>The other options</summary>\n\n" + "\n".join(lines) + "\n\n</details>"
 
 
 def _markdown_rows(report: QualityReport) -> str:

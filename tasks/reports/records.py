@@ -66,9 +66,15 @@ class Seal:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-def account(here: int, changes: tuple[ChangeSet, ...], *, malformed: int = 0, read: int | None = None) -> RowAccount:
-    """The row account after these change sets; without `read` the rows read are those accounted for."""
+def account(
+    here: int, changes: tuple[ChangeSet, ...], *, malformed: int = 0, read: int | None = None, returned: int = 0
+) -> RowAccount:
+    """The row account after these change sets, when `returned` rows came back from quarantine.
+
+    Without `read` the rows read are those accounted for.
+    """
     gone = {name: sum(getattr(c, name) for c in changes) for name in ("quarantined", "dropped", "merged")}
+    gone["quarantined"] -= returned
     known = here + malformed + sum(gone.values())
     return RowAccount(known if read is None else read, here, malformed, **gone)
 

@@ -1,10 +1,10 @@
-"""Dirt of every sort over clean tables of our own, seeded, with the truth beside it.
+"""Dirt of every sort over clean tables of our own (`tables`), seeded, with the truth beside it.
 
-The clean tables come from several domains and are made to provoke false alarms: names and streets that differ by one
-letter or digit and are both right, rare categories, codes, prices that change, free text, columns that go together
-without one determining the other, customers who moved. The dirt is what people and programs do to such tables.
+The dirt is what people and programs do to tables: slips of the keyboard, values read by a scanner, formats of other
+systems, words for null in place of gaps, values in the wrong column, entities whose records disagree, sources that
+are out of date. Not every sort is in every table, and how much there is differs from seed to seed.
 
-    python tests/benchmarks/dirt.py --out DIR [--rows 1500] [--seed 1]
+    python tests/benchmarks/dirt.py --out DIR [--rows 1000] [--seed 1] [--domains DOMAIN …]
 
 writes `DIR/<domain>-<seed>/{dirty,clean,types}.csv`; `types.csv` names the kind of dirt of every erroneous cell.
 """
@@ -17,339 +17,451 @@ import datetime as dt
 import random
 import string
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-Columns = dict[str, list[str]]
+from scoring import Unusable, normal
+from tables import DOMAINS, Columns
 
-GIVEN = (
-    "Anna", "Anne", "Hanna", "Marie", "Maria", "Marta", "Martha", "John", "Jon", "Johan", "Erik", "Erika",
-    "Eric", "Paul", "Paula", "Pauline", "Lena", "Lea", "Leo", "Leon", "Peter", "Petra", "Karl", "Carl", "Carla",
-    "Clara", "Nina", "Mina", "Tina", "Tim", "Tom", "Jan", "Jana", "Ian", "Ivan", "Sofia", "Sophie", "Jonas",
-    "Jona", "Emil", "Emilia", "Zoë", "René", "Jürgen",
-)  # fmt: skip
-FAMILY = (
-    "Meier", "Meyer", "Maier", "Mayer", "Schmidt", "Schmitt", "Smith", "Smyth", "Hansen", "Jansen", "Janssen",
-    "Johnson", "Jonsson", "Miller", "Muller", "Mueller", "Berg", "Borg", "Burger", "Berger", "Fischer",
-    "Fisher", "Weber", "Becker", "Beck", "Wagner", "Hoffmann", "Hofmann", "Braun", "Brown", "Rossi", "Russo",
-    "Costa", "Böhm", "Müller",
-)  # fmt: skip
-PLACES = (
-    ("10115", "Berlin", "BE"), ("20095", "Hamburg", "HH"), ("50667", "Cologne", "NW"), ("80331", "Munich", "BY"),
-    ("60311", "Frankfurt", "HE"), ("15230", "Frankfurt", "BB"), ("70173", "Stuttgart", "BW"),
-    ("01067", "Dresden", "SN"),
-    ("04109", "Leipzig", "SN"), ("90402", "Nuremberg", "BY"), ("28195", "Bremen", "HB"), ("30159", "Hanover", "NI"),
-    ("53111", "Bonn", "NW"), ("24103", "Kiel", "SH"), ("55116", "Mainz", "RP"), ("66111", "Saarbruecken", "SL"),
-    ("79098", "Freiburg", "BW"), ("18055", "Rostock", "MV"), ("99084", "Erfurt", "TH"), ("39104", "Magdeburg", "ST"),
-)  # fmt: skip
-STREETS = [
-    "Mill Lane",
-    "Hill Lane",
-    "North Road",
-    "South Road",
-    "Park Street",
-    "Dark Street",
-    "Church Street",
-    "High Street",
-]
-WORDS = (
-    "river", "garden", "winter", "silver", "broken", "little", "secret", "northern", "ancient", "quiet",
-    "golden", "empty", "hidden", "last", "first", "crimson", "house", "road", "letter", "island", "mirror",
-    "shadow", "train", "captain", "daughter", "journey", "stranger", "city", "forest", "window", "summer",
-    "night", "café", "naïve",
-)  # fmt: skip
+Cells = tuple[str, ...]
+Dirt = Callable[[random.Random, Cells], Cells | None]
+"""What becomes of the cells of one row; None where this dirt cannot fall on them."""
+
+Maker = Callable[[random.Random, Sequence[Sequence[str]]], Dirt]
+"""The dirt as it is in one table, from the clean values of its columns."""
+
+SPARED = 0.15
+"""Share of the falls of dirt that a table is spared."""
+
+COPIED = 0.8
+"""Share of wrong facts that sources have from each other."""
+
+# --- one cell: a slip -----------------------------------------------------------------------------------------------
+
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_LOOKS = {"l": "1", "o": "0", "i": "1", "s": "5", "b": "6", "O": "0", "I": "l", "m": "rn", "0": "O", "1": "l", "5": "S"}
 
 
-def people(rng: random.Random, rows: int) -> Columns:
-    """Addresses: zip → city, city and state go together, Frankfurt is in two states; streets differ by a digit."""
-    columns: Columns = {n: [] for n in ("id", "name", "street", "zip", "city", "state", "email", "joined", "tier")}
-    for n in range(rows):
-        name = f"{rng.choice(GIVEN)} {rng.choice(FAMILY)}"
-        zip_code, city, state = rng.choices(PLACES, weights=range(len(PLACES), 0, -1))[0]
-        joined = dt.date(2015, 1, 1) + dt.timedelta(days=rng.randrange(3600))
-        values = (
-            f"P{n:05}", name, f"{rng.choice(STREETS)} {rng.randrange(1, 180)}", zip_code, city, state,
-            f"{name.lower().replace(' ', '.')}{rng.randrange(99)}@example.org", joined.isoformat(),
-            rng.choices(["basic", "silver", "gold", "founder"], weights=[60, 25, 14, 1])[0],
-        )  # fmt: skip
-        _append(columns, values)
-    return columns
-
-
-def orders(rng: random.Random, rows: int) -> Columns:
-    """Order lines: total = quantity × price, prices change over time, customers move, rare status values."""
-    customers = [
-        (f"C{n:04}", f"{rng.choice(GIVEN)} {rng.choice(FAMILY)}", *rng.choice(PLACES)) for n in range(rows // 9)
-    ]
-    products = [
-        (f"{rng.choice(WORDS).title()} {rng.choice(WORDS)} {n}", rng.randrange(99, 19_999) / 100) for n in range(60)
-    ]
-    names = ("order", "customer", "name", "city", "product", "quantity", "price", "total", "status", "shipped")
-    columns: Columns = {n: [] for n in names}
-    for n in range(rows):
-        customer, name, _zip, city, _state = rng.choice(customers)
-        if rng.random() < 0.02:
-            city = rng.choice(PLACES)[1]
-        product, price = rng.choice(products)
-        price = price if n < rows * 0.7 else round(price * 1.1, 2)
-        quantity = rng.choices([1, 2, 3, 5, 10, 48], weights=[50, 20, 12, 10, 7, 1])[0]
-        day = dt.date(2024, 1, 1) + dt.timedelta(days=n * 300 // rows)
-        status = rng.choices(["shipped", "open", "returned", "lost"], weights=[80, 12, 7, 1])[0]
-        values = (f"{100_000 + n}", customer, name, city, product, str(quantity), f"{price:.2f}")
-        _append(columns, (*values, f"{quantity * price:.2f}", status, day.isoformat() if status != "open" else ""))
-    return columns
-
-
-def sensors(rng: random.Random, rows: int) -> Columns:
-    """Readings: noisy numbers, real outliers, a station's coordinates, codes with leading zeros."""
-    stations = [(f"{n:04}", f"ST-{rng.choice(string.ascii_uppercase)}{n}", 47 + rng.random() * 7) for n in range(40)]
-    columns: Columns = {n: [] for n in ("station", "label", "latitude", "time", "temperature", "humidity", "state")}
-    start = dt.datetime(2024, 3, 1)
-    for n in range(rows):
-        code, label, latitude = rng.choice(stations)
-        temperature = rng.gauss(12, 6) if rng.random() > 0.004 else rng.choice([-31.5, 44.2])
-        time = start + dt.timedelta(minutes=10 * n)
-        values = (code, label, f"{latitude:.4f}", time.isoformat(sep=" "), f"{temperature:.1f}")
-        state = rng.choices(["ok", "warming", "service"], weights=[95, 4, 1])[0]
-        _append(columns, (*values, str(min(100, max(3, round(rng.gauss(60, 18))))), state))
-    return columns
-
-
-def library(rng: random.Random, rows: int) -> Columns:
-    """Books: free text, series that differ by a number, publishers in one city, years that are not known."""
-    publishers = [
-        (f"{rng.choice(FAMILY)} & {rng.choice(['Sons', 'Co.', 'Daughters'])}", rng.choice(PLACES)[1]) for _ in range(45)
-    ]
-    columns: Columns = {n: [] for n in ("isbn", "title", "author", "publisher", "place", "year", "pages", "language")}
-    for n in range(rows):
-        publisher, place = rng.choice(publishers)
-        title = f"The {rng.choice(WORDS)} {rng.choice(WORDS)}" + rng.choice(["", "", f", volume {rng.randrange(1, 9)}"])
-        year = str(rng.randrange(1890, 2024)) if rng.random() > 0.06 else ""
-        author = f"{rng.choice(FAMILY)}, {rng.choice(GIVEN)}"
-        language = rng.choices(["English", "German", "French", "Frisian"], weights=[55, 30, 14, 1])[0]
-        isbn = f"978-{rng.randrange(10)}-{rng.randrange(10**5):05}-{n:04}-{rng.randrange(10)}"
-        _append(columns, (isbn, title, author, publisher, place, year, f"{rng.randrange(48, 900)}", language))
-    return columns
-
-
-def films(rng: random.Random, rows: int) -> Columns:
-    """Films: durations with a unit, dates with names of months, ratings, genres in lists."""
-    genres = ("Drama", "Comedy", "Crime", "Horror", "War", "Western", "Musical")
-    columns: Columns = {n: [] for n in ("title", "released", "duration", "rating", "genre", "director", "votes")}
-    directors = [f"{rng.choice(GIVEN)} {rng.choice(FAMILY)}" for _ in range(rows // 12)]
-    for n in range(rows):
-        day = dt.date(1950, 1, 1) + dt.timedelta(days=rng.randrange(26_000))
-        genre = ", ".join(sorted(rng.sample(genres, rng.choice([1, 1, 2]))))
-        title = f"{rng.choice(WORDS).title()} {rng.choice(WORDS)} {rng.choice(WORDS)} {n % 7 or ''}".strip()
-        values = (
-            title,
-            f"{day.day} {day:%B} {day.year}",
-            f"{rng.randrange(62, 210)} min",
-            f"{rng.gauss(6.2, 1.3):.1f}",
-        )
-        _append(columns, (*values, genre, rng.choice(directors), f"{rng.randrange(10**3, 10**6):,}"))
-    return columns
-
-
-def offers(rng: random.Random, rows: int) -> Columns:
-    """One product described by several shops."""
-    shops = [f"shop{n}.example" for n in range(8)]
-    columns: Columns = {n: [] for n in ("offer", "shop", "product", "brand", "weight", "released")}
-    number = 0
-    for n in range(max(1, rows // len(shops))):
-        brand, weight = rng.choice(FAMILY), f"{rng.randrange(1, 90) * 50}"
-        day = (dt.date(2018, 1, 1) + dt.timedelta(days=rng.randrange(2000))).isoformat()
-        for shop in shops:
-            _append(columns, (str(number), shop, f"X-{n:03}", brand, weight, day))
-            number += 1
-    return columns
-
-
-def _append(columns: Columns, values: Sequence[str]) -> None:
-    for column, value in zip(columns.values(), values, strict=True):
-        column.append(value)
-
-
-DOMAINS: dict[str, Callable[[random.Random, int], Columns]] = {
-    "people": people, "orders": orders, "sensors": sensors, "library": library, "films": films, "offers": offers,
-}  # fmt: skip
-
-# --- dirt: what one cell becomes, or "" where this dirt cannot fall on it ---------------------------------------
-
-Dirt = Callable[[random.Random, str], str]
-_NEAR = {"a": "s", "e": "r", "i": "o", "n": "m", "t": "z", "o": "p", "r": "t", "s": "d", "l": "k", "u": "i"}
-_LOOKS = {"l": "1", "o": "0", "i": "1", "s": "5", "b": "6", "O": "0", "I": "l", "m": "rn", "0": "O", "1": "l"}
-
-
-def _at(rng: random.Random, value: str, good: Callable[[str], bool]) -> int:
+def _at(rng: random.Random, value: str, good: Callable[[str], bool]) -> int | None:
     places = [i for i, sign in enumerate(value) if good(sign)]
-    return rng.choice(places) if places else -1
+    return rng.choice(places) if places else None
 
 
-def substituted(rng: random.Random, value: str) -> str:
-    """A letter becomes its neighbour on the keyboard, or any other."""
-    i = _at(rng, value, str.isalpha)
-    new = _NEAR.get(value[i], rng.choice(string.ascii_lowercase)) if i >= 0 else ""
-    return value[:i] + new + value[i + 1 :] if i >= 0 else ""
+def _cased(new: str, like: str) -> str:
+    return new.upper() if like.isupper() else new
 
 
-def deleted(rng: random.Random, value: str) -> str:
+def substituted(rng: random.Random, value: str) -> str | None:
+    """A letter becomes any other."""
+    if (i := _at(rng, value, str.isalpha)) is None:
+        return None
+    return value[:i] + _cased(rng.choice(string.ascii_lowercase), value[i]) + value[i + 1 :]
+
+
+def crossed_out(rng: random.Random, value: str) -> str | None:
+    """A letter or digit becomes an x."""
+    i = _at(rng, value, str.isalnum)
+    return None if i is None else f"{value[:i]}x{value[i + 1 :]}"
+
+
+def neighbour(rng: random.Random, value: str) -> str | None:
+    """A letter becomes its neighbour on the keyboard."""
+    if (i := _at(rng, value, lambda sign: sign.isascii() and sign.isalpha())) is None:
+        return None
+    row = next(row for row in _ROWS if value[i].lower() in row)
+    near = [row[n] for n in range(len(row)) if abs(n - row.index(value[i].lower())) == 1]
+    return value[:i] + _cased(rng.choice(near), value[i]) + value[i + 1 :]
+
+
+def deleted(rng: random.Random, value: str) -> str | None:
     """A letter is left out."""
     i = _at(rng, value, str.isalpha)
-    return value[:i] + value[i + 1 :] if i >= 0 and len(value) > 3 else ""
+    return None if i is None or len(value) <= 3 else value[:i] + value[i + 1 :]
 
 
-def inserted(rng: random.Random, value: str) -> str:
-    """A letter is typed twice."""
+def inserted(rng: random.Random, value: str) -> str | None:
+    """A letter is typed twice, or another slips in."""
     i = _at(rng, value, str.isalpha)
-    return value[:i] + value[i] + value[i:] if i >= 0 else ""
+    return None if i is None else value[:i] + rng.choice([value[i], rng.choice(string.ascii_lowercase)]) + value[i:]
 
 
-def transposed(rng: random.Random, value: str) -> str:
+def transposed(rng: random.Random, value: str) -> str | None:
     """Two neighbours change places."""
     i = _at(rng, value[:-1], str.isalpha)
-    return value[:i] + value[i + 1] + value[i] + value[i + 2 :] if i >= 0 else ""
+    return None if i is None else value[:i] + value[i + 1] + value[i] + value[i + 2 :]
 
 
-def misread(rng: random.Random, value: str) -> str:
-    """A sign becomes one that looks like it."""
+def misread(rng: random.Random, value: str) -> str | None:
+    """A sign becomes one that looks like it, as a scanner reads it."""
     i = _at(rng, value, lambda sign: sign in _LOOKS)
-    return value[:i] + _LOOKS[value[i]] + value[i + 1 :] if i >= 0 else ""
+    return None if i is None else value[:i] + _LOOKS[value[i]] + value[i + 1 :]
 
 
-def disguised(rng: random.Random, value: str) -> str:
-    """A word for null stands in place of the value."""
-    return rng.choice(["N/A", "NULL", "-", "n/a", "?", "nan"])
+def garbled(rng: random.Random, value: str) -> str | None:
+    """A digit becomes a letter or sign."""
+    i = _at(rng, value, str.isdigit)
+    return None if i is None else value[:i] + rng.choice("xoOl#") + value[i + 1 :]
 
 
-def emptied(rng: random.Random, value: str) -> str:
-    """The value is gone; a blank stands for it here, as an empty text would mean that the dirt does not apply."""
-    return "\0"
+def miscounted(rng: random.Random, value: str) -> str | None:
+    """A digit becomes another one."""
+    i = _at(rng, value, str.isdigit)
+    return None if i is None else value[:i] + rng.choice("123456789") + value[i + 1 :]
 
 
-def mojibake(rng: random.Random, value: str) -> str:
-    """Letters with accents were read in the wrong encoding."""
-    return "" if value.isascii() else value.encode().decode("cp1252")
+# --- one cell: another spelling of the same --------------------------------------------------------------------------
 
 
-def shouted(rng: random.Random, value: str) -> str:
-    """The value is in capitals."""
-    return value.upper() if value.upper() != value else ""
+def recased(rng: random.Random, value: str) -> str | None:
+    """In capitals, in small letters, or the one for the other."""
+    return rng.choice([value.upper(), value.lower(), value.swapcase()])
 
 
-def other_date(rng: random.Random, value: str) -> str:
-    """An ISO date is written with the name of its month, or with points."""
+def spaced(rng: random.Random, value: str) -> str | None:
+    """A no-break space for a space, or a space that is lost."""
+    if " " not in value:
+        return rng.choice([f"{value}\u00a0", f"\u00a0{value}"])
+    return value.replace(" ", rng.choice(["\u00a0", ""]), 1)
+
+
+def misdecoded(rng: random.Random, value: str) -> str | None:
+    """Letters with accents, read in the wrong encoding."""
+    return None if value.isascii() else value.encode().decode("cp1252")
+
+
+def grouped(rng: random.Random, value: str) -> str | None:
+    """Thousands are separated."""
     try:
-        day = dt.date.fromisoformat(value)
+        number = float(value)
     except ValueError:
-        return ""
-    return rng.choice([f"{day.day} {day:%b} {day.year}", f"{day:%B} {day.day}, {day.year}", f"{day:%d.%m.%Y}"])
+        return None
+    places = len(value.partition(".")[2])
+    return f"{number:,.{places}f}" if abs(number) >= 1000 else None
 
 
-def with_unit(rng: random.Random, value: str) -> str:
-    """A number gets a unit."""
-    return f"{value}{rng.choice([' kg', 'kg', ' KG'])}" if value.replace(".", "", 1).isdigit() else ""
+def padded(rng: random.Random, value: str) -> str | None:
+    """A whole number gets a decimal."""
+    return f"{value}.0" if value.isdigit() and not value.startswith("0") else None
 
 
-def other_unit(rng: random.Random, value: str) -> str:
+def in_hours(rng: random.Random, value: str) -> str | None:
     """Minutes become hours."""
     number, _space, unit = value.partition(" ")
-    return f"{int(number) / 60:g} h" if unit == "min" and int(number) % 3 == 0 else ""
+    return f"{int(number) / 60:g} h" if unit == "min" and int(number) % 3 == 0 else None
 
 
-def ungrouped(rng: random.Random, value: str) -> str:
-    """Thousands are not separated."""
-    return value.replace(",", "") if "," in value else ""
+def in_grams(rng: random.Random, value: str) -> str | None:
+    """Kilograms become grams."""
+    number, _space, unit = value.partition(" ")
+    return f"{float(number) * 1000:.0f} g" if unit == "kg" else None
 
 
-def garbled(rng: random.Random, value: str) -> str:
-    """A digit becomes a letter."""
-    i = _at(rng, value, str.isdigit)
-    return value[:i] + rng.choice("xoOl#") + value[i + 1 :] if i >= 0 else ""
+def emptied(rng: random.Random, value: str) -> str | None:
+    """The value is gone."""
+    return ""
 
 
-TYPOS: dict[str, Dirt] = {
-    "substitution": substituted, "deletion": deleted, "insertion": inserted, "transposition": transposed,
-    "look-alike": misread,
+def _each(change: Callable[[random.Random, str], str | None]) -> Maker:
+    """Dirt that falls on one value, whatever the others are."""
+
+    def dirt(rng: random.Random, cells: Cells) -> Cells | None:
+        new = change(rng, cells[0]) if cells[0] else None
+        return None if new is None else (new,)
+
+    return lambda _rng, _columns: dirt
+
+
+# --- dirt that has a way of its own in each table --------------------------------------------------------------------
+
+
+def disguised(rng: random.Random, columns: Sequence[Sequence[str]]) -> Dirt:
+    """A word stands where there is nothing; a table has one such word, or two."""
+    known = ["N/A", "NULL", "-", "n/a", "?", "nan", "none", "unknown", "not available", "#N/A", "missing", "--", "."]
+    words = rng.sample(known, rng.choice([1, 1, 2]))
+    return lambda rng, cells: None if cells[0] else (rng.choice(words),)
+
+
+def sentinel(rng: random.Random, columns: Sequence[Sequence[str]]) -> Dirt:
+    """An impossible number stands where there is nothing."""
+    number = rng.choice(["-999", "-9999", "9999", "99999"])
+    return lambda _rng, cells: None if cells[0] else (number,)
+
+
+def other_dates(rng: random.Random, columns: Sequence[Sequence[str]]) -> Dirt:
+    """A date written as another system writes it; a table has one such way, or two."""
+    ways = rng.sample(["{0.day} {0:%b} {0.year}", "{0:%B} {0.day}, {0.year}", "{0:%d.%m.%Y}", "{0:%Y/%m/%d}"], 2)
+    ways = ways[: rng.choice([1, 2])]
+
+    def dirt(rng: random.Random, cells: Cells) -> Cells | None:
+        day = _date(cells[0])
+        return None if day is None else (rng.choice(ways).format(day),)
+
+    return dirt
+
+
+def _date(text: str) -> dt.date | None:
+    for way in ("%Y-%m-%d", "%d.%m.%Y", "%d %B %Y"):
+        try:
+            return dt.datetime.strptime(text, way).date()  # noqa: DTZ007  (a day has no time zone)
+        except ValueError:
+            continue
+    return None
+
+
+def with_unit(rng: random.Random, columns: Sequence[Sequence[str]]) -> Dirt:
+    """A plain number gets a unit, in the spellings that a table has."""
+    unit = rng.choice([("g", " g", " G"), (" oz", " oz.", " ounce"), ("kg", " kg"), (" EUR", "€"), ("%", " %")])
+
+    def dirt(rng: random.Random, cells: Cells) -> Cells | None:
+        plain = cells[0].removeprefix("-").replace(".", "", 1).isdigit()
+        return (f"{cells[0]}{rng.choice(unit)}",) if plain else None
+
+    return dirt
+
+
+def decimal_comma(rng: random.Random, columns: Sequence[Sequence[str]]) -> Dirt:
+    """A decimal comma."""
+    return lambda _rng, cells: (cells[0].replace(".", ","),) if cells[0].count(".") == 1 else None
+
+
+def renamed(rng: random.Random, columns: Sequence[Sequence[str]]) -> Dirt:
+    """A category under another spelling: with hyphen or underscore, an ampersand for “and”, a point at the end."""
+    signs = rng.sample([(" ", "-"), (" ", "_"), (" & ", " and "), ("", ".")], 2)
+
+    def dirt(rng: random.Random, cells: Cells) -> Cells | None:
+        old, new = rng.choice(signs)
+        if not old:
+            return (cells[0] + new,) if cells[0] else None
+        return (cells[0].replace(old, new),) if old in cells[0] else None
+
+    return dirt
+
+
+def stray(rng: random.Random, columns: Sequence[Sequence[str]]) -> Dirt:
+    """A value of another row: right in itself, wrong here."""
+    known = sorted(set(columns[0]) - {""})
+    return lambda rng, cells: (rng.choice(known),) if cells[0] else None
+
+
+def swapped(rng: random.Random, columns: Sequence[Sequence[str]]) -> Dirt:
+    """Two values in each other's column."""
+    return lambda _rng, cells: (cells[1], cells[0]) if all(cells) else None
+
+
+def spilled(rng: random.Random, columns: Sequence[Sequence[str]]) -> Dirt:
+    """Two values in one column, the other empty."""
+    between = rng.choice([" ", ", "])
+    return lambda _rng, cells: (f"{cells[0]}{between}{cells[1]}", "") if all(cells) else None
+
+
+def out_of_date(rng: random.Random, columns: Sequence[Sequence[str]]) -> Dirt:
+    """What a source says of an entity is another value, or nothing; sources differ in how often, and copy each other.
+
+    The columns are source, entity, fact; only the fact changes.
+    """
+    sources = sorted(set(columns[0]))
+    bad = dict(zip(sources, rng.sample(_RATES, len(sources)), strict=True))
+    gaps = {source: rng.choice([0.0, 0.0, 0.05, 0.3]) for source in sources}
+    known = sorted(set(columns[2]) - {""})
+    old = {entity: rng.choice(known) for entity in dict.fromkeys(columns[1])}
+
+    def dirt(rng: random.Random, cells: Cells) -> Cells | None:
+        source, entity, fact = cells
+        if rng.random() < gaps[source]:
+            return source, entity, ""
+        return (
+            (source, entity, old[entity] if rng.random() < 0.8 else rng.choice(known))
+            if (rng.random() < bad[source] and fact)
+            else None
+        )
+
+    return dirt
+
+
+_RATES = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.02]
+
+SORTS: dict[str, Maker] = {
+    "substitution": _each(substituted), "crossed out": _each(crossed_out), "neighbour key": _each(neighbour),
+    "deletion": _each(deleted), "insertion": _each(inserted), "transposition": _each(transposed),
+    "look-alike": _each(misread), "garbled digit": _each(garbled), "wrong digit": _each(miscounted),
+    "case": _each(recased), "white space": _each(spaced), "mojibake": _each(misdecoded),
+    "separators": _each(grouped), "decimal added": _each(padded),
+    "other unit": _each(lambda rng, value: in_hours(rng, value) or in_grams(rng, value)), "emptied": _each(emptied),
+    "disguised null": disguised, "sentinel": sentinel, "date format": other_dates, "unit": with_unit,
+    "decimal comma": decimal_comma, "spelling": renamed, "stray value": stray, "swapped": swapped, "spilled": spilled,
+    "out of date": out_of_date,
 }  # fmt: skip
 
-PLANS: dict[str, tuple[tuple[str, dict[str, Dirt], float], ...]] = {
+# --- where it falls -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fall:
+    """Kinds of dirt that fall on the rows of a table, each in the given columns; `rate` is of the rows."""
+
+    columns: str
+    kinds: tuple[str, ...]
+    rate: float
+
+
+SLIPS = ("substitution", "neighbour key", "deletion", "insertion", "transposition", "look-alike")
+
+_CLINIC = ("name", "address", "city", "state", "zip", "phone", "owner", "emergency", "code", "measure", "condition")
+_JOURNEY = ("planned_departure", "departure", "planned_arrival", "arrival", "platform")
+
+PLANS: dict[str, tuple[Fall, ...]] = {
     "people": (
-        ("city", TYPOS, 0.03), ("state", {"substitution": substituted}, 0.01),
-        ("zip", {"garbled digit": garbled}, 0.02),
-        ("tier", TYPOS | {"capitals": shouted}, 0.02), ("joined", {"date format": other_date}, 0.04),
-        ("email", {"disguised null": disguised}, 0.02), ("name", {"mojibake": mojibake}, 0.2),
+        Fall("city", (*SLIPS, "case"), 0.04),
+        Fall("state", ("substitution", "stray value"), 0.015),
+        Fall("zip", ("garbled digit", "look-alike"), 0.02),
+        Fall("tier", (*SLIPS, "case", "white space"), 0.03),
+        Fall("joined", ("date format",), 0.08),
+        Fall("phone", ("disguised null",), 0.9),
+        Fall("name", ("mojibake",), 0.3),
+        Fall("city state", ("spilled",), 0.01),
+        Fall("zip state", ("swapped",), 0.01),
     ),
     "orders": (
-        ("name", TYPOS, 0.02), ("product", TYPOS, 0.02), ("quantity", {"garbled digit": garbled}, 0.01),
-        ("price", {"disguised null": disguised}, 0.02), ("status", TYPOS, 0.02), ("city", {"capitals": shouted}, 0.01),
-        ("total", {"emptied": emptied}, 0.02), ("shipped", {"date format": other_date}, 0.03),
+        Fall("name", SLIPS, 0.02),
+        Fall("product", SLIPS, 0.02),
+        Fall("quantity", ("garbled digit", "decimal added"), 0.02),
+        Fall("status", (*SLIPS, "case"), 0.03),
+        Fall("city", ("case", "stray value"), 0.015),
+        Fall("total", ("emptied", "wrong digit", "unit"), 0.04),
+        Fall("shipped", ("date format",), 0.05),
+        Fall("shipped", ("disguised null",), 0.4),
+        Fall("customer name", ("swapped",), 0.005),
     ),
     "sensors": (
-        ("temperature", {"disguised null": disguised}, 0.02), ("humidity", {"garbled digit": garbled}, 0.02),
-        ("label", {"substitution": substituted, "look-alike": misread}, 0.02), ("latitude", {"emptied": emptied}, 0.02),
-        ("state", TYPOS, 0.01),
+        Fall("humidity", ("disguised null", "sentinel"), 0.9),
+        Fall("pressure", ("disguised null",), 0.9),
+        Fall("temperature", ("garbled digit", "decimal comma"), 0.02),
+        Fall("label", ("substitution", "look-alike"), 0.02),
+        Fall("latitude", ("emptied", "wrong digit"), 0.02),
+        Fall("state", (*SLIPS, "case"), 0.01),
+        Fall("humidity", ("unit",), 0.05),
+    ),
+    "catalogue": (
+        *(Fall(column, (*SLIPS, "crossed out"), 0.03) for column in _CLINIC),
+        Fall("score", ("disguised null",), 0.8),
+        Fall("score", ("crossed out",), 0.01),
+        Fall("city", ("stray value", "emptied"), 0.01),
+        Fall("measure", ("stray value",), 0.01),
     ),
     "library": (
-        ("publisher", TYPOS, 0.03), ("place", TYPOS | {"capitals": shouted}, 0.02),
-        ("title", {"mojibake": mojibake}, 0.2),
-        ("pages", {"disguised null": disguised}, 0.03), ("language", TYPOS, 0.02),
-        ("isbn", {"garbled digit": garbled}, 0.01),
+        Fall("publisher", (*SLIPS, "spelling"), 0.04),
+        Fall("place", (*SLIPS, "case", "stray value"), 0.03),
+        Fall("title", ("mojibake",), 0.3),
+        Fall("pages", ("disguised null",), 0.9),
+        Fall("year", ("disguised null",), 0.5),
+        Fall("language", (*SLIPS, "case"), 0.02),
+        Fall("isbn", ("garbled digit",), 0.01),
+        Fall("publisher place", ("swapped", "spilled"), 0.01),
     ),
     "films": (
-        ("duration", {"other unit": other_unit, "substitution": substituted}, 0.04),
-        ("votes", {"separators": ungrouped}, 0.05),
-        ("rating", {"disguised null": disguised}, 0.02), ("director", TYPOS, 0.02),
-        ("released", {"garbled digit": garbled}, 0.01),
+        Fall("duration", ("other unit", "substitution"), 0.06),
+        Fall("votes", ("separators",), 0.3),
+        Fall("rating", ("disguised null",), 0.9),
+        Fall("director", (*SLIPS, "case"), 0.02),
+        Fall("released", ("date format",), 0.06),
+        Fall("released", ("garbled digit",), 0.01),
+        Fall("title director", ("swapped",), 0.005),
     ),
     "offers": (
-        ("brand", TYPOS | {"emptied": emptied}, 0.06), ("weight", {"unit": with_unit}, 0.10),
-        ("released", {"emptied": emptied, "disguised null": disguised}, 0.06),
+        Fall("brand", (*SLIPS, "emptied"), 0.06),
+        Fall("weight", ("unit",), 0.3),
+        Fall("weight", ("decimal added",), 0.1),
+        Fall("released", ("emptied", "date format"), 0.06),
+        Fall("shop product brand", ("out of date",), 0.5),
+        Fall("price", ("separators",), 0.5),
     ),
-}  # fmt: skip
-
-
-def dirtied(rng: random.Random, domain: str, clean: Columns) -> tuple[Columns, Columns]:
-    """The table with its domain's dirt, swapped and spilled values, and which kind of dirt is where."""
-    dirty = {name: list(values) for name, values in clean.items()}
-    types = {name: [""] * len(values) for name, values in clean.items()}
-    for column, sorts, rate in PLANS[domain]:
-        for row, value in enumerate(clean[column]):
-            kind = rng.choice(sorted(sorts))
-            if value and rng.random() < rate and (new := sorts[kind](rng, value)) and new != value:
-                dirty[column][row], types[column][row] = new.strip("\0"), kind
-    for a, b, kind, change in _BETWEEN.get(domain, ()):
-        for row in rng.sample(range(len(clean[a])), len(clean[a]) // 100):
-            if not types[a][row] and not types[b][row] and clean[a][row] != clean[b][row]:
-                dirty[a][row], dirty[b][row] = change(clean[a][row], clean[b][row])
-                types[a][row] = types[b][row] = kind
-    return dirty, types
-
-
-def _swap(a: str, b: str) -> tuple[str, str]:
-    return b, a
-
-
-def _spill(a: str, b: str) -> tuple[str, str]:
-    return f"{a} {b}", ""
-
-
-_BETWEEN = {
-    "people": (("city", "state", "spilled", _spill), ("zip", "state", "swapped", _swap)),
-    "library": (("publisher", "place", "swapped", _swap),),
-    "orders": (("customer", "name", "swapped", _swap),),
+    "timetable": (
+        *(Fall(f"site train {column}", ("out of date",), 1.0) for column in _JOURNEY),
+        Fall("departure", ("white space", "case"), 0.03),
+    ),
+    "transactions": (
+        Fall("booked", ("date format",), 0.1),
+        Fall("value_date", ("date format",), 0.04),
+        Fall("iban", ("garbled digit", "look-alike"), 0.02),
+        Fall("bank", (*SLIPS, "case", "stray value"), 0.03),
+        Fall("bic", ("substitution", "look-alike"), 0.02),
+        Fall("amount", ("decimal comma", "unit", "separators"), 0.15),
+        Fall("currency", ("case", "substitution"), 0.02),
+        Fall("kind", ("spelling", "case", *SLIPS), 0.04),
+        Fall("text", ("disguised null",), 0.9),
+        Fall("iban bic", ("swapped",), 0.005),
+        Fall("holder", ("mojibake",), 0.4),
+    ),
+    "contacts": (
+        Fall("name", (*SLIPS, "case", "white space"), 0.04),
+        Fall("street", SLIPS, 0.02),
+        Fall("zip", ("wrong digit",), 0.02),
+        Fall("city", (*SLIPS, "stray value"), 0.03),
+        Fall("email", (*SLIPS, "emptied"), 0.03),
+        Fall("born", ("date format",), 0.08),
+        Fall("born", ("wrong digit", "emptied"), 0.02),
+        Fall("system", ("case",), 0.02),
+        Fall("city state", ("spilled",), 0.01),
+    ),
+    "parts": (
+        Fall("material", (*SLIPS, "case", "spelling"), 0.04),
+        Fall("weight", ("other unit", "decimal comma"), 0.08),
+        Fall("weight", ("disguised null",), 0.9),
+        Fall("supplier", (*SLIPS, "white space"), 0.03),
+        Fall("city", (*SLIPS, "stray value"), 0.02),
+        Fall("stock", ("garbled digit", "unit"), 0.02),
+        Fall("changed", ("date format",), 0.06),
+        Fall("tolerance", ("mojibake",), 0.05),
+        Fall("supplier city", ("swapped",), 0.005),
+    ),
 }
 
 
-def write_pairs(folder: Path, rows: int, seed: int) -> list[Path]:
-    """Write `dirty.csv`, `clean.csv` and `types.csv` of every domain; the directories."""
+def dirtied(rng: random.Random, plan: Sequence[Fall], clean: Columns) -> tuple[Columns, Columns]:
+    """The table with dirt, and which kind of dirt is where; a cell has one kind at most."""
+    dirty = {name: list(values) for name, values in clean.items()}
+    types = {name: [""] * len(values) for name, values in clean.items()}
+    for fall in plan:
+        spared, rate = rng.random() < SPARED, min(1.0, fall.rate * rng.uniform(0.5, 1.5))
+        names = fall.columns.split()
+        makers = {kind: SORTS[kind](rng, [clean[name] for name in names]) for kind in fall.kinds}
+        for row in range(len(clean[names[0]])):
+            if spared or rng.random() >= rate or any(types[name][row] for name in names):
+                continue
+            kind = rng.choice(fall.kinds)
+            old = tuple(clean[name][row] for name in names)
+            for name, was, now in zip(names, old, makers[kind](rng, old) or old, strict=True):
+                if normal(now) != normal(was):
+                    dirty[name][row], types[name][row] = now, kind
+    return dirty, types
+
+
+def pair(domain: str, rows: int, seed: int) -> tuple[Columns, Columns, Columns]:
+    """Dirty, clean and types of one domain.
+
+    Raises:
+        Unusable: no such domain.
+    """
+    if domain not in DOMAINS:
+        raise Unusable(f"no domain '{domain}'; domains: {', '.join(DOMAINS)}")
+    rng = random.Random(f"{domain}-{seed}")
+    clean = DOMAINS[domain](rng, rows)
+    dirty, types = dirtied(rng, PLANS[domain], clean)
+    return dirty, clean, types
+
+
+def write_pairs(folder: Path, rows: int, seed: int, domains: Sequence[str] | None = None) -> list[Path]:
+    """Write `dirty.csv`, `clean.csv` and `types.csv` of every domain; the directories.
+
+    Raises:
+        Unusable: no such domain.
+    """
     made = []
-    for domain, make in DOMAINS.items():
-        rng = random.Random(f"{domain}-{seed}")
-        clean = make(rng, rows)
-        dirty, types = dirtied(rng, domain, clean)
+    for domain in domains or DOMAINS:
         directory = folder / f"{domain}-{seed}"
+        tables = pair(domain, rows, seed)
         directory.mkdir(parents=True, exist_ok=True)
-        for name, table in (("dirty", dirty), ("clean", clean), ("types", types)):
+        for name, table in zip(("dirty", "clean", "types"), tables, strict=True):
             with (directory / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file)
                 writer.writerow(table)
@@ -362,10 +474,11 @@ def main() -> None:
     """Write the pairs of one seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--rows", type=int, default=1500)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rows", type=int, default=1000, help="of each table (default: 1000)")
+    parser.add_argument("--seed", type=int, default=1, help="other seeds give other tables and other dirt (default: 1)")
+    parser.add_argument("--domains", nargs="+", choices=sorted(DOMAINS), metavar="DOMAIN", help="default: all")
     given = parser.parse_args()
-    for directory in write_pairs(given.out, given.rows, given.seed):
+    for directory in write_pairs(given.out, given.rows, given.seed, given.domains):
         print(directory)
 
 

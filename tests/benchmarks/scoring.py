@@ -14,12 +14,14 @@ null) counts for nothing, and a repair is right when its value is.
 
 from __future__ import annotations
 
+import csv
 import html
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from pathlib import Path
 
 Table = Mapping[str, Sequence[str]]
 Cell = tuple[int, str]
@@ -32,20 +34,53 @@ _NULLS = frozenset(
 )  # fmt: skip
 
 
+class Unusable(Exception):
+    """What cannot be scored, and why."""
+
+
+def read(path: Path) -> dict[str, list[str]]:
+    """A CSV file as columns of text; nothing is taken for null.
+
+    Raises:
+        Unusable: it is empty, two columns have one name, or its records have not the same length.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = [row for row in csv.reader(file) if row]
+    if not rows:
+        raise Unusable(f"{path} is empty")
+    names = rows[0]
+    if len(set(names)) < len(names):
+        raise Unusable(f"{path}: two columns have one name; columns: {', '.join(names)}")
+    if odd := [number for number, row in enumerate(rows, start=1) if len(row) != len(names)]:
+        raise Unusable(f"{path}: record {odd[0]} has {len(rows[odd[0] - 1])} fields, the header {len(names)}")
+    return {name: list(values) for name, values in zip(names, zip(*rows[1:], strict=True), strict=True)}
+
+
 @lru_cache(maxsize=1_000_000)
 def normal(value: str) -> str:
-    """The value as it is compared."""
+    """The value as it is compared.
+
+    >>> normal("  Tom &amp;  Jerry ")
+    'Tom & Jerry'
+    """
     return _SPACE.sub(" ", html.unescape(value)).strip("\t\n ")
 
 
 def same_value(a: str, b: str) -> bool:
-    """Whether two normal values mean the same: equal text, equal numbers, or two words for null."""
+    """Whether two normal values mean the same: equal text, equal numbers, or two words for null.
+
+    >>> same_value("12.0", "12"), same_value("N/A", ""), same_value("01907", "1907")
+    (True, True, False)
+    """
     return _number(a) == _number(b) or (a.lower() in _NULLS and b.lower() in _NULLS)
 
 
 def _number(value: str) -> Decimal | str:
     if any(c.isdigit() for c in value) and _NUMBER.match(value):
-        return Decimal(value)
+        try:
+            return Decimal(value)
+        except InvalidOperation:
+            return value
     return value
 
 
@@ -100,26 +135,31 @@ def scored(
     errors, changed, correct, neutral = set(), set(), set(), set()
     for column in dirty:
         for row, (was, right, now) in enumerate(zip(dirty[column], clean[column], repaired[column], strict=True)):
+            if was == right == now:
+                continue
             before, truth, after = normal(was), normal(right), normal(now)
             cell = (row, column)
-            if before != truth:
+            wrong = before != truth
+            if wrong:
                 errors.add(cell)
             if after == before:
                 continue
-            if eq == "lenient" and before == truth and same_value(after, truth):
+            if eq == "lenient" and not wrong and same_value(after, truth):
                 neutral.add(cell)
                 continue
             changed.add(cell)
-            if before != truth and (after == truth or (eq == "lenient" and same_value(after, truth))):
+            if wrong and (after == truth or (eq == "lenient" and same_value(after, truth))):
                 correct.add(cell)
     detected = (set(flagged) | changed) - neutral
     return Scores(frozenset(errors), frozenset(changed), frozenset(detected), frozenset(correct))
 
 
-def altered_per_10000(before: Table, after: Table) -> float:
-    """Cells whose normal value is another one, of ten thousand."""
-    cells = sum(len(values) for values in before.values())
-    altered = sum(
-        normal(a) != normal(b) for column in before for a, b in zip(before[column], after[column], strict=True)
-    )
-    return 10_000 * altered / cells if cells else 0.0
+def altered(before: Table, after: Table, left: Collection[int] = ()) -> frozenset[Cell]:
+    """Cells whose normal value is another one, and every cell of the rows that left the table."""
+    rows = {
+        (row, column)
+        for column in before
+        for row, (a, b) in enumerate(zip(before[column], after[column], strict=True))
+        if a != b and normal(a) != normal(b)
+    }
+    return frozenset(rows | {(row, column) for row in left for column in before})

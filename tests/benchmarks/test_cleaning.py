@@ -1,74 +1,107 @@
-"""The cleaning benchmark's own tools: scores by definition, dirt with its truth, and a run from end to end."""
+"""The cleaning benchmark from end to end: what it says, keeps and refuses."""
 
 from __future__ import annotations
 
+import csv
 import json
+import subprocess
+import sys
+from pathlib import Path
 
+import cleaning
 import pytest
+from piloted import rounds_by_default
+from scoring import read, scored
 
-from tests.benchmarks import cleaning
-from tests.benchmarks.dirt import DOMAINS, write_pairs
-from tests.benchmarks.scoring import altered_per_10000, scored
-
-CLEAN = {"a": ["1", "2", "3", "4"], "b": ["x", "y", "z", "N/A"]}
-DIRTY = {"a": ["1 kg", "2", "3", "4"], "b": ["x", "y", "q", "N/A"]}
-
-
-def test_scores_count_cells_as_defined():
-    repaired = {"a": ["1", "2", "3.0", "4"], "b": ["x", "y", "w", ""]}
-    found = scored(DIRTY, CLEAN, repaired, {(1, "b")})
-    assert found.errors == {(0, "a"), (2, "b")}
-    assert found.changed == {(0, "a"), (2, "a"), (2, "b"), (3, "b")}
-    assert (found.repair.precision, found.repair.recall, found.damaged) == (1 / 4, 1 / 2, 2)
-    assert (found.detection.precision, found.detection.recall) == (2 / 5, 1.0)
+SCRIPT = Path(cleaning.__file__)
+CITIES = (("10115", "Berlin"), ("20095", "Hamburg"), ("80331", "Munich"), ("50667", "Cologne"))
+ROWS = 160
+TYPOS = {3: "Colonge", 17: "Hamburgg", 42: "Munihc"}
 
 
-def test_lenient_scores_forgive_changes_that_keep_the_value():
-    repaired = {"a": ["1.0", "2", "3.0", "4"], "b": ["x", "y", "z", ""]}
-    strict, lenient = (scored(DIRTY, CLEAN, repaired, eq=eq) for eq in ("strict", "lenient"))
-    assert (strict.damaged, strict.repair.precision) == (2, 1 / 4)
-    assert (lenient.damaged, lenient.repair.precision, lenient.repair.recall) == (0, 1.0, 1.0)
+@pytest.fixture(scope="module")
+def towns(tmp_path_factory) -> Path:
+    """A table whose errors are plain: three typos of towns, and words for null."""
+    directory = tmp_path_factory.mktemp("pairs") / "towns"
+    directory.mkdir()
+    clean = [(f"K{n:03}", *CITIES[n % 4], "" if n % 20 == 9 else f"{n % 7 + 1}.5") for n in range(ROWS)]
+    dirty = [(a, b, TYPOS.get(n, c), d or "N/A") for n, (a, b, c, d) in enumerate(clean)]
+    types = [("", "", "typo" * (n in TYPOS), "null" * (d[3] == "N/A")) for n, d in enumerate(dirty)]
+    for name, rows in (("clean", clean), ("dirty", dirty), ("types", types)):
+        with (directory / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("id", "zip", "town", "weight"), *rows])
+    return directory
 
 
-def test_white_space_and_entities_are_no_differences():
-    assert altered_per_10000({"a": [" R&amp;D  x", "b"]}, {"a": ["R&D x", "c"]}) == 5_000
+def test_a_pair_is_cleaned_scored_and_explained(towns, tmp_path, capsys):
+    assert cleaning.main([str(towns), "--out", str(tmp_path), "--why"]) == 0
+    told = capsys.readouterr().out
+    assert "towns: 160 rows × 4 columns, 11 errors" in told
+    assert "typo                          3 errors   detected 1.000   repaired 1.000" in told
+    assert "altered when clean: 0.00 of 10,000 cells (0)" in told
+    refined, flagged = read(tmp_path / "towns" / "refined.csv"), read(tmp_path / "towns" / "flagged.csv")
+    assert refined.pop("_row") == [str(n) for n in range(ROWS)]
+    assert refined == read(towns / "clean.csv")
+    assert {(int(r), c) for r, c in zip(*flagged.values(), strict=True)} >= {(row, "town") for row in TYPOS}
 
 
-def test_nothing_to_find_and_nothing_found_is_perfect():
-    found = scored(CLEAN, CLEAN, CLEAN)
-    assert (found.detection.f1, found.repair.f1) == (1.0, 1.0)
+def test_the_object_has_what_was_promised_and_nothing_else(towns, capsys):
+    assert cleaning.main([str(towns), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {"towns"}
+    scores = told["towns"]
+    assert set(scores) == {"detection", "repair", "damaged", "altered_per_10000_when_clean", "seconds"}
+    assert scores["repair"] == {"P": 1.0, "R": 1.0, "F1": 1.0}
+    assert (scores["damaged"], scores["altered_per_10000_when_clean"]) == (0, 0.0)
 
 
-@pytest.mark.parametrize("domain", DOMAINS)
-def test_dirt_is_where_its_truth_says_and_the_same_for_a_seed(tmp_path, domain):
-    one, two = (tmp_path / name for name in ("one", "two"))
-    for folder in (one, two):
-        write_pairs(folder, 300, 7)
-    files = {n: cleaning.read(one / f"{domain}-7" / f"{n}.csv") for n in ("dirty", "clean", "types")}
-    assert files["dirty"] == cleaning.read(two / f"{domain}-7" / "dirty.csv")
-    wrong = [
-        (c, r)
-        for c, values in files["clean"].items()
-        for r, value in enumerate(values)
-        if files["dirty"][c][r] != value
-    ]
-    assert wrong
-    assert {(c, r) for c, kinds in files["types"].items() for r, kind in enumerate(kinds) if kind} == set(wrong)
+def test_the_scores_are_those_of_the_files_it_keeps(towns, tmp_path, capsys):
+    assert cleaning.main([str(towns), "--json", "--rounds", "1", "--out", str(tmp_path)]) == 0
+    told = json.loads(capsys.readouterr().out)["towns"]
+    refined, flagged = read(tmp_path / "towns" / "refined.csv"), read(tmp_path / "towns" / "flagged.csv")
+    cells = {(int(r), c) for r, c in zip(*flagged.values(), strict=True)}
+    again = scored(read(towns / "dirty.csv"), read(towns / "clean.csv"), refined, cells)
+    assert told["detection"]["F1"] == pytest.approx(again.detection.f1, abs=1e-4)
+    assert told["repair"]["F1"] == pytest.approx(again.repair.f1, abs=1e-4)
 
 
-def test_a_pair_is_cleaned_and_scored_from_end_to_end(tmp_path, capsys):
-    people = write_pairs(tmp_path / "pairs", 400, 1)[0]
-    assert cleaning.main([str(people), "--json", "--out", str(tmp_path / "out"), "--rounds", "2"]) == 0
-    told = json.loads(capsys.readouterr().out)["people-1"]
-    assert set(told) >= {"detection", "repair", "damaged", "altered_per_10000_when_clean", "seconds"}
-    assert told["damaged"] == 0
-    assert told["detection"]["P"] > 0.9
-    assert told["altered_per_10000_when_clean"] <= 5
-    refined = cleaning.read(tmp_path / "out" / "people-1" / "refined.csv")
-    assert refined["_row"] == [str(n) for n in range(400)]
+def test_a_row_that_leaves_keeps_its_cells_and_counts_as_altered_when_clean(tmp_path):
+    rows = [(f"K{n:03}", f"{n * 37 % 101}", f"note {n * 53 % 97}", "xyzw"[n % 4]) for n in range(60)]
+    for name in ("dirty", "clean"):
+        with (tmp_path / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("code", "size", "note", "kind"), *rows, *rows[7:12]])
+    result = cleaning.score(cleaning.pair_in(tmp_path, "rows"), eq="strict", rounds=1)
+    assert result.piloted.left == {60, 61, 62, 63, 64}
+    assert [values[60] for values in result.piloted.table.values()] == list(rows[7])
+    assert result.scores.changed == frozenset()
+    assert len(result.altered) == 5 * 4
 
 
-def test_a_directory_without_a_file_is_refused_with_what_is_there(tmp_path, capsys):
-    (tmp_path / "dirty.csv").write_text("a\n1\n")
+def test_rounds_are_those_of_a_pipeline_unless_said_otherwise():
+    assert rounds_by_default() == 5
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [(["dirty.csv"], "no clean.csv in"), ([], "no dirty.csv and no clean.csv in"), (["clean.csv"], "no dirty.csv in")],
+)
+def test_a_directory_without_a_file_is_refused_with_what_is_there(tmp_path, there, said):
+    for name in there:
+        (tmp_path / name).write_text("a\n1\n")
+    done = subprocess.run([sys.executable, SCRIPT, tmp_path, "--json"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_tables_of_other_shapes_are_refused(tmp_path, capsys):
+    (tmp_path / "dirty.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "clean.csv").write_text("a,b\n1,2\n3,4\n")
     assert cleaning.main([str(tmp_path)]) == 2
-    assert "no clean.csv" in capsys.readouterr().err
+    assert "dirty.csv is 1 rows × 2 columns, clean.csv is 2 rows × 2 columns" in capsys.readouterr().err
+
+
+def test_directories_of_one_name_are_told_apart():
+    assert cleaning._names([Path("/x/a"), Path("/y/a")]) == ["x/a", "y/a"]
+    assert cleaning._names([Path("/x/a"), Path("/x/b")]) == ["a", "b"]

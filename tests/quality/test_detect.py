@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from tasks.quality import registry
-from tasks.quality.detect import assess, configure, flagged_cells
+from tasks.quality.detect import assess, configure, flagged_cells, without_column
 from tasks.quality.effects import apply, conserve
 from tasks.quality.errors import SpecError
 from tasks.quality.model import ROW, Assessment, Dimension, Finding, Muted, Option, Severity
@@ -295,3 +295,17 @@ def test_ids_stay_unique_when_names_become_alike():
     with opened({"a b": ["x", None], "a-b": ["x", None], "a.b": ["x", None], "价": ["x", None]}) as data:
         ids = {issue.id for issue in assess(data, snapshot(data)).issues if issue.kind == "missing_value"}
     assert ids == {"missing-value-a-b", "missing-value-a-b-2", "missing-value-a-b-3", "missing-value-u4ef7"}
+
+
+def test_settings_of_a_column_that_is_not_there_are_told():
+    given = {
+        "missing_value": {"columns": {"prise": {"threshold": 0.5}, "qty": {"threshold": 0.1}}},
+        "disguised_missing": {"mute": [{"column": "Qty", "reason": "known"}, {"reason": "all"}]},
+    }
+    told = without_column(given, ["price", "qty"])
+    assert [said.partition(":")[0] for said in told] == [
+        "settings.missing_value.columns",
+        "settings.disguised_missing.mute",
+    ]
+    assert "'prise'" in told[0]
+    assert told[0].endswith("Did you mean 'price'?")

@@ -122,3 +122,43 @@ def test_the_seal_covers_what_can_be_answered_and_what_was_found(question):
     assert seal != sealed(question, "38 of 3,000").evidence
     assert seal != sealed(replace(question, choices=question.choices[:1]), "37 of 3,000").evidence
     assert seal == sealed(replace(question, title="the same in another run"), "37 of 3,000").evidence
+
+
+SPELLING = Choice(
+    issue="typo-city",
+    title="Typos in city",
+    hint="3 rows",
+    options=(
+        Option("map", "map_values", "map 2 values", {"values": {"Koln": "Köln", "Bon": "Bonn"}}),
+        Option("keep", "keep", "keep as it is"),
+    ),
+    recommended="map",
+)
+
+
+def edit(question, **edits):
+    from dataclasses import replace
+
+    asked = replace(question, choices=(SPELLING,))
+    return answer_of(asked, said(actions={"typo-city": {"action": "map", **edits}}), method="test").actions[0]
+
+
+def test_a_table_of_values_can_be_edited(question):
+    parameters = edit(question, exclude=["Bon"], change={"Koln": "Cologne"}).parameters
+    assert parameters == {
+        "values": {"Koln": "Köln", "Bon": "Bonn"}, "exclude": ["Bon"], "change": {"Koln": "Cologne"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("edits", "message"),
+    [
+        ({"exclude": ["Bonn"]}, "'Bonn' is not among the values.*typo-city; available: Bon, Koln; Did you mean 'Bon'"),
+        ({"change": {"Kolm": "Köln"}}, "'Kolm' is not among the values.*Did you mean 'Koln'"),
+        ({"exclude": [3]}, r"'exclude\.0' is wrong"),
+        ({"file": "x.csv"}, "a file cannot be read from here"),
+    ],
+)
+def test_an_edit_that_names_no_value_of_the_table_is_refused(question, edits, message):
+    with pytest.raises(AnswerError, match=message):
+        edit(question, **edits)

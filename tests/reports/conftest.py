@@ -184,15 +184,18 @@ ISSUES = (
                 "to_null",
                 "set them to null",
                 why="a null word carries no address",
+                leaves="'tbd', which is not in the list",
+                confidence=0.98,
                 safe=True,
                 preview=Preview(
                     245,
                     245,
-                    changes=(
-                        Change(17, "email", "N/A", None),
-                        Change(58, "email", "N/A", None),
-                        Change(99, "email", "unknown", None),
-                    ),
+                    changes=(Change(17, "email", "N/A", None, 212), Change(99, "email", "unknown", None, 32)),
+                    surprising=(Change(120, "email", "?", None, 1),),
+                    clears={"disguised-missing-email": 245, "key-duplicates-order-id": 3},
+                    creates={"missing-value-email": 245, "contract: email is never missing": 245},
+                    goals={"reachable customers": 0.62, "revenue": 78_321.5},
+                    unknown=("near-duplicates-customer",),
                 ),
             ),
         ),
@@ -224,7 +227,12 @@ ISSUES = (
                 "keep the latest by ordered_at",
                 why="ordered_at orders all 21 groups without a tie",
                 safe=True,
-                preview=Preview(rows_removed=24, removed=tuple(range(311, 335))),
+                preview=Preview(
+                    rows_removed=24,
+                    removed=tuple(range(311, 335)),
+                    clears={"missing-value-city": 6, "key-duplicates-order-id": 24},
+                    goals={"revenue": 77_010.25},
+                ),
             ),
         ),
     ),
@@ -297,7 +305,8 @@ def score(overall, completeness, uniqueness):
     )
 
 
-ASSESSMENT = Assessment(SNAPSHOT, PROFILE, ISSUES, score(81.96, 82.6, 99.25))
+FIGURES = {"reachable customers": 0.69, "revenue": 78_321.5}
+ASSESSMENT = Assessment(SNAPSHOT, PROFILE, ISSUES, score(81.96, 82.6, 99.25), goals=FIGURES)
 AFTER = Assessment(
     replace(SNAPSHOT, id="orders-1", parent="orders-0", rows=3190),
     PROFILE,
@@ -379,6 +388,12 @@ CHECKS = (
 )
 
 
+AIMS = (
+    Goal(name="reachable customers", metric="count_if(email <> '') / count(*)", unit="%"),
+    Goal(name="revenue", metric="sum(price * quantity)", unit="EUR"),
+)
+
+
 def orders(**changed):
     given = {
         "run": "brave-otter",
@@ -394,6 +409,8 @@ def orders(**changed):
             BadLine(871, "not UTF-8", "caf\udce9"),
         ),
         "checks": CHECKS,
+        "goals": AIMS,
+        "remarks": ("settings.missing_value.columns: there is no column 'prize'. Did you mean 'price'?",),
         "links": LINKS,
         "seal": SEAL,
     }
@@ -424,7 +441,21 @@ def hostile_report():
                     why=text,
                     needs=(value,),
                     parameters={"value": value},
-                    preview=Preview(1, 1, 1, (value,), (value,), (Change(1, names[i], value, text),), (1, 2)),
+                    leaves=text,
+                    preview=Preview(
+                        1,
+                        1,
+                        1,
+                        (value,),
+                        (value,),
+                        (Change(1, names[i], value, text),),
+                        (1, 2),
+                        surprising=(Change(1, names[i], text, value, 1),),
+                        clears={value: 1, "bad-1": 1},
+                        creates={text: 2},
+                        goals={value: 1.0, text: None},
+                        unknown=(text,),
+                    ),
                 ),
             ),
         )
@@ -441,6 +472,7 @@ def hostile_report():
         assessment=Assessment(snapshot, Profile(text, 10, (*columns, numeric)), issues, score(10.0, 20.0, 30.0)),
         malformed_sample=tuple(BadLine(i, v, v) for i, v in enumerate(HOSTILE)),
         renames=tuple((v, v) for v in HOSTILE),
+        remarks=HOSTILE,
         checks=tuple(
             ContractCheck("rule", v, (v,), 1, 2, v, (Cell(1, v, v),), v, v * (i % 2)) for i, v in enumerate(HOSTILE)
         ),

@@ -99,6 +99,14 @@ def tell_the_story(settings: Settings, *entries: tuple[str, str, dict[str, objec
             ledger.append(run, key, kind, payload)
 
 
+def test_the_guide_to_the_kinds_is_served_and_linked_from_the_start_page(client):
+    assert 'href="kinds.html"' in client.get("/").text
+    page = client.get("/kinds.html")
+    assert page.status == 200
+    assert 'id="missing_value"' in page.text
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+
+
 def test_a_page_is_served_as_what_it_is_and_never_guessed(client):
     page = client.get(f"/{RUN}/quality-1.html")
     assert page.text == "<p>quality-1.html</p>"

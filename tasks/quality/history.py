@@ -1,0 +1,86 @@
+"""What stands of a run's history: pilots undo decisions and bring rows back, and the ledger forgets nothing.
+
+A revision is one entry, written whole or not at all:
+
+- `undone`: a decision is taken back. `snapshot` is the table without it; `changes` are the change sets of the decisions
+  after it, carried out anew; those in `dropped` went with it.
+- `returned`: rows came back from quarantine. `snapshot` is the table with them.
+
+A gate that waited while its table was revised is answered by the revision: look again, ask again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.quality.ledger import Entry
+
+REVISIONS = ("undone", "returned")
+"""Kinds of entries that make another table of the run's last one."""
+
+ROWS_GONE = ("dropped", "quarantined", "merged")
+"""Where a change set's rows went."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What stands.
+
+    Attributes:
+        decisions: payloads of the decisions in force, by number.
+        changes: payloads of their change sets, as last carried out.
+        undone: decision → who took it back, or with which decision it went.
+        returned: decision → rows that it had put into quarantine and that are back.
+    """
+
+    decisions: tuple[Mapping[str, Any], ...]
+    changes: tuple[Mapping[str, Any], ...]
+    undone: Mapping[int, str]
+    returned: Mapping[int, int]
+
+    @property
+    def rows_returned(self) -> int:
+        """Rows that came back from quarantine."""
+        return sum(self.returned.values())
+
+
+def history(entries: Sequence[Entry]) -> History:
+    """What stands after these entries of one run."""
+    decisions: dict[int, Mapping[str, Any]] = {}
+    changes: dict[int, Mapping[str, Any]] = {}
+    undone: dict[int, str] = {}
+    returned: dict[int, int] = {}
+    for entry in entries:
+        said = entry.payload
+        if entry.kind == "decision":
+            decisions[said["number"]] = said
+        elif entry.kind == "changes":
+            changes[said["decision"]] = said
+        elif entry.kind == "undone":
+            gone = {said["decision"]: f"undone by {entry.actor}"}
+            gone |= {each["decision"]: f"gone with decision {said['decision']}" for each in said["dropped"]}
+            undone |= gone
+            changes |= {each["decision"]: each for each in said["changes"]}
+        elif entry.kind == "returned":
+            for number, rows in said["rows_by_decision"].items():
+                returned[int(number)] = returned.get(int(number), 0) + rows
+    standing = [number for number in sorted(decisions) if number not in undone]
+    return History(
+        tuple(decisions[number] for number in standing),
+        tuple(changes[number] for number in standing if number in changes),
+        undone,
+        returned,
+    )
+
+
+def revision_at(entries: Sequence[Entry], gate: str) -> Entry | None:
+    """The last revision of the table that a gate was asking about, if there was one."""
+    return next((e for e in reversed(entries) if e.kind in REVISIONS and e.payload["gate"] == gate), None)
+
+
+def snapshots(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Ids of the snapshots made after the source's, in the order in which they were made."""
+    made = ("refined", *REVISIONS)
+    return tuple(str(entry.payload["snapshot"]) for entry in entries if entry.kind in made)

@@ -1,0 +1,118 @@
+"""A table that decisions change one after the other, seen by queries as `snapshot` and `domains`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.quality.carry import carry_out
+from tasks.quality.effects import Applied, conserve
+from tasks.quality.model import Assessment, ChangeSet, Dataset, Decision, Disposition
+from tasks.quality.profile import domains, profile
+from tasks.quality.question import Question
+
+if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
+
+    from blocks.staging import Staging
+    from tasks.quality.contract import Contract
+    from tasks.run import Run
+
+
+class Steps:
+    """The table as it is after each step.
+
+    Args:
+        tables: a connection with the view `snapshot`, which this replaces; and `domains`.
+        contract: the run's.
+        name: of the temporary tables; several can be stepped in one connection, each after its `use`.
+        start: the query of the table before the first step; what `snapshot` is without it.
+    """
+
+    def __init__(self, tables: Backend, contract: Contract, name: str = "after", start: str = "") -> None:
+        self._tables, self._contract, self._name, self._steps = tables, contract, name, 0
+        self._sql = start
+        if start:
+            tables.raw_sql(f"CREATE OR REPLACE VIEW snapshot AS {start}")
+        self._measure()
+
+    def use(self) -> None:
+        """Let `snapshot` and `domains` be this table's."""
+        self._tables.raw_sql(f"CREATE OR REPLACE VIEW snapshot AS {self._sql}")
+        self._tables.raw_sql(f'CREATE OR REPLACE VIEW domains AS SELECT * FROM "{self._name}_{self._steps}_domains"')
+
+    def data(self, snapshot: str = "") -> Dataset:
+        """The table as it is now; `snapshot` is the fingerprint that its statistics carry."""
+        table, values = self._tables.table("snapshot"), self._tables.table("domains")
+        return Dataset(table, values, profile(table, values, snapshot), self._contract)
+
+    def take(self, applied: Applied) -> None:
+        """Go on with the table that a decision makes of this one."""
+        self._steps += 1
+        name = f"{self._name}_{self._steps}"
+        self._tables.create_table(name, applied.table, temp=True)
+        self._sql = f'SELECT * FROM "{name}"'
+        self._tables.raw_sql(f"CREATE OR REPLACE VIEW snapshot AS {self._sql}")
+        self._measure()
+
+    def carried_out(self, staging: Staging, run_id: str, name: str, number: int, applied: Applied) -> ChangeSet:
+        """Write what a decision does, count it, and go on with the table as it is then.
+
+        Raises:
+            ConservationError: a row would be lost or appear.
+        """
+        cells_uri, cells_print, cells = staging.write_aux(run_id, f"{name}-cells", applied.cells)
+        rows_uri, rows_print, _ = staging.write_aux(run_id, f"{name}-rows", applied.rows)
+        rows_in = self.count("snapshot")
+        self.take(applied)
+        left = f"read_parquet('{escaped(rows_uri)}')"
+        gone = {d.value: self.count(f"{left} WHERE disposition = '{d.value}'") for d in Disposition}
+        rows_out = self.count("snapshot")
+        conserve(rows_in, rows_out, **gone)
+        return ChangeSet(
+            decision=number,
+            cells_changed=cells,
+            rows_changed=self.count(f"(SELECT DISTINCT _row FROM read_parquet('{escaped(cells_uri)}'))"),
+            rows_in=rows_in,
+            rows_out=rows_out,
+            **gone,
+            columns_dropped=applied.columns_dropped,
+            columns_added=applied.columns_added,
+            cells_uri=cells_uri,
+            cells_fingerprint=cells_print,
+            rows_uri=rows_uri,
+            rows_fingerprint=rows_print,
+        )
+
+    def count(self, what: str) -> int:
+        """How many rows there are in a table, or a query with its brackets."""
+        return int(self._tables.raw_sql(f"SELECT count(*) FROM {what}").fetchone()[0])
+
+    def _measure(self) -> None:
+        name = f"{self._name}_{self._steps}_domains"
+        self._tables.create_table(name, domains(self._tables.table("snapshot")), temp=True)
+        self._tables.raw_sql(f'CREATE OR REPLACE VIEW domains AS SELECT * FROM "{name}"')
+
+
+class Repeated:
+    """Decisions of a run carried out again, each for the issue that it was made about."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._assessments: dict[str, Assessment] = {}
+
+    def applied(self, steps: Steps, decision: Decision) -> Applied:
+        """What a decision makes of the table as it is now.
+
+        Raises:
+            PilotMustDecide: it cannot be carried out on it.
+        """
+        if decision.gate not in self._assessments:
+            asked = self._run.recall(Question, f"question-{decision.gate}")
+            self._assessments[decision.gate] = self._run.assessment(asked.round)
+        issue = self._assessments[decision.gate].issue(decision.issue)
+        return carry_out(steps.data(), issue, decision.remedy, decision.parameters, decision.number)
+
+
+def escaped(uri: str) -> str:
+    """An address as it stands between single quotes."""
+    return uri.replace("'", "''")

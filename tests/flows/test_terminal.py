@@ -1,0 +1,47 @@
+"""What a pilot sees at the terminal before deciding: what each action would bring, here and elsewhere."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from flows.terminal import Prompt
+from tasks.insights.goals import Goal
+from tasks.quality.detect import assess
+from tasks.quality.model import Verdict
+from tasks.quality.question import Question, choices
+from tests.quality.opened import opened, snapshot
+from tests.quality.test_kinds_contract import TABLES
+
+REVENUE = Goal(name="revenue", metric="sum(total)", unit="EUR", decimals=2)
+
+
+def asked(*typed: str):
+    columns, contract = TABLES["orders"]
+    with opened(columns(), contract) as data:
+        found = assess(data, snapshot(data), metrics={REVENUE.name: REVENUE.metric})
+    question = Question("quality-1", "t", "", (Verdict.GO, Verdict.NO_GO), {}, choices=choices(found.issues))
+    waiting, screen = iter(typed), io.StringIO()
+    console = Console(file=screen, width=200)
+    answer = Prompt(console, lambda: False, lambda: next(waiting, None), goals=(REVENUE,)).ask(question, found)
+    return found, answer, screen.getvalue()
+
+
+def test_each_action_says_what_it_would_clear_create_and_move():
+    found, answer, screen = asked("1", "", "q")
+    first = found.issues[0]
+    assert first.id == "conditional-missing-total"
+    preview = first.option(first.recommended).preview
+    before, after = REVENUE.shown(found.goals["revenue"]), REVENUE.shown(preview.goals["revenue"])
+    assert f"revenue {before} → {after} (+" in screen
+    assert "clears this issue: all" in screen
+    assert answer is None
+
+
+def test_what_is_chosen_there_is_the_answer():
+    found, answer, _ = asked("1", "2", "g", "for now")
+    (action,) = [a for a in answer.actions if a.issue == found.issues[0].id]
+    options = sorted(found.issues[0].options, key=lambda o: o.key != found.issues[0].recommended)
+    assert action.option == options[1].key
+    assert answer.comment == "for now"
