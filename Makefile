@@ -33,8 +33,9 @@ lint: $(READY) ## Check style, types and the direction of imports
 services: $(READY) ## Run the tests against real servers; fail where one is missing
 	GONOGO_REQUIRE_SERVICES=1 $(BIN)/pytest -m service
 
-benchmark: $(READY) ## Measure speed, side by side with peers
+benchmark: $(READY) ## Measure speed beside peers, and cleaning on dirt of our own (PAIRS="DIR …": on these, too)
 	$(BIN)/python tests/benchmarks/speed.py
+	$(BIN)/python tests/benchmarks/cleaning.py --generated $(PAIRS)
 
 up: $(READY) ## Start the Prefect UI, a worker and the report pages; Ctrl-C stops them
 	$(BIN)/gonogo up

@@ -73,7 +73,7 @@ _NO_ROWS = {ROW: "int64", "disposition": "string", "into": "int64", "reason": "s
 
 
 def _together(tables: Backend, uris: Sequence[str], empty: Mapping[str, str]) -> ibis.Table:
-    parts = [tables.read_parquet(uri).select(*empty) for uri in uris]
+    parts = [tables.read_parquet(uri).select(*empty).cast(dict(empty)) for uri in uris]
     if not parts:
         return ibis.memtable([], schema=dict(empty))
     return ibis.union(*parts) if len(parts) > 1 else parts[0]

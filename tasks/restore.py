@@ -105,7 +105,8 @@ def _brought_back(
     """Make the table with the rows, write it, and load it if the run was; what the ledger is told."""
     staging, source, last = run.open_staging(), run.recall(Snapshot, "snapshot-source"), run.snapshots()[-1]
     with staging.open(source, {"refined": last.uri}) as tables:
-        tables.create_table("corrected", _as_table(rows, source.columns), temp=True)
+        tables.con.register("arriving", _as_table(rows, source.columns))
+        tables.raw_sql("CREATE TEMP TABLE corrected AS SELECT * FROM arriving")
         refused = dict(_taken_out_again(run, tables, source)) or dict(_breaking(run, tables, last))
         if refused:
             raise _refusal(refused)

@@ -15,7 +15,7 @@ import ibis
 from ibis import _
 from pydantic import Field
 
-from tasks.quality.model import ROW, ColumnProfile, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
+from tasks.quality.model import ColumnProfile, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
 from tasks.quality.profile import is_blank
 from tasks.quality.queries import cells_where, only, rows_where
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
@@ -281,15 +281,14 @@ def _supported(data: Dataset, name: str, pairs: Mapping[str, str]) -> dict[str, 
     ][:30]
     if not others:
         return {}
-    wanted = sorted(set(pairs.values()))
-    table = only(data.table, (ROW, name, *others))
+    table = only(data.table, (name, *others))
     told: dict[str, int] = {}
-    rare = table.filter(table[name].isin(sorted(pairs))).drop(ROW).to_pyarrow().to_pylist()
-    usual = {other: _usual_beside(data, table, name, other, wanted) for other in others}
+    rare = table.filter(table[name].isin(sorted(pairs))).to_pyarrow().to_pylist()
+    usual = _usual_beside(data, table, name, others, sorted(set(pairs.values())))
     for row in rare:
         old, new = row[name], pairs[row[name]]
         for other in others:
-            if (said := usual[other].get(new)) is None or row[other] is None:
+            if (said := usual.get((new, other))) is None or row[other] is None:
                 continue
             if row[other] == said[0]:
                 told[old] = told.get(old, 0) + said[1]
@@ -319,19 +318,30 @@ def _same_edit(one: tuple[str, str], other: tuple[str, str]) -> bool:
     return edits(one) == edits(other)
 
 
+ROWS_BESIDE = 50_000
+"""Rows of the frequent values in which it is counted what stands beside them; of more, those of some hashes."""
+
+
 def _usual_beside(
-    data: Dataset, table: ibis.Table, name: str, other: str, wanted: Sequence[str]
-) -> dict[str, tuple[str, int]]:
-    """For each wanted value, what nearly all its rows have in another column, and 1 if few other rows have it."""
-    beside = table.filter(table[name].isin(wanted), table[other].notnull(), ~is_blank(table[other]))
-    counted = beside.group_by(name, other).agg(n=_.count())
-    shares = counted.mutate(total=_.n.sum().over(group_by=name)).filter(_.n >= 0.8 * _.total, _.total >= 5)  # noqa: PLR2004
-    frequency = dict(data.profile.column(other).top)
-    rows = data.profile.rows
-    return {
-        record[name]: (record[other], int(frequency.get(record[other], 0) <= 0.2 * rows))
-        for record in shares.select(name, other).to_pyarrow().to_pylist()
-    }
+    data: Dataset, table: ibis.Table, name: str, others: Sequence[str], wanted: Sequence[str]
+) -> dict[tuple[str, str], tuple[str, int]]:
+    """(wanted value, other column) → what nearly all its rows have there, and 1 if few other rows have it."""
+    beside = table.filter(table[name].isin(wanted))
+    if (every := -(-data.profile.rows // ROWS_BESIDE)) > 1:
+        whole = ibis.struct({f"f{i}": beside[other] for i, other in enumerate(others)}).hash()
+        beside = beside.filter(whole.abs() % every == 0)
+    cells = [ibis.struct({"place": ibis.literal(i, "int16"), "said": beside[other]}) for i, other in enumerate(others)]
+    long = beside.select(value=beside[name], cell=ibis.array(cells).unnest()).unpack("cell")
+    counted = long.filter(long.said.notnull(), ~is_blank(long.said)).group_by("value", "place", "said").agg(n=_.count())
+    shares = counted.mutate(total=_.n.sum().over(group_by=["value", "place"]))
+    nearly = shares.filter(_.n >= 0.8 * _.total, _.total >= 5).select("value", "place", "said")  # noqa: PLR2004
+    often = {other: dict(data.profile.column(other).top) for other in others}
+    found = {}
+    for record in nearly.to_pyarrow().to_pylist():
+        other = others[record["place"]]
+        telling = often[other].get(record["said"], 0) <= 0.2 * data.profile.rows
+        found[record["value"], other] = (record["said"], int(telling))
+    return found
 
 
 # --- not in the allowed set -------------------------------------------------------------------------------------

@@ -30,8 +30,9 @@ import pyarrow as pa
 
 from tasks.quality.figures import Figures
 from tasks.quality.model import ROW, Change, Dataset, Effect, Issue, Option, Preview, ValueMap
+from tasks.quality.queries import quoted
 from tasks.quality.watched import CONTRACT, Reach, Watched
-from tasks.quality.whatif import Engine, Plan, SharedRows, by_name, quoted
+from tasks.quality.whatif import Engine, Plan, SharedRows, by_name
 
 FREQUENT = 5
 SURPRISING = 3

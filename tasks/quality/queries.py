@@ -44,6 +44,16 @@ def rows_where(data: Dataset, column: str, suspect: Callable[[Any], Any]) -> int
     return int(own.filter(suspect(own.value)).n.sum().to_pyarrow().as_py() or 0)
 
 
+def quoted(name: str) -> str:
+    """A name as SQL has it: in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A text as SQL has it: in single quotes."""
+    return "'" + value.replace("'", "''") + "'"
+
+
 def union(tables: Sequence[ibis.Table]) -> ibis.Table:
     """All tables end to end, nested as shallowly as can be: hundreds of them are no trouble."""
     while len(tables) > 1:

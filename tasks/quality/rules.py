@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import ibis
 from ibis import _
 from pydantic import Field
 
+from tasks.quality.ballot import votes_sql
 from tasks.quality.contract import ControlTotal, Reference, Rule
 from tasks.quality.expressions import columns_of, predicate, value_of
 from tasks.quality.formulas import Formula, mined, result, spoken, style, tolerance, written
-from tasks.quality.mining import GROUP, dependencies
+from tasks.quality.mining import dependencies
 from tasks.quality.model import ROW, CellWrites, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
-from tasks.quality.profile import is_missing, number, pattern
-from tasks.quality.queries import kept, only, suspects
+from tasks.quality.profile import is_missing, number
+from tasks.quality.queries import kept, only, quoted, suspects, text
 from tasks.quality.records import check_columns, count_rows, whole_rows
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.typed import ColumnType, column_types, date_formats
@@ -58,8 +58,6 @@ class Majority(Parameters):
 
 
 MOST_DETERMINANTS = 5
-RARE, MUCH_RARER = 2, 20
-"""A value is rare when it occurs twice at most, or the other is so many times more frequent."""
 
 
 def _majority_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
@@ -115,7 +113,7 @@ def _promised(data: Dataset) -> dict[str, list[Determinant]]:
 def _broken(
     data: Dataset, name: str, determinants: Sequence[Determinant], chosen: DependencySettings
 ) -> Iterator[Finding]:
-    asked = str(ibis.to_sql(_votes(data, name, determinants), dialect="duckdb"))
+    asked = _votes(name, determinants)
     votes = kept(data, asked)
     suspects = votes.filter(votes.confidence >= chosen.suspect)
     counted = suspects.agg(
@@ -150,106 +148,18 @@ def _broken(
 
 def _suspects_of(votes: str, name: str, least: float) -> str:
     """The query for the cells that are wrong with at least this confidence."""
-    column = str(ibis.to_sql(ibis.literal(name).name("column"), dialect="duckdb")).removeprefix("SELECT").strip()
-    return f'SELECT {ROW}, {column}, before AS "value" FROM ({votes}) AS votes WHERE confidence >= {least!r}'
+    told = f'{ROW}, {text(name)} AS "column", before AS "value"'
+    return f"SELECT {told} FROM ({votes}) AS votes WHERE confidence >= {least!r}"
 
 
-def _kept_votes(data: Dataset, name: str, determinants: Sequence[Determinant]) -> ibis.Table:
-    return kept(data, str(ibis.to_sql(_votes(data, name, determinants), dialect="duckdb")))
-
-
-def _votes(data: Dataset, name: str, determinants: Sequence[Determinant]) -> ibis.Table:
-    """`_row`, `before`, `after`, `confidence` of every cell that some determinant's group says otherwise."""
-    table = only(data.table, dict.fromkeys((ROW, name, *(column for d in determinants for column in d.columns))))
-    renamed = table.select(
-        ROW,
-        before=is_missing(table[name]).ifelse(ibis.null("string"), table[name]),
-        written=table[name],
-        **{f"x{i}": _group(table, d.columns) for i, d in enumerate(determinants)},
-    )
-    judged = renamed
-    for i in range(len(determinants)):
-        judged = _judged(renamed, judged, i)
-    weights = [d.accuracy for d in determinants]
-    says = [judged[f"says{i}"] for i in range(len(weights))]
-    other = [s.notnull() & ~s.identical_to(judged.before) for s in says]
-    candidate = ibis.coalesce(*[o.ifelse(s, ibis.null("string")) for o, s in zip(other, says, strict=True)])
-    proposed = judged.mutate(candidate=candidate).filter(_.candidate.notnull())
-    for value, times in (("before", "times"), ("candidate", "usual")):
-        known = data.domains.filter(data.domains.column == name).select(**{f"is_{value}": _["value"], times: _.n})
-        proposed = proposed.left_join(known, proposed[value] == known[f"is_{value}"])
-    read = proposed.mutate(slip=_slip(proposed), rare=(_.times <= RARE) | (_.times * MUCH_RARER <= _.usual))
-    votes_for, votes_against = ibis.literal(0.0), ibis.literal(0.0)
-    for i, weight in enumerate(weights):
-        said, few = read[f"says{i}"], read[f"few{i}"].fill_null(False)
-        votes_for += (said == read.candidate).fill_null(False).ifelse(weight, 0.0)
-        again = read[f"again{i}"].fill_null(False) & ~(read.slip & read.rare & few)
-        votes_against += ((said.notnull() & (said != read.candidate)) | again).ifelse(weight, 0.0)
-    weighed = read.mutate(votes_for=votes_for, votes_against=votes_against)
-    doubt = _doubt(weighed)
-    confidence = weighed.votes_for / (weighed.votes_for + weighed.votes_against + doubt)
-    return weighed.select(ROW, before="written", after="candidate", confidence=confidence.round(6))
-
-
-def _group(table: ibis.Table, columns: Sequence[str]) -> Any:
-    """A text that rows share when they are equal in all of these columns."""
-    if len(columns) == 1:
-        return table[columns[0]]
-    parts = [table[c].fill_null("").length().cast("string") + ":" + table[c].fill_null("") for c in columns]
-    return ibis.literal("").join(parts) if len(parts) > 2 else parts[0] + parts[1]  # noqa: PLR2004
-
-
-def _judged(renamed: ibis.Table, judged: ibis.Table, i: int) -> ibis.Table:
-    """With `says<i>`, what the other rows of a determinant's group say, and `again<i>`, whether they say this, too."""
-    x = f"x{i}"
-    counts = renamed.filter(~is_missing(renamed[x])).group_by(x, "before").agg(n=_.count())
-    window = ibis.window(group_by=x, order_by=[ibis.desc("n"), "before"])
-    ranked = counts.mutate(
-        total=counts.n.sum().over(group_by=x),
-        most=counts.n.first().over(window),
-        usual=counts.before.first().over(window),
-    )
-    spread = ranked.filter(ranked.total > ranked.most).select(
-        **{f"k{i}": ranked[x], f"v{i}": ranked.before, f"n{i}": ranked.n},
-        **{f"total{i}": ranked.total, f"most{i}": ranked.most, f"usual{i}": ranked.usual},
-    )
-    joined = judged.left_join(spread, [judged[x] == spread[f"k{i}"], judged.before.identical_to(spread[f"v{i}"])])
-    others = joined[f"total{i}"] - 1
-    own = joined.before.identical_to(joined[f"usual{i}"])
-    agree = joined[f"most{i}"] - own.ifelse(1, 0)
-    speaks = (others >= GROUP - 1) & (agree >= 0.8 * others) & joined[f"usual{i}"].notnull()
-    return joined.mutate(
-        **{
-            f"says{i}": speaks.ifelse(joined[f"usual{i}"], ibis.null("string")),
-            f"again{i}": (joined[f"n{i}"] >= 2) & joined.before.notnull(),  # noqa: PLR2004
-            f"few{i}": joined[f"n{i}"] * 5 <= joined[f"most{i}"],
-        }
-    ).drop(f"k{i}", f"v{i}", f"n{i}", f"total{i}", f"most{i}", f"usual{i}")
-
-
-def _slip(votes: ibis.Table) -> Any:
-    """Whether a value reads like a slip of the other: one edit or a third, or half where it is written unlike it."""
-    old, new = votes.before.substr(0, 200), votes.candidate.substr(0, 200)
-    edits, longest = old.levenshtein(new).cast("float64"), ibis.greatest(old.length(), new.length())
-    odd = pattern(old) != pattern(new)
-    numbers = number(old).notnull() & number(new).notnull()
-    return ((edits <= 1) | (edits <= 0.34 * longest) | (odd & (edits <= 0.5 * longest))) & ~numbers
-
-
-def _doubt(votes: ibis.Table) -> Any:
-    """What speaks for a value before any vote: see `broken_dependency`."""
-    return ibis.cases(
-        (votes.before.isnull(), 0.5),
-        (votes.rare & votes.slip, 0.25),
-        (votes.times > RARE, 2.0),
-        else_=1.0,
-    )
+def _votes(name: str, determinants: Sequence[Determinant]) -> str:
+    return votes_sql(name, [(d.columns, d.accuracy) for d in determinants])
 
 
 @remedy("Majority of the group", parameters=Majority)
 def group_majority(data: Dataset, issue: Issue, p: Majority) -> tuple[Effect, ...]:
     """Write what rows with the same determinants say into the cells that are to blame."""
-    votes = _kept_votes(data, issue.columns[0], p.determinants)
+    votes = kept(data, _votes(issue.columns[0], p.determinants))
     return (CellWrites(issue.columns[0], votes.filter(votes.confidence >= p.least).select(ROW, after="after")),)
 
 
@@ -371,15 +281,11 @@ _INVERSE = {"*": "/", "/": "*", "+": "-", "-": "+"}
 
 def _rearranged(formula: Formula) -> dict[str, str]:
     """What each of the three columns is by the formula."""
-    target, left, right = (_quoted(name) for name in (formula.target, formula.left, formula.right))
+    target, left, right = (quoted(name) for name in (formula.target, formula.left, formula.right))
     sign, inverse = formula.operator, _INVERSE[formula.operator]
     second = f"{target} {inverse} {left}" if sign in "*+" else f"{left} {sign} {target}"
     rounded = {formula.target: f"ROUND({left} {sign} {right}, {formula.decimals})"}
     return rounded | {formula.left: f"{target} {inverse} {right}", formula.right: second}
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 @remedy("Compute again", parameters=Recompute)
@@ -390,8 +296,8 @@ def recompute(data: Dataset, issue: Issue, p: Recompute) -> tuple[Effect, ...]:
     rows = data.table.semi_join(suspects(data, issue), ROW)
     value = value_of(rows, p.expression, types, formats)
     decimals, fixed = style(data, p.column, "mean")
-    text = written(value.cast("float64"), decimals, fixed) if value.type().is_numeric() else value.cast("string")
-    found = rows.select(ROW, before=rows[p.column], after=text)
+    said = written(value.cast("float64"), decimals, fixed) if value.type().is_numeric() else value.cast("string")
+    found = rows.select(ROW, before=rows[p.column], after=said)
     changed = found.filter(found.after.notnull() & ~found.after.identical_to(found.before))
     return (CellWrites(p.column, changed.drop("before")),)
 

@@ -108,7 +108,7 @@ def named_alike_in_order(first: str, last: str) -> bool:
 def in_order(data: Dataset, share: float) -> Iterator[Ordered]:
     """The pairs that the contract promises, and those in which at least this share of complete rows is in order."""
     promised = [pair for pair in data.contract.orders if set(pair) <= set(data.columns)]
-    dates = {c.name: f for c in _dated(data) if (f := date_format(data, c)) is not None}
+    dates = _formats(data, [c.name for c in _dated(data)], promised)
     mined = [pair for pair in _pairs(data, list(dates)) if pair not in promised and pair[::-1] not in promised]
     reads = _reads(dates, {name for pair in (*promised, *mined) for name in pair})
     counts = _counts(data, [*promised, *mined], reads)
@@ -131,8 +131,7 @@ def late(table: ibis.Table, first: str, last: str, reads: Mapping[str, Any]) -> 
 
 def readers(data: Dataset, columns: Sequence[str]) -> dict[str, Any]:
     """How each of these columns is read when it is compared: as numbers, or as dates in its format."""
-    profiles = [data.profile.column(name) for name in columns]
-    return _reads({c.name: f for c in profiles if (f := date_format(data, c)) is not None}, set(columns))
+    return _reads(_formats(data, columns, [tuple(columns)]), set(columns))
 
 
 def by_chance(first: Mapping[int, int], last: Mapping[int, int]) -> float:
@@ -167,6 +166,15 @@ def date_format(data: Dataset, column: ColumnProfile) -> str | None:
         return None
     sign, short = re.sub("0", "", layouts.pop())[:1], any(d.short_year for d, _n in told)
     return sign.join({"y": "%y" if short else "%Y", "m": "%m", "d": "%d"}[letter] for letter in order)
+
+
+def _formats(data: Dataset, columns: Sequence[str], pairs: Sequence[tuple[str, ...]]) -> dict[str, str]:
+    """The formats of the columns of dates; what is paired with a date is read as one, too."""
+    found = {name: f for name in columns if (f := date_format(data, data.profile.column(name))) is not None}
+    for pair in pairs:
+        if not set(pair).isdisjoint(found):
+            found |= {name: "" for name in pair if name not in found}
+    return found
 
 
 def _dated(data: Dataset) -> list[ColumnProfile]:
@@ -213,8 +221,7 @@ def _counts(
     parsed = table.select(**{place[name]: read_(table[name]) for name, read_ in reads.items()})
     tallies: dict[str, Any] = {}
     for i, (a, b) in enumerate(pairs):
-        comparable = parsed[place[a]].type() == parsed[place[b]].type()
-        off = parsed[place[a]] > parsed[place[b]] if comparable else ibis.null("boolean")
+        off = parsed[place[a]] > parsed[place[b]]
         tallies |= {f"n{i}": off.count(), f"off{i}": off.sum()}
     found = parsed.agg(**tallies).to_pyarrow().to_pylist()[0]
     return {pair: (int(found[f"n{i}"] or 0), int(found[f"off{i}"] or 0)) for i, pair in enumerate(pairs)}

@@ -28,7 +28,7 @@ from tasks.quality.model import (
     RowExits,
     ValueMap,
 )
-from tasks.quality.queries import only
+from tasks.quality.queries import only, quoted, text
 
 _BITS = 62
 """Sets of rows in one number."""
@@ -264,16 +264,6 @@ def _domains(columns: Sequence[str]) -> str:
         f"WHERE {quoted(name)} IS NOT NULL GROUP BY 2"
         for name in columns
     )
-
-
-def quoted(name: str) -> str:
-    """A name as SQL has it: in double quotes."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text(value: str) -> str:
-    """A text as SQL has it: in single quotes."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def by_name(found: Mapping[int, int], names: Sequence[str], sign: int, most: int) -> dict[str, int]:

@@ -138,7 +138,7 @@ def test_the_same_file_twice_returns_nothing_twice(start, tmp_path):
 @pytest.mark.parametrize(
     ("quantities", "change", "why"),
     [
-        ({"id4": "N/A"}, {}, r"row 3: decision \d \(quarantine 2 rows\) would have it quarantined"),
+        ({}, {"4,Ulm": "4,Jena"}, r"row 3: decision \d \(quarantine 2 rows\) would have it quarantined"),
         ({"id4": "-1"}, {}, "row 3: it breaks the contract: quantity is at least 0"),
         ({"id4": "four"}, {}, "row 3: it breaks the contract: quantity is a whole number"),
         ({"id4": "5", "id5": "6"}, {"5,Kiel": "1,Kiel"}, "row 4: it breaks the contract: id tells rows apart"),

@@ -1,0 +1,147 @@
+"""The vote of determinants on a column's cells, as one query.
+
+It is SQL, not an Ibis expression: with five determinants Ibis takes a third of a second to plan it, for each column
+that others determine, and again wherever it is used. All names are quoted; no value of the data is in the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tasks.quality.model import ROW
+from tasks.quality.profile import BLANK, NUMBER, PATTERN_LENGTH
+from tasks.quality.queries import quoted, text
+
+RARE, MUCH_RARER = 2, 20
+"""A value is rare when it occurs twice at most, or the other is so many times more frequent."""
+
+GROUP = 3
+"""Rows that a group needs before it says anything."""
+
+AGREEING = 0.8
+"""Share of a row's fellows that must say the same."""
+
+COMPARED = 200
+"""Characters of two values that are compared."""
+
+
+def votes_sql(column: str, determinants: Sequence[tuple[Sequence[str], float]]) -> str:
+    """A query for `_row`, `before`, `after`, `confidence` of every cell that some group says otherwise.
+
+    Args:
+        column: whose cells are voted on.
+        determinants: each with the columns that make its groups, and how often its groups are right, 0 to 1.
+    """
+    numbers = range(len(determinants))
+    steps = [
+        f"base AS ({_base(column, [columns for columns, _weight in determinants])})",
+        *(step for i in numbers for step in _groups(i)),
+        f"doubted AS ({_doubted(numbers)})",
+        f"judged AS ({_judged(numbers)})",
+        f"proposed AS ({_proposed(column, numbers)})",
+        f"weighed AS ({_weighed([weight for _columns, weight in determinants])})",
+    ]
+    return (
+        f"WITH {', '.join(steps)} "
+        f"SELECT {ROW}, written AS before, candidate AS after, "
+        f"round(votes_for / (votes_for + votes_against + {_doubt()}), 6) AS confidence FROM weighed"
+    )
+
+
+def _present(name: str) -> str:
+    """A column's value, null where it is blank."""
+    return f"CASE WHEN regexp_matches({name}, {text(BLANK)}) THEN NULL ELSE {name} END"
+
+
+def _base(column: str, groups: Sequence[Sequence[str]]) -> str:
+    keys = ", ".join(f"{_key(columns)} AS x{i}" for i, columns in enumerate(groups))
+    return f"SELECT {ROW}, {quoted(column)} AS written, {_present(quoted(column))} AS before, {keys} FROM snapshot"
+
+
+def _key(columns: Sequence[str]) -> str:
+    """What rows of one group share; null where the first column is missing."""
+    first, *others = (quoted(name) for name in columns)
+    if not others:
+        return _present(first)
+    parts = " || ".join(f"length({name}) || ':' || {name}" for name in (f"coalesce({name}, '')" for name in others))
+    return f"{_present(first)} || '\\n' || {parts}".replace("\\n", "\n")
+
+
+def _groups(i: int) -> tuple[str, str]:
+    """Each group's values with their rows `n`, the group's `total`, its most frequent value and that one's rows."""
+    counted = f"c{i} AS (SELECT x{i}, before, count(*) AS n FROM base WHERE x{i} IS NOT NULL GROUP BY x{i}, before)"
+    ranked = (
+        f"r{i} AS (SELECT *, sum(n) OVER (PARTITION BY x{i}) AS total, first_value(n) OVER ranked AS most, "
+        f"first_value(before) OVER ranked AS usual FROM c{i} "
+        f"WINDOW ranked AS (PARTITION BY x{i} ORDER BY n DESC, before NULLS LAST))"
+    )
+    return counted, ranked
+
+
+def _doubted(numbers: Sequence[int]) -> str:
+    """The rows that differ from the most frequent value of some group."""
+    differing = (
+        f"SELECT {ROW} FROM base JOIN r{i} ON base.x{i} = r{i}.x{i} AND base.before IS NOT DISTINCT FROM r{i}.before "
+        f"WHERE r{i}.n < r{i}.total AND r{i}.before IS DISTINCT FROM r{i}.usual"
+        for i in numbers
+    )
+    return f"SELECT * FROM base SEMI JOIN ({' UNION '.join(differing)}) AS differing USING ({ROW})"
+
+
+def _judged(numbers: Sequence[int]) -> str:
+    """What each group's other rows say, whether they say this value, too, and whether few of them do."""
+    told, joins = [], []
+    for i in numbers:
+        fellows = f"(r{i}.total - 1)"
+        agree = f"(r{i}.most - CASE WHEN d.before IS NOT DISTINCT FROM r{i}.usual THEN 1 ELSE 0 END)"
+        told.append(
+            f"CASE WHEN {fellows} >= {GROUP - 1} AND {agree} >= {AGREEING} * {fellows} THEN r{i}.usual END AS says{i}, "
+            f"coalesce(r{i}.n >= 2 AND d.before IS NOT NULL, FALSE) AS again{i}, "
+            f"coalesce(r{i}.n * 5 <= r{i}.most, FALSE) AS few{i}"
+        )
+        joins.append(f"LEFT JOIN r{i} ON d.x{i} = r{i}.x{i} AND d.before IS NOT DISTINCT FROM r{i}.before")
+    return f"SELECT d.{ROW}, d.written, d.before, {', '.join(told)} FROM doubted AS d {' '.join(joins)}"
+
+
+def _proposed(column: str, numbers: Sequence[int]) -> str:
+    """The first other value that a group says, with how often both occur and whether one reads like a slip."""
+    others = ", ".join(f"CASE WHEN says{i} IS DISTINCT FROM before THEN says{i} END" for i in numbers)
+    candidates = f"SELECT *, coalesce({others}) AS candidate FROM judged"
+    known = f'SELECT "value", n FROM domains WHERE "column" = {text(column)}'
+    both = (
+        f"SELECT c.*, old.n AS times, new.n AS usual FROM ({candidates}) AS c LEFT JOIN ({known}) AS old "
+        f'ON c.before = old."value" LEFT JOIN ({known}) AS new ON c.candidate = new."value" '
+        "WHERE c.candidate IS NOT NULL"
+    )
+    rare = f"(times <= {RARE} OR times * {MUCH_RARER} <= usual)"
+    return f"SELECT *, coalesce({_slip()}, FALSE) AS slip, coalesce({rare}, FALSE) AS rare FROM ({both}) AS both_values"
+
+
+def _slip() -> str:
+    """One edit or a third, or half where it is written unlike the other; never from number to number."""
+    old, new = (f"substr({side}, 1, {COMPARED})" for side in ("before", "candidate"))
+    edits, longest = f"levenshtein({old}, {new})", f"greatest(length({old}), length({new}))"
+    numbers = " AND ".join(f"regexp_matches({side}, {text(NUMBER)})" for side in ("before", "candidate"))
+    odd = f"{_pattern('before')} <> {_pattern('candidate')}"
+    near = f"{edits} <= 1 OR {edits} <= 0.34 * {longest} OR ({odd} AND {edits} <= 0.5 * {longest})"
+    return f"({near}) AND NOT ({numbers})"
+
+
+def _pattern(side: str) -> str:
+    digits = f"regexp_replace(substr({side}, 1, {PATTERN_LENGTH}), '[0-9]+', '9', 'g')"
+    return f"regexp_replace({digits}, '\\p{{L}}+', 'a', 'g')"
+
+
+def _weighed(weights: Sequence[float]) -> str:
+    """Votes for the candidate, and for the cell's own or a third value."""
+    agree, against = [], []
+    for i, weight in enumerate(weights):
+        agree.append(f"CASE WHEN says{i} = candidate THEN {weight!r} ELSE 0 END")
+        again = f"again{i} AND NOT (slip AND rare AND few{i})"
+        against.append(f"CASE WHEN says{i} <> candidate OR ({again}) THEN {weight!r} ELSE 0 END")
+    return f"SELECT *, {' + '.join(agree)} AS votes_for, {' + '.join(against)} AS votes_against FROM proposed"
+
+
+def _doubt() -> str:
+    """What speaks for a value before any vote: see `tasks.quality.rules.broken_dependency`."""
+    return f"CASE WHEN before IS NULL THEN 0.5 WHEN rare AND slip THEN 0.25 WHEN times > {RARE} THEN 2.0 ELSE 1.0 END"
