@@ -35,7 +35,7 @@ services: $(READY) ## Run the tests against real servers; fail where one is miss
 
 benchmark: $(READY) ## Measure speed beside peers, and cleaning on dirt of our own (PAIRS="DIR …": on these, too)
 	$(BIN)/python tests/benchmarks/speed.py
-	$(BIN)/python tests/benchmarks/cleaning.py --generated $(PAIRS)
+	$(BIN)/python tests/benchmarks/cleaning.py $(PAIRS) --generated
 
 up: $(READY) ## Start the Prefect UI, a worker and the report pages; Ctrl-C stops them
 	$(BIN)/gonogo up

@@ -128,6 +128,21 @@ class Ledger:
             summaries = [self._summary(connection, run_id, n) for run_id, n in found]
         return tuple(sorted(summaries, key=lambda s: s.opened_at, reverse=True))
 
+    def last_loaded(self, pipeline: str, before: str) -> str | None:
+        """The id of the pipeline's last run that was loaded before a moment (ISO 8601, UTC), if there is one."""
+        from sqlalchemy import select
+
+        table = _table()
+        ended = select(table).where(table.c.kind == "outcome", table.c.at < before).order_by(table.c.at.desc())
+        with self._transaction(write=False) as connection:
+            outcomes = [_entry(row) for row in connection.execute(ended).mappings()]
+            for outcome in outcomes:
+                opened = self._find(connection, outcome.run_id, "opened")
+                loaded = outcome.payload["outcome"] == "loaded"
+                if loaded and opened is not None and opened.payload.get("pipeline") == pipeline:
+                    return outcome.run_id
+        return None
+
     def resolve(self, name: str) -> str:
         """The id of the run that is meant: its name, its id or the start of it, or "latest".
 

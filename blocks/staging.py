@@ -12,8 +12,9 @@ import glob
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 ROW_GROUP_ROWS = 122_880
 _CHUNK_BYTES = 1 << 20
+_KEY_BYTES = 32
 _PARQUET = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
 
 
@@ -92,9 +94,13 @@ class Staging:
     def open(self, snapshot: Snapshot, views: Mapping[str, str] = {}) -> Iterator[Backend]:
         """A DuckDB connection with the view `snapshot`, the view `domains` once written, and `views` by address.
 
+        Queries over it can compute pseudonyms (`tasks.quality.pseudonyms`) with the key that lies under the root.
+
         Raises:
             Unavailable: a file is not there.
         """
+        from tasks.quality.pseudonyms import lend
+
         domains = _beside(snapshot.uri, ".domains.parquet")
         known = {"snapshot": snapshot.uri, **views} | ({"domains": str(domains)} if domains.exists() else {})
         with connected() as backend:
@@ -104,7 +110,30 @@ class Staging:
                         f"{uri} is not in staging", where=name, todo="restore it, or run the pipeline again"
                     )
                 backend.raw_sql(f"CREATE VIEW {_identifier(name)} AS SELECT * FROM read_parquet({_text(uri)})")
+            lend(backend, self._key())
             yield backend
+
+    def _key(self) -> bytes:
+        """The key for pseudonyms of all runs under this root, made when it isn't there; whoever comes first makes it.
+
+        Raises:
+            TryAgain: it cannot be read or made.
+        """
+        path = self._root / "pseudonyms.key"
+        with doing("use", path):
+            if not path.exists():
+                self._root.mkdir(parents=True, exist_ok=True)
+                partial = _partial(path)
+                partial.unlink(missing_ok=True)
+                partial.touch(mode=0o600)
+                with partial.open("wb") as file:
+                    file.write(secrets.token_bytes(_KEY_BYTES))
+                    file.flush()
+                    os.fsync(file.fileno())
+                with suppress(FileExistsError):
+                    path.hardlink_to(partial)
+                partial.unlink()
+            return path.read_bytes()
 
     def verify(self, snapshot: Snapshot) -> None:
         """Check that a snapshot's file still has its fingerprint.

@@ -183,6 +183,17 @@ def runs() -> None:
     list_runs()
 
 
+@app.command(rich_help_panel="Start a run")
+def suggest(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A file, a folder, or a pattern such as 'in/*.csv'.")],
+    out: Annotated[Path | None, typer.Option(metavar="F.yaml", help="Write to this file; by default print it.")] = None,
+) -> None:
+    """Suggest a pipeline for a source: a commented YAML with the contract that the data itself keeps."""
+    from flows.commands import suggest_pipeline
+
+    suggest_pipeline(data, out)
+
+
 @app.command(rich_help_panel="Look")
 def kinds(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="One kind or module.", show_default=False)] = "",

@@ -304,6 +304,19 @@ def write_map(name: str, issue: str, option: str, out: Path | None) -> None:
     console.print(f"Correct it, and name it in an answers file: {escape(todo)}", soft_wrap=True)
 
 
+def suggest_pipeline(data: Path, out: Path | None) -> None:
+    """Print a commented pipeline for a source, or write it to a file that is not there yet."""
+    from blocks.spec import default_pipeline
+    from tasks.suggest import suggest, write
+
+    text = suggest(default_pipeline(data), beside=out.parent if out else None)
+    if out is None:
+        print(text, end="")  # noqa: T201  (the output itself, for a file or a pipe)
+        return
+    write(text, out)
+    Console(highlight=False).print(f"{escape(str(out))} written; gonogo run {escape(str(out))}", soft_wrap=True)
+
+
 def list_kinds(name: str, html: Path | None, markdown: Path | None) -> None:
     """Tell every kind of issue with its settings and remedies, or one; at the terminal, or as files."""
     from blocks.staging import write_text

@@ -170,6 +170,7 @@ def _effect(change: dict[str, Any]) -> str:
     parts += [f"{change[name]:,} rows {name}" for name in ("dropped", "quarantined", "merged") if change[name]]
     parts += [f"column {escape(column)} dropped" for column in change["columns_dropped"]]
     parts += [f"column {escape(column)} added" for column in change["columns_added"]]
+    parts += [f"column {escape(old)} renamed to {escape(new)}" for old, new in change.get("columns_renamed", ())]
     return ", ".join(parts) or "nothing"
 
 

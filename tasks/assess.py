@@ -28,13 +28,34 @@ def _says(examined: Examined) -> str:
     return f"score {examined.score:.1f}; {examined.issues} issues, {examined.recommended} with a recommendation{failed}"
 
 
+def last_run(run: Run, round: int) -> Profile | None:
+    """Statistics of the last run of the pipeline that was loaded, in the same round or its last one.
+
+    Where the pilot accepted in this run that something is another way now, it is as it was when they did.
+    """
+    with run.open_ledger() as ledger:
+        opened = ledger.find(run.id, "opened")
+        last = ledger.last_loaded(run.pipeline, opened.at) if opened else None
+    if last is None:
+        return None
+    try:
+        earlier = recall_run(run.staging, last)
+        before = earlier.profile(min(round, earlier.rounds()))
+        for decision in run.decisions():
+            if decision.remedy == accept_baseline.__name__:
+                before = accepted(before, run.profile(gate_round(decision.gate)), [decision.facts])
+    except Unavailable:
+        return None
+    return before
+
+
 @stage("assess", doing="looking for issues, previewing every remedy", says=_says, records=_records)
 def assess(run: Run, profiled: Profiled, *, round: int) -> Examined:
     """Check the contract, run every detector, ask for recommendations, preview every option with its consequences."""
     spec = run.spec()
     with run.open_staging().open(profiled.snapshot) as tables:
         table = tables.table("snapshot")
-        data = Dataset(table, tables.table("domains"), run.profile(round), spec.contract)
+        data = Dataset(table, tables.table("domains"), run.profile(round), spec.contract, last_run(run, round))
         checks: tuple[ContractCheck, ...] = check_contract(table, spec.contract, data.profile)
         found = find_issues(
             data,

@@ -77,6 +77,7 @@ class Steps:
             **gone,
             columns_dropped=applied.columns_dropped,
             columns_added=applied.columns_added,
+            columns_renamed=applied.columns_renamed,
             cells_uri=cells_uri,
             cells_fingerprint=cells_print,
             rows_uri=rows_uri,

@@ -6,7 +6,7 @@ that others determine, and again wherever it is used. All names are quoted; no v
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tasks.quality.model import ROW
 from tasks.quality.profile import BLANK, NUMBER, PATTERN_LENGTH
@@ -25,16 +25,17 @@ COMPARED = 200
 """Characters of two values that are compared."""
 
 
-def votes_sql(column: str, determinants: Sequence[tuple[Sequence[str], float]]) -> str:
+def votes_sql(column: str, determinants: Sequence[tuple[Sequence[str], float]], blank: Collection[str]) -> str:
     """A query for `_row`, `before`, `after`, `confidence` of every cell that some group says otherwise.
 
     Args:
         column: whose cells are voted on.
         determinants: each with the columns that make its groups, and how often its groups are right, 0 to 1.
+        blank: columns that hold blank values; in the others none is looked for, row by row.
     """
     numbers = range(len(determinants))
     steps = [
-        f"base AS ({_base(column, [columns for columns, _weight in determinants])})",
+        f"base AS ({_base(column, [columns for columns, _weight in determinants], blank)})",
         *(step for i in numbers for step in _groups(i)),
         f"doubted AS ({_doubted(numbers)})",
         f"judged AS ({_judged(numbers)})",
@@ -48,23 +49,24 @@ def votes_sql(column: str, determinants: Sequence[tuple[Sequence[str], float]]) 
     )
 
 
-def _present(name: str) -> str:
+def _present(name: str, blank: Collection[str]) -> str:
     """A column's value, null where it is blank."""
-    return f"CASE WHEN regexp_matches({name}, {text(BLANK)}) THEN NULL ELSE {name} END"
+    own = quoted(name)
+    return f"CASE WHEN regexp_matches({own}, {text(BLANK)}) THEN NULL ELSE {own} END" if name in blank else own
 
 
-def _base(column: str, groups: Sequence[Sequence[str]]) -> str:
-    keys = ", ".join(f"{_key(columns)} AS x{i}" for i, columns in enumerate(groups))
-    return f"SELECT {ROW}, {quoted(column)} AS written, {_present(quoted(column))} AS before, {keys} FROM snapshot"
+def _base(column: str, groups: Sequence[Sequence[str]], blank: Collection[str]) -> str:
+    keys = ", ".join(f"{_key(columns, blank)} AS x{i}" for i, columns in enumerate(groups))
+    return f"SELECT {ROW}, {quoted(column)} AS written, {_present(column, blank)} AS before, {keys} FROM snapshot"
 
 
-def _key(columns: Sequence[str]) -> str:
+def _key(columns: Sequence[str], blank: Collection[str]) -> str:
     """What rows of one group share; null where the first column is missing."""
-    first, *others = (quoted(name) for name in columns)
+    first, *others = columns
     if not others:
-        return _present(first)
-    parts = " || ".join(f"length({name}) || ':' || {name}" for name in (f"coalesce({name}, '')" for name in others))
-    return f"{_present(first)} || '\\n' || {parts}".replace("\\n", "\n")
+        return _present(first, blank)
+    parts = " || ".join(f"length({name}) || ':' || {name}" for name in (f"coalesce({quoted(n)}, '')" for n in others))
+    return f"{_present(first, blank)} || '|' || {parts}"
 
 
 def _groups(i: int) -> tuple[str, str]:
@@ -144,4 +146,4 @@ def _weighed(weights: Sequence[float]) -> str:
 
 def _doubt() -> str:
     """What speaks for a value before any vote: see `tasks.quality.rules.broken_dependency`."""
-    return f"CASE WHEN before IS NULL THEN 0.5 WHEN rare AND slip THEN 0.25 WHEN times > {RARE} THEN 2.0 ELSE 1.0 END"
+    return f"CASE WHEN before IS NULL THEN 0.5 WHEN rare AND slip THEN 0.25 WHEN times > {RARE} THEN 1.9 ELSE 1.0 END"

@@ -41,7 +41,7 @@ COMPARED = 60
 MOST_CELLS = 12_000_000
 """Cells that all queries asked of tables as they would be may read together; rows × columns each."""
 
-LEAST_CELLS, CELLS_PER_CHARACTER = 100_000, 20
+LEAST_CELLS, CELLS_PER_CHARACTER = 400_000, 20
 """What such a query counts for at least, and by its length: even on a tiny table it takes its time to plan."""
 
 MOST_SUSPECTS = 30_000_000
@@ -176,6 +176,7 @@ class _Weighing:
             self._ask(place, own=True)
         for place in order:
             self._settle_drops(self._plans[place], self._results[place])
+            self._settle_adds(self._plans[place], self._results[place])
             self._ask(place, own=False)
             self._measure(self._plans[place], self._results[place])
             pairs += self._paired(place)
@@ -210,6 +211,13 @@ class _Weighing:
                 result.unknown.add(place)
         promised = self._data.contract.columns
         result.absent = tuple(f"{CONTRACT}{name} is there" for name in sorted(plan.dropped) if name in promised)
+
+    def _settle_adds(self, plan: Plan, result: _Consequence) -> None:
+        """A query that a missing column is the reason of selects nothing any more once the table has the column."""
+        lacking = {p.issue.id for p in self._plans if p.issue.kind == plan.issue.kind and p.issue.about in plan.added}
+        for place, query in enumerate(self._queries):
+            if query.name in lacking:
+                result.more[place] -= query.count
 
     # --- rows that leave -----------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ class ColumnContract(_Model):
         minimum: the smallest number or earliest date allowed, itself included.
         maximum: the largest number or latest date allowed, itself included.
         pattern: a regular expression (RE2) that the whole value must match.
-        personal: personal data is meant to be here; it is not reported.
+        personal: true where personal data is meant to be: it is not reported; false where there must be none.
     """
 
     type: ColumnType | None = None
@@ -74,7 +74,7 @@ class ColumnContract(_Model):
     minimum: AnyBound = None
     maximum: AnyBound = None
     pattern: str | None = None
-    personal: bool = False
+    personal: bool | None = None
     description: str = ""
 
     @field_validator("allowed")
@@ -224,6 +224,7 @@ class Contract(_Model):
         references: columns whose values must exist elsewhere.
         totals: control totals.
         freshness: how old the data may be.
+        frozen: the table has the columns that the contract names and no others.
         orders: pairs of columns of which the first is never after (or greater than) the second.
     """
 
@@ -234,6 +235,7 @@ class Contract(_Model):
     references: tuple[Reference, ...] = ()
     totals: tuple[ControlTotal, ...] = ()
     freshness: Freshness | None = None
+    frozen: bool = False
     orders: tuple[tuple[str, str], ...] = ()
 
     @field_validator("key", mode="before")

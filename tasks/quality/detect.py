@@ -210,7 +210,9 @@ def _flagged(data: Dataset, issue: Issue) -> Iterator[ibis.Table]:
 def _detected(kind: Kind, data: Dataset, settings: Settings[Any]) -> tuple[Issue, ...]:
     found: list[Issue] = []
     try:
-        found.extend(_issue(data, kind, finding) for finding in kind.detect(data, settings) if finding.count)
+        found.extend(
+            _issue(data, kind, finding) for finding in kind.detect(data, settings) if finding.count or finding.about
+        )
     except Exception as error:  # noqa: BLE001  (any crash is itself the finding: the rest of this kind is unknown)
         found.append(_could_not_check(kind, error))
     return tuple(found)
@@ -221,7 +223,7 @@ def _issue(data: Dataset, kind: Kind, finding: Finding) -> Issue:
     sql = finding.sql or str(ibis.to_sql(finding.cells, dialect="duckdb"))
     cells = kept(data, sql) if finding.count <= MOST_KEPT else finding.cells
     return Issue(
-        id=issue_id(kind.name, finding.columns),
+        id=issue_id(kind.name, (finding.about,) if finding.about else finding.columns),
         kind=kind.name,
         module=kind.module,
         dimension=kind.dimension,
@@ -236,6 +238,7 @@ def _issue(data: Dataset, kind: Kind, finding: Finding) -> Issue:
         facts=finding.facts,
         sample=_sample(cells),
         confidence=finding.confidence,
+        about=finding.about,
     )
 
 

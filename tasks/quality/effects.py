@@ -52,6 +52,7 @@ class Applied:
     rows: ibis.Table
     columns_dropped: tuple[str, ...]
     columns_added: tuple[str, ...]
+    columns_renamed: tuple[tuple[str, str], ...] = ()
 
 
 def apply(data: Dataset, effects: Sequence[Effect], decision: int = 0) -> Applied:
@@ -68,14 +69,15 @@ def apply(data: Dataset, effects: Sequence[Effect], decision: int = 0) -> Applie
     dropped, added = _columns(effects, ColumnDrop), _columns(effects, ColumnAdd)
     if dropped:
         table = table.drop(*dropped)
-    if renamed := {e.column: e.to for e in effects if isinstance(e, ColumnRename)}:
-        table = table.rename({to: column for column, to in renamed.items()})
+    if renamed := _renames(effects):
+        table = table.rename({to: column for column, to in renamed})
     return Applied(
         table,
         _changed(data, effects, exits).mutate(decision=ibis.literal(decision, "int64")),
         _left(data, exits).mutate(decision=ibis.literal(decision, "int64")),
-        (*dropped, *renamed),
-        (*added, *renamed.values()),
+        dropped,
+        added,
+        renamed,
     )
 
 
@@ -89,10 +91,8 @@ def preview(data: Dataset, effects: Sequence[Effect], sample: int = SAMPLE) -> P
     exits = _exits(effects)
     cells, rows, changes = _changes(_changed(data, effects, exits), sample) if _touched(effects) else (0, 0, ())
     removed, first = _removed(data, exits, sample) if exits is not None else (0, ())
-    renamed = [e for e in effects if isinstance(e, ColumnRename)]
-    dropped = (*_columns(effects, ColumnDrop), *(e.column for e in renamed))
-    added = (*_columns(effects, ColumnAdd), *(e.to for e in renamed))
-    return Preview(rows, cells, removed, dropped, added, changes, first)
+    dropped, added = _columns(effects, ColumnDrop), _columns(effects, ColumnAdd)
+    return Preview(rows, cells, removed, dropped, added, changes, first, columns_renamed=_renames(effects))
 
 
 def conserve(rows_in: int, rows_out: int, *, dropped: int, quarantined: int, merged: int) -> None:
@@ -123,16 +123,23 @@ def check(data: Dataset, effects: Iterable[Effect]) -> None:
                 available=data.columns,
                 todo=did_you_mean(effect.column, data.columns) or "an earlier decision may have dropped it",
             )
-        new = (
-            effect.column if isinstance(effect, ColumnAdd) else effect.to if isinstance(effect, ColumnRename) else None
-        )
-        if new is not None and _is_in(new, data.table.columns):
+        new, others = _newly_named(effect, data.table.columns)
+        if new and _is_in(new, others):
             raise PilotMustDecide(
                 f"there is a column '{new}' already",
                 where="the table as it is now",
                 available=data.columns,
                 todo="name the new column otherwise",
             )
+
+
+def _newly_named(effect: Effect, columns: Iterable[str]) -> tuple[str, list[str]]:
+    """The name that an effect gives to a column, if any, and the names that it may not be."""
+    if isinstance(effect, ColumnAdd):
+        return effect.column, list(columns)
+    if isinstance(effect, ColumnRename):
+        return effect.to, [name for name in columns if name != effect.column]
+    return "", []
 
 
 def _is_in(name: str, names: Iterable[str]) -> bool:
@@ -149,6 +156,10 @@ def _unused(name: str, names: Sequence[str]) -> str:
 
 def _columns(effects: Iterable[Effect], of: type[ColumnDrop | ColumnAdd]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(e.column for e in effects if isinstance(e, of)))
+
+
+def _renames(effects: Iterable[Effect]) -> tuple[tuple[str, str], ...]:
+    return tuple({e.column: e.to for e in effects if isinstance(e, ColumnRename)}.items())
 
 
 def _touched(effects: Iterable[Effect]) -> tuple[str, ...]:

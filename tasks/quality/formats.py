@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Literal
@@ -45,6 +45,7 @@ from tasks.quality.typed import ColumnType, read
 from tasks.quality.universal import Edits, edited
 from tasks.quality.words import NO_VALUE
 
+FEWEST_ALIKE = 3
 FEWEST_ROWS = 20
 """A column with fewer values has no way of writing that one could break."""
 
@@ -788,7 +789,7 @@ def _usual_patterns(column: ColumnProfile, chosen: PatternSettings) -> tuple[Pat
         if value.strip().lower() in NO_VALUE:
             words[_pattern_of(value)] += n
     telling = [replace(p, rows=p.rows - words[p.text]) for p in column.patterns]
-    usual = tuple(p for p in telling if p.rows >= chosen.usual * present)
+    usual = tuple(p for p in telling if p.rows >= max(chosen.usual * present, FEWEST_ALIKE))
     covered = sum(p.rows for p in usual)
     if not usual or len(usual) > chosen.most_usual or not chosen.share * present <= covered < present:
         return ()
@@ -1077,6 +1078,9 @@ class Split(Parameters):
 
 
 FEWEST_SPILLED = 3
+MOST_WORDS = 4
+LONGEST_SPILL = 200
+GAPS_SCREENED = 2_000
 MOST_SPILL_TARGETS = 500
 """Distinct values of a column that may have been spilled: codes, states, categories."""
 
@@ -1106,7 +1110,7 @@ def spilled_value(data: Dataset, settings: Settings[SpilledSettings]) -> Iterabl
             continue
         if target.kind in ("integer", "number", "boolean"):
             continue
-        known = [text for text, _n in _values(data, [target.name])[target.name]]
+        known = frozenset(text for text, _n in _values(data, [target.name])[target.name])
         sources = [c for c in data.profile.columns if c.name != target.name and c.kind == "text" and c.present_count]
         if not known or not sources:
             continue
@@ -1114,31 +1118,34 @@ def spilled_value(data: Dataset, settings: Settings[SpilledSettings]) -> Iterabl
 
 
 def _spills(
-    data: Dataset, target: ColumnProfile, sources: Sequence[ColumnProfile], known: Sequence[str], share: float
+    data: Dataset, target: ColumnProfile, sources: Sequence[ColumnProfile], known: Collection[str], share: float
 ) -> Iterator[Finding]:
-    words = min(4, max(1, *(len(text.split()) for text in known)))
+    words = min(MOST_WORDS, max(len(text.split()) for text in known))
     table = only(data.table, (ROW, target.name, *(c.name for c in sources)))
-    gaps = table.filter(is_missing(table[target.name]))
-    tallies = {
-        f"s{i}w{w}": _ends_with(gaps[c.name], known, w).sum()
-        for i, c in enumerate(sources)
-        for w in range(1, words + 1)
-    }
-    counted = gaps.agg(gaps=_.count(), **tallies).to_pyarrow().to_pylist()[0]
-    best = max(
-        ((int(counted[f"s{i}w{w}"] or 0), -i, -w) for i in range(len(sources)) for w in range(1, words + 1)),
-        default=None,
-    )
-    if best is None or best[0] < max(FEWEST_SPILLED, share * target.missing_count):
+    gaps = table.filter(is_missing(table[target.name])).order_by(ROW).limit(GAPS_SCREENED).to_pyarrow()
+    tallies = [
+        (sum(_tail_of(value, length) in known for value in gaps[source.name].to_pylist()), -place, -length)
+        for place, source in enumerate(sources)
+        for length in range(1, words + 1)
+    ]
+    screened, source, length = max(tallies)
+    if screened < share * gaps.num_rows:
         return
-    rows, source, words = best[0], sources[-best[1]], -best[2]
-    yield _spilled(data, target, source, known, words, rows)
+    found = _spilled(data, target, sources[-source], known, -length)
+    if found.count >= 2 * max(FEWEST_SPILLED, share * target.missing_count):
+        yield found
 
 
-def _ends_with(value: Any, known: Sequence[str], words: int) -> Any:
+def _tail_of(value: str | None, words: int) -> str:
+    """A value's last words as they are written, if something stands before them."""
+    found = re.search(_tail(words), value) if value and len(value) <= LONGEST_SPILL else None
+    return found[2] if found else ""
+
+
+def _ends_with(value: Any, known: Collection[str], words: int) -> Any:
     """Whether a value's last words are one of the known values, with something before them."""
     ending = value.re_extract(_tail(words), 2)
-    return (ending != "") & ending.isin(known)
+    return (ending != "") & ending.isin(sorted(known))
 
 
 def _tail(words: int) -> str:
@@ -1146,10 +1153,11 @@ def _tail(words: int) -> str:
 
 
 def _spilled(
-    data: Dataset, target: ColumnProfile, source: ColumnProfile, known: Sequence[str], words: int, rows: int
+    data: Dataset, target: ColumnProfile, source: ColumnProfile, known: Collection[str], words: int
 ) -> Finding:
     table = only(data.table, (ROW, target.name, source.name))
     spilled = table.filter(is_missing(table[target.name]) & _ends_with(table[source.name], known, words))
+    rows = int(spilled.count().to_pyarrow().as_py())
     heads = spilled.select(head=spilled[source.name].re_extract(_tail(words), 1))
     elsewhere = data.domains.filter(data.domains.column == source.name).select(head="value")
     again = int(heads.semi_join(elsewhere, "head").count().to_pyarrow().as_py())

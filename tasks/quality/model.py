@@ -216,6 +216,7 @@ class Preview:
     creates: Mapping[str, int] = field(default_factory=dict)
     goals: Mapping[str, float | None] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    columns_renamed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -260,6 +261,8 @@ class Issue:
         confidence: how sure it is that a suspect cell is wrong, 0 to 1, by the measure that the kind documents;
             0 where the issue is that something is missing, repeated or worth a look.
         failed: the detector itself crashed: nothing is known ("could not check").
+        about: what it says of the table as a whole, e.g. which column is missing: its rows stand for the table, and
+            the score counts it as one column's cells; empty where cells or rows themselves are suspect.
     """
 
     id: str
@@ -280,6 +283,7 @@ class Issue:
     recommended: str = "keep"
     confidence: float = 0.0
     failed: bool = False
+    about: str = ""
 
     @property
     def rate(self) -> float:
@@ -435,6 +439,7 @@ class ChangeSet:
     cells_fingerprint: str
     rows_uri: str
     rows_fingerprint: str
+    columns_renamed: tuple[tuple[str, str], ...] = ()
 
 
 # --- what lives only inside one computation: these hold Ibis expressions and never leave a task ---------
@@ -473,6 +478,7 @@ class Finding:
     Attributes:
         cells: `_row`, `column`, `value` of the suspect cells (rows: `column` and `value` null).
         sql: the same as a query of `snapshot` and `domains`, where `cells` reads what was kept of it.
+        about: what it says of the table as a whole (`Issue.about`); its id names it, and no suspect is needed.
     """
 
     columns: tuple[str, ...]
@@ -486,6 +492,7 @@ class Finding:
     facts: Mapping[str, Any] = field(default_factory=dict)
     confidence: float = 0.0
     sql: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -532,7 +539,7 @@ class ColumnAdd:
 
 @dataclass(frozen=True)
 class ColumnRename:
-    """Give a column another name; its cells stay."""
+    """Give a column another name, after everything else; its cells stay as they are."""
 
     column: str
     to: str

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict
 from tasks.quality.errors import SpecError, did_you_mean
 from tasks.quality.model import Dataset, Dimension, Effect, Finding, Issue, Option
 
-MODULES = ("schema", "formats", "missing", "categories", "ranges", "rules", "duplicates", "privacy")
-"""The modules in the order in which their decisions are carried out."""
+MODULES = ("formats", "missing", "categories", "ranges", "rules", "duplicates", "privacy", "schema")
+"""The modules in the order in which their decisions are carried out; columns get other names after all others."""
 
 
 class KindSettings(BaseModel):

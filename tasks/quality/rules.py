@@ -88,7 +88,7 @@ def broken_dependency(data: Dataset, settings: Settings[DependencySettings]) -> 
     Each column that determines this one, but for errors, gives a vote: the value of four fifths or more of the other
     rows that share its value. Confidence: votes for another value ÷ (these + votes for the cell's own + doubt), each
     vote weighing what its column is right in. Doubt is ¼ for a rare value that reads like a slip of the other, 1 for
-    another rare one and for numbers, ½ for a gap, 2 for a value that is at home elsewhere in the column. A value
+    another rare one and for numbers, ½ for a gap, 1.9 for a value that is at home elsewhere in the column. A value
     that occurs twice in a group speaks for itself.
     """
     determined = _promised(data)
@@ -113,7 +113,7 @@ def _promised(data: Dataset) -> dict[str, list[Determinant]]:
 def _broken(
     data: Dataset, name: str, determinants: Sequence[Determinant], chosen: DependencySettings
 ) -> Iterator[Finding]:
-    asked = _votes(name, determinants)
+    asked = _votes(data, name, determinants)
     votes = kept(data, asked)
     suspects = votes.filter(votes.confidence >= chosen.suspect)
     counted = suspects.agg(
@@ -152,14 +152,15 @@ def _suspects_of(votes: str, name: str, least: float) -> str:
     return f"SELECT {told} FROM ({votes}) AS votes WHERE confidence >= {least!r}"
 
 
-def _votes(name: str, determinants: Sequence[Determinant]) -> str:
-    return votes_sql(name, [(d.columns, d.accuracy) for d in determinants])
+def _votes(data: Dataset, name: str, determinants: Sequence[Determinant]) -> str:
+    blank = frozenset(column.name for column in data.profile.columns if column.blank_count)
+    return votes_sql(name, [(d.columns, d.accuracy) for d in determinants], blank)
 
 
 @remedy("Majority of the group", parameters=Majority)
 def group_majority(data: Dataset, issue: Issue, p: Majority) -> tuple[Effect, ...]:
     """Write what rows with the same determinants say into the cells that are to blame."""
-    votes = kept(data, _votes(issue.columns[0], p.determinants))
+    votes = kept(data, _votes(data, issue.columns[0], p.determinants))
     return (CellWrites(issue.columns[0], votes.filter(votes.confidence >= p.least).select(ROW, after="after")),)
 
 

@@ -1,7 +1,8 @@
 """The quality score: 0 (everything is suspect) to 100 (nothing is).
 
 For each dimension, `score = 100 × (1 − suspect cells / cells) × (1 − suspect rows / rows)`, where a cell or row
-counts once however many of the dimension's issues suspect it; issues of severity "info" never count. A dimension
+counts once however many of the dimension's issues suspect it; issues of severity "info" never count, and one about
+the table as a whole (a missing column, too few rows) counts as one column's cells. A dimension
 is measured when a kind of issue exists for it. The overall score is the product of the shares over all measured
 dimensions, `100 × Π (score / 100)`: the share of the table that no dimension objects to, were objections
 independent. An empty table scores 100.
@@ -21,7 +22,8 @@ from tasks.quality.registry import kinds
 
 FORMULA = (
     "Per dimension: 100 × (1 − suspect cells ÷ all cells) × (1 − suspect rows ÷ all rows), each cell and row counted "
-    "once; issues marked info never count. Overall: the product of the dimensions' shares."
+    "once; issues marked info never count, and one about the table as a whole counts as one column's cells. Overall: "
+    "the product of the dimensions' shares."
 )
 
 
@@ -44,8 +46,10 @@ def _counting(issues: Iterable[Issue], dimension: Dimension) -> list[Issue]:
 
 
 def _dimension(data: Dataset, dimension: Dimension, issues: Sequence[Issue], cells: int, rows: int) -> DimensionScore:
-    suspect_cells = sum(_distinct(data, group, (ROW, "column")) for group in _overlapping(issues))
-    suspect_rows = _distinct(data, [i for i in issues if i.unit == "row"], (ROW,))
+    whole = sum(bool(issue.about) for issue in issues)
+    own = sum(_distinct(data, group, (ROW, "column")) for group in _overlapping(issues))
+    suspect_cells = min(own + whole * rows, cells)
+    suspect_rows = _distinct(data, [i for i in issues if i.unit == "row" and not i.about], (ROW,))
     share = (1 - suspect_cells / max(cells, 1)) * (1 - suspect_rows / max(rows, 1))
     return DimensionScore(dimension, round(100 * share, 2), suspect_cells, suspect_rows)
 

@@ -21,6 +21,7 @@ from tasks.quality.model import (
     CellWrites,
     ColumnAdd,
     ColumnDrop,
+    ColumnRename,
     Dataset,
     Disposition,
     Effect,
@@ -55,6 +56,12 @@ class Plan:
     def dropped(self) -> frozenset[str]:
         """Columns that it takes out."""
         return frozenset(e.column for e in self.effects if isinstance(e, ColumnDrop))
+
+    @cached_property
+    def added(self) -> frozenset[str]:
+        """Names that the table has afterwards and has not now."""
+        names = {e.column for e in self.effects if isinstance(e, ColumnAdd)}
+        return frozenset(names | {e.to for e in self.effects if isinstance(e, ColumnRename)})
 
     @cached_property
     def touched(self) -> frozenset[str]:

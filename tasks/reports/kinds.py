@@ -16,7 +16,7 @@ SETTINGS_SAID = (
 
 def kinds_html(guide: Sequence[ModuleGuide]) -> str:
     """The guide as one self-contained page."""
-    return render("kinds.html", guide=guide, said=SETTINGS_SAID, example=EXAMPLE)
+    return render("kinds.html", guide=guide, said=SETTINGS_SAID.replace("`", ""), example=EXAMPLE)
 
 
 def kinds_markdown(guide: Sequence[ModuleGuide]) -> str:

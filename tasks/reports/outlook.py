@@ -117,5 +117,6 @@ def effect(preview: Preview) -> str:
         f"takes out {numbers.plural(preview.rows_removed, 'row')}" if preview.rows_removed else "",
         f"drops {', '.join(preview.columns_dropped)}" if preview.columns_dropped else "",
         f"adds {', '.join(preview.columns_added)}" if preview.columns_added else "",
+        f"renames {', '.join(map(' to '.join, preview.columns_renamed))}" if preview.columns_renamed else "",
     ]
     return ", ".join(part for part in parts if part) or "changes nothing"

@@ -283,10 +283,11 @@ def _pandera_checks(name: str) -> list[Any]:
 
 def great_expectations(path: Path, measured: Measured) -> None:
     """The same checks in Great Expectations, where it is installed."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
     try:
         import great_expectations as gx  # type: ignore[import-not-found, unused-ignore]
     except ImportError as error:
-        raise NotInstalled("great-expectations is not installed") from error
+        raise NotInstalled("Great Expectations is not installed here (--gx PYTHON names one that has it)") from error
     import logging
 
     logging.disable(logging.WARNING)

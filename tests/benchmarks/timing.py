@@ -15,6 +15,9 @@ from unittest import mock
 
 PLANNING, ENGINE = "planning", "engine"
 
+SHOWN = 400
+"""Characters of a statement that are kept."""
+
 
 @dataclass
 class Clock:
@@ -22,6 +25,8 @@ class Clock:
 
     seconds: dict[tuple[str, str, str], float] = field(default_factory=dict)
     calls: dict[tuple[str, str], int] = field(default_factory=dict)
+    statements: list[tuple[float, str, str]] = field(default_factory=list)
+    compiled: str = ""
     _steps: list[tuple[str, str]] = field(default_factory=lambda: [("other", "")])
     _doing: list[str] = field(default_factory=lambda: ["python"])
     _since: float = field(default_factory=time.perf_counter)
@@ -45,15 +50,26 @@ class Clock:
             self._steps.pop()
 
     @contextmanager
-    def doing(self, activity: str) -> Iterator[None]:
-        """Time spent inside is this activity."""
+    def doing(self, activity: str, statement: str = "") -> Iterator[None]:
+        """Time spent inside is this activity; of the engine's, the statement is kept, or what was compiled for it."""
         self._settle()
         self._doing.append(activity)
+        started = self._since
         try:
             yield
         finally:
             self._settle()
             self._doing.pop()
+            if activity not in self._doing and activity == ENGINE:
+                step = " ".join(self._steps[-1]).strip()
+                self.statements.append(
+                    (self._since - started, step, " ".join((statement or self.compiled).split())[:SHOWN])
+                )
+
+    def slowest(self, most: int = 25) -> list[dict[str, Any]]:
+        """The statements that took longest."""
+        top = sorted(self.statements, key=lambda told: -told[0])[:most]
+        return [{"seconds": round(seconds, 3), "step": step, "sql": sql} for seconds, step, sql in top]
 
     def plain(self) -> list[dict[str, Any]]:
         """A record for each step, the longest first."""
@@ -79,7 +95,7 @@ def timed() -> Iterator[Clock]:
     """A clock that runs through every detector, recommendation and preview while this is open."""
     from ibis.backends.duckdb import Backend
 
-    from tasks.quality import detect, registry, whatif
+    from tasks.quality import detect, registry, universal, whatif
 
     clock = Clock()
 
@@ -95,8 +111,15 @@ def timed() -> Iterator[Clock]:
     def step(name: str, place: int | None = None) -> Callable[..., Any]:
         return lambda *args: clock.step(name, "" if place is None else _named(args[place]))
 
-    def doing(activity: str) -> Callable[..., Any]:
-        return lambda *_args: clock.doing(activity)
+    def asked(_backend: Any, what: Any = "", *_more: Any) -> Any:
+        return clock.doing(ENGINE, what if isinstance(what, str) else "")
+
+    def compiled(*args: Any, **more: Any) -> Any:
+        with clock.doing(PLANNING):
+            clock.compiled = compile_(*args, **more)
+        return clock.compiled
+
+    compile_ = Backend.compile
 
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(registry, "_KINDS", _KindsOnTheClock(registry, clock)))
@@ -104,11 +127,12 @@ def timed() -> Iterator[Clock]:
             stack.enter_context(around(detect, name, step(_STEPS[name], place)))
         for name in ("weigh", "watched", "score"):
             stack.enter_context(around(detect, name, step(_STEPS[name])))
-        stack.enter_context(around(detect.universal, "options", step("universal options", 1)))
-        stack.enter_context(around(Backend, "compile", doing(PLANNING)))
-        for name in ("to_pyarrow", "raw_sql", "create_table", "create_view", "_register_in_memory_table", "sql"):
-            stack.enter_context(around(Backend, name, doing(ENGINE)))
-        stack.enter_context(around(whatif.Engine, "rows", doing(ENGINE)))
+        stack.enter_context(around(universal, "options", step("universal options", 1)))
+        stack.enter_context(mock.patch.object(Backend, "compile", compiled))
+        for name in ("raw_sql", "create_table", "create_view", "_register_in_memory_table", "sql"):
+            stack.enter_context(around(Backend, name, asked))
+        stack.enter_context(around(Backend, "to_pyarrow", asked))
+        stack.enter_context(around(whatif.Engine, "rows", asked))
         yield clock
 
 

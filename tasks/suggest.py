@@ -1,0 +1,197 @@
+"""Suggest: a commented pipeline for a data file, with the contract that the data keeps by itself, but for errors.
+
+Nothing is promised that hardly holds: a promise stands in the contract when at least `HOLDS` of the values keep it, and
+its comment says how many do not. What would only be a guess is written as a comment, for the user to take in.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from blocks.spec import PipelineSpec
+from blocks.staging import Staging
+from tasks.quality.formulas import mined
+from tasks.quality.mining import dependencies
+from tasks.quality.model import ColumnProfile, Dataset, Pattern
+from tasks.quality.profile import domains, profile
+from tasks.quality.records import is_numbering, is_unique
+
+HOLDS = 0.95
+FEWEST_ROWS = 20
+MOST_ALLOWED = 12
+MOST_DEPENDENCIES = 20
+
+
+def suggest(spec: PipelineSpec, beside: Path | None = None) -> str:
+    """The YAML of a pipeline whose contract is what its source shows.
+
+    Args:
+        spec: says what the source is; its contract is not looked at.
+        beside: the folder where the YAML shall be, as paths in it start from there; the source's own by default.
+
+    Raises:
+        SourceError: the source cannot be read.
+        Unavailable: it is not there.
+    """
+    with tempfile.TemporaryDirectory(prefix="gonogo-suggest-") as folder:
+        staging = Staging(folder)
+        batch = spec.source.read(staging, "suggest", spec.base(), lambda _doing, _done, _total: None)
+        with staging.open(batch.snapshot) as tables:
+            staging.write_domains("suggest", batch.snapshot, domains(tables.table("snapshot")))
+        with staging.open(batch.snapshot) as tables:
+            table, values = tables.table("snapshot"), tables.table("domains")
+            data = Dataset(table, values, profile(table, values, batch.snapshot.fingerprint), spec.contract)
+            return "\n".join([*_head(spec, data, beside), *_contract(data), *_tail(spec)]) + "\n"
+
+
+def _head(spec: PipelineSpec, data: Dataset, beside: Path | None) -> Iterator[str]:
+    path = spec.source.path
+    if beside is not None and beside.resolve() != spec.base().resolve():
+        path = str(spec.base().resolve() / path)
+    yield f"# Suggested from {data.profile.rows:,} rows × {len(data.columns):,} columns of {spec.source.path}."
+    yield "# Read every line: what the data shows is not always what you mean. It runs as it is."
+    yield f"name: {_text(spec.name)}"
+    yield ""
+    yield "source:"
+    yield "  kind: file"
+    yield f"  path: {_text(path)}"
+    yield ""
+
+
+def _tail(spec: PipelineSpec) -> Iterator[str]:
+    destination = spec.destination.model_dump(mode="json", exclude_defaults=True)
+    yield "# What you want to know; measured before and after, and in every preview:"
+    yield "# goals:"
+    yield "#   - name: Rows"
+    yield "#     metric: count(*)"
+    yield "#     target: '>= 1000'"
+    yield ""
+    yield "destination:"
+    yield f"  kind: {spec.destination.kind}"
+    yield from (f"  {name}: {_text(str(value))}" for name, value in destination.items() if name != "kind")
+
+
+def _contract(data: Dataset) -> Iterator[str]:
+    yield "# What the data promises, as far as it keeps the promise itself."
+    yield "contract:"
+    keys = [c for c in data.profile.columns if is_unique(c)]
+    for place, column in enumerate(sorted(keys, key=is_numbering)):
+        sign = "" if place == 0 else "# or "
+        yield f"  {sign}key: [{_text(column.name)}]  # filled in every row and never twice"
+    yield "  columns:"
+    for column in data.profile.columns:
+        yield from _column(column)
+    yield from _dependencies(data)
+    yield from _rules(data)
+    yield ""
+
+
+def _column(column: ColumnProfile) -> Iterator[str]:
+    lines = list(_promises(column))
+    yield f"    {_text(column.name)}:" + (" {}" if not any(not line.startswith("#") for line in lines) else "")
+    yield from (f"      {line}" for line in lines)
+
+
+def _promises(column: ColumnProfile) -> Iterator[str]:
+    present = column.present_count
+    if not present:
+        yield "# nothing is in it"
+        return
+    if column.rows >= FEWEST_ROWS and column.missing_count <= (1 - HOLDS) * column.rows:
+        yield f"required: true{_but(column.missing_count, 'are missing')}"
+    for type_, n in (("integer", column.integer_count), ("number", column.numeric_count), ("date", column.date_count)):
+        if n >= HOLDS * present:
+            yield f"type: {type_}{_but(present - n, 'are not')}"
+            yield from _bounds(column, type_)
+            break
+    else:
+        yield from _texts(column)
+
+
+def _bounds(column: ColumnProfile, type_: str) -> Iterator[str]:
+    if type_ != "date" and column.minimum is not None and column.maximum is not None:
+        at_least = "minimum: 0" if column.minimum >= 0 else f"minimum: {column.minimum:g}"
+        yield f"# {at_least}  # from {column.minimum:g} to {column.maximum:g}"
+
+
+def _texts(column: ColumnProfile) -> Iterator[str]:
+    frequent = [(value, n) for value, n in column.top if n >= 0.005 * column.present_count]
+    covered = sum(n for _value, n in frequent)
+    listed = 2 <= len(frequent) <= MOST_ALLOWED and covered >= HOLDS * column.present_count  # noqa: PLR2004
+    if listed and column.present_count >= FEWEST_ROWS:
+        values = ", ".join(json.dumps(value, ensure_ascii=False) for value, _n in frequent)
+        yield f"allowed: [{values}]{_but(column.present_count - covered, 'are not among them')}"
+        return
+    usual = _usual_pattern(column)
+    if usual is not None:
+        expression = "".join({"9": r"\d+", "a": r"\p{L}+"}.get(c, _escaped(c)) for c in usual.text)
+        yield f"pattern: {_text(expression)}{_but(column.present_count - usual.rows, 'are written otherwise')}"
+
+
+def _usual_pattern(column: ColumnProfile) -> Pattern | None:
+    usual = column.patterns[0] if column.patterns else None
+    telling = usual is not None and "9" in usual.text and column.present_count >= FEWEST_ROWS
+    return usual if usual is not None and telling and usual.rows >= HOLDS * column.present_count else None
+
+
+def _escaped(sign: str) -> str:
+    return f"\\{sign}" if sign in r".^$*+?{}[]\|()" else sign
+
+
+def _but(count: int, what: str) -> str:
+    return f"  # {count:,} {what}" if count else ""
+
+
+def _dependencies(data: Dataset) -> Iterator[str]:
+    found = [d for d in dependencies(data) if not d.given][:MOST_DEPENDENCIES]
+    if not found:
+        return
+    yield "  # Columns that others determine. They are found by themselves, too; here they hold without doubt:"
+    yield "  # dependencies:"
+    for d in found:
+        held = f"holds in {d.holding:,} of {d.groups:,} groups"
+        yield f"  #   - {{column: {_text(d.dependent)}, of: {_text(d.determinant)}}}  # {held}"
+
+
+def _rules(data: Dataset) -> Iterator[str]:
+    met: set[frozenset[str]] = set()
+    rules = []
+    found = sorted(mined(data, data.profile.columns, lambda _name: HOLDS), key=lambda f: "*+-/".index(f[1].operator))
+    for target, formula, held in found:
+        columns = frozenset((target.name, formula.left, formula.right))
+        if columns in met:
+            continue
+        met.add(columns)
+        names = {n: '"' + n.replace('"', '""') + '"' for n in columns}
+        side = f"{names[formula.left]} {formula.operator} {names[formula.right]}"
+        expression = f"round({side}, {formula.decimals}) = {names[target.name]}"
+        rules.append((f"{target.name} is {formula.left} {formula.operator} {formula.right}", expression, held))
+    if rules:
+        yield "  rules:"
+    for name, expression, held in rules:
+        yield f"    - name: {_text(name)}"
+        yield f"      expression: {_text(expression)}{_but(held['complete'] - held['holds'], 'rows break it')}"
+
+
+def _text(value: str) -> str:
+    """A YAML scalar that is this text whatever is in it."""
+    if "\\" in value and "\n" not in value:
+        return "'" + value.replace("'", "''") + "'"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def write(text: str, out: Path) -> None:
+    """Write a suggestion where nothing is yet.
+
+    Raises:
+        PilotMustDecide: there is a file of that name.
+    """
+    from blocks.staging import write_text
+    from tasks.quality.errors import PilotMustDecide
+
+    if out.exists():
+        raise PilotMustDecide(f"{out} is there already", todo="name another file with --out, or remove it")
+    write_text(out, text)

@@ -1,0 +1,34 @@
+"""One kind of issue in a small table, and what its recommendation makes of a column; without weighing all others."""
+
+from __future__ import annotations
+
+from tasks.quality.detect import _detected
+from tasks.quality.effects import apply
+from tasks.quality.model import Dataset, Issue
+from tasks.quality.registry import Settings, find_kind, find_remedy, kinds
+from tests.quality.opened import values
+
+
+def issues(data: Dataset) -> list[Issue]:
+    return [issue for kind in kinds() for issue in _detected(kind, data, Settings(kind.settings()))]
+
+
+def found(data: Dataset, name: str, *, missing_ok: bool = False) -> Issue | None:
+    """The one issue of a kind, with its options."""
+    from dataclasses import replace
+
+    kind = find_kind(name)
+    issues = _detected(kind, data, Settings(kind.settings()))
+    assert [issue.why for issue in issues if issue.failed] == []
+    if missing_ok and not issues:
+        return None
+    (issue,) = issues
+    options = tuple(kind.recommend(data, issue))
+    return replace(issue, options=options, recommended=next((o.key for o in options if o.safe), "keep"))
+
+
+def recommended_values(data: Dataset, issue: Issue, column: str) -> list[str | None]:
+    option = issue.option(issue.recommended)
+    remedy = find_remedy(option.remedy)
+    effects = remedy.effects(data, issue, remedy.parameters(**option.parameters))
+    return values(apply(data, effects).table, column)

@@ -1,0 +1,64 @@
+"""Spellings and typing errors are mapped only where hardly a sound table would have them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.quality.categories import fingerprint
+from tasks.quality.contract import Contract
+from tests.quality.opened import opened
+from tests.quality.remedied import found, recommended_values
+
+TIERS = ["silver", "golden", "basic"] * 60
+
+
+@pytest.mark.parametrize("error", ["slver", "silverr", "s1lver", "5ilver", "silvet"])
+def test_a_slip_of_a_frequent_value_of_a_list_is_mended(error):
+    with opened({"tier": [*TIERS, error]}) as data:
+        after = recommended_values(data, found(data, "typo"), "tier")
+    assert after[-1] == "silver"
+
+
+@pytest.mark.parametrize("other", ["Road 2", "platinum", "sliver lining"])
+def test_digits_and_other_words_are_no_slips(other):
+    with opened({"tier": [*(["Road 1"] * 90), *TIERS, other]}) as data:
+        assert found(data, "typo", missing_ok=True) is None
+
+
+def test_names_that_differ_by_a_letter_are_left_to_the_pilot_unless_other_columns_agree():
+    towns = ["Portland"] * 30 + [f"Town {chr(65 + n % 26)}{chr(97 + n // 26)}" for n in range(200)]
+    states = ["OR"] * 30 + [f"S{n % 40}" for n in range(200)]
+    with opened({"town": [*towns, "Cortland"], "state": [*states, "NY"]}) as data:
+        assert found(data, "typo").recommended == "keep", "Cortland is in another state"
+    with opened({"town": [*towns, "Portlnad"], "state": [*states, "OR"]}) as data:
+        assert recommended_values(data, found(data, "typo"), "town")[-1] == "Portland"
+
+
+def test_a_difference_that_another_column_explains_is_no_slip():
+    codes = [f"al_code-{chr(97 + n % 5)}" for n in range(200)]
+    state = ["al"] * 200 + ["ak"]
+    with opened({"code": [*codes, "ak_code-a"], "state": state}) as data:
+        issue = found(data, "typo", missing_ok=True)
+        assert issue is None or issue.recommended == "keep"
+
+
+def test_spellings_are_certain_only_against_a_far_more_frequent_one():
+    with opened({"a": ["London"] * 60 + ["LONDON", "Leeds"] + ["eng"] * 9 + ["ENG"] * 3}) as data:
+        issue = found(data, "inconsistent_spelling")
+        assert issue.option("map-certain").parameters["values"] == {"LONDON": "London"}
+        assert issue.option("map").parameters["values"] == {"LONDON": "London", "ENG": "eng"}
+
+
+def test_a_fingerprint_keeps_what_says_something():
+    assert fingerprint("St. Paul") == fingerprint("st paul")
+    assert fingerprint("London?") != fingerprint("London")
+    assert fingerprint("C#") != fingerprint("C++")
+
+
+def test_the_nearest_allowed_value_is_recommended_and_the_rest_said():
+    contract = Contract.model_validate({"columns": {"size": {"allowed": ["small", "large"]}}})
+    with opened({"size": ["small", "Large ", "smal", "huge"]}, contract) as data:
+        issue = found(data, "not_allowed")
+        assert issue.count == 3
+        assert recommended_values(data, issue, "size") == ["small", "large", "small", "huge"]
+        assert issue.option("nearest").leaves.startswith("1 ")

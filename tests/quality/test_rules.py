@@ -1,0 +1,104 @@
+"""What columns say about one another: who is to blame is voted on, and formulas are broken by nobody in particular."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.quality.contract import Contract
+from tasks.quality.mining import dependencies
+from tests.quality.opened import opened
+from tests.quality.remedied import found, recommended_values
+
+ROWS = 240
+BRANCH = [f"B{n % 6}" for n in range(ROWS)]
+TOWN = [["Hamburg", "Bremen", "Kassel", "Potsdam", "Dresden", "Leipzig"][n % 6] for n in range(ROWS)]
+ZIP = [f"{10000 + 1111 * (n % 6)}" for n in range(ROWS)]
+
+
+def changed(values, row, value):
+    return [*values[:row], value, *values[row + 1 :]]
+
+
+def test_dependencies_hold_but_for_errors_and_coincidence_is_none():
+    size = [["small", "large"][n * 7 % 11 % 2] for n in range(ROWS)]
+    with opened({"branch": BRANCH, "town": changed(TOWN, 9, "Bremn"), "size": size}) as data:
+        found_ = {(d.determinant, d.dependent) for d in dependencies(data)}
+    assert found_ == {("branch", "town"), ("town", "branch")}
+
+
+def test_a_cell_that_all_its_determinants_contradict_is_to_blame():
+    with opened({"branch": BRANCH, "town": changed(TOWN, 9, "Ulm"), "zip": ZIP}) as data:
+        issue = found(data, "broken_dependency")
+        assert (issue.columns[0], issue.count) == ("town", 1)
+        assert recommended_values(data, issue, "town") == TOWN
+
+
+def test_the_determinant_is_to_blame_when_the_others_agree_with_the_cell():
+    street = [f"{t} Street" for t in TOWN]
+    with opened({"branch": changed(BRANCH, 9, "B5"), "town": TOWN, "zip": ZIP, "street": street}) as data:
+        issue = found(data, "broken_dependency")
+        assert issue.columns[0] == "branch"
+        assert recommended_values(data, issue, "branch") == BRANCH
+
+
+def test_a_value_that_comes_back_speaks_for_itself():
+    town = ["Ulm" if n in (9, 15, 21) else t for n, t in enumerate(TOWN)]
+    with opened({"branch": BRANCH, "town": town}) as data:
+        assert found(data, "broken_dependency", missing_ok=True) is None
+
+
+def test_rows_that_differ_because_of_another_column_are_no_errors():
+    land = ["de"] * ROWS + ["ch"] * 6
+    columns = {"branch": [*BRANCH, *(f"B{n}" for n in range(6))], "fee": [*(f"{z} EUR" for z in ZIP)], "land": land}
+    columns["fee"] += [f"{10000 + 1111 * n} CHF" for n in range(6)]
+    with opened(columns) as data:
+        assert found(data, "broken_dependency", missing_ok=True) is None
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_rows_changes_nothing(random):
+    rows = list(zip(BRANCH, changed(TOWN, 9, "Ulm"), ZIP, strict=True))
+    random.shuffle(rows)
+    columns = dict(zip(("branch", "town", "zip"), map(list, zip(*rows, strict=True)), strict=True))
+    with opened(columns) as data:
+        issue = found(data, "broken_dependency")
+        after = recommended_values(data, issue, "town")
+    assert issue.confidence == _confidence()
+    assert after == [TOWN[BRANCH.index(branch)] for branch in columns["branch"]]
+
+
+def _confidence():
+    with opened({"branch": BRANCH, "town": changed(TOWN, 9, "Ulm"), "zip": ZIP}) as data:
+        return found(data, "broken_dependency").confidence
+
+
+def test_a_formula_that_holds_nearly_always_is_broken_by_the_row_and_offered_three_ways():
+    q, p = [str(n % 7 + 1) for n in range(ROWS)], [f"{n % 11 + 0.5:.2f}" for n in range(ROWS)]
+    total = [f"{int(a) * float(b):.2f}" for a, b in zip(q, p, strict=True)]
+    with opened({"q": q, "p": p, "total": changed(total, 50, "1.00")}) as data:
+        issue = found(data, "cross_field_rule")
+        assert (issue.count, issue.recommended) == (1, "keep")
+        assert set(issue.facts["solutions"]) == {"q", "p", "total"}
+
+
+def test_a_rule_of_the_contract_can_be_computed_again():
+    contract = Contract.model_validate({"rules": [{"name": "sum", "expression": "c = a + b"}]})
+    with opened({"a": ["1", "2"], "b": ["1", "1"], "c": ["2", "9"]}, contract) as data:
+        issue = found(data, "cross_field_rule")
+        option = next(o for o in issue.options if o.parameters.get("column") == "c")
+        assert option.parameters["expression"] == "a + b"
+
+
+def test_orphans_and_control_totals():
+    contract = Contract.model_validate(
+        {"references": [{"column": "boss", "to": "id"}], "totals": [{"column": "pay", "equals": 30}]}
+    )
+    columns = {"id": ["A1", "B2", "C3"], "boss": ["A1", "a-1", "Z9"], "pay": ["10", "10", "9"]}
+    with opened(columns, contract) as data:
+        from tests.quality.remedied import issues
+
+        orphans, total = (i for i in issues(data) if i.kind == "unreconciled")
+        assert (orphans.count, orphans.facts["nearest"]) == (2, {"a-1": "A1"})
+        assert "29.00" in total.why

@@ -1,0 +1,41 @@
+"""A suggested pipeline is what the data shows, with comments, and runs as it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from blocks.spec import default_pipeline, load_pipeline
+from tasks.suggest import suggest
+
+
+def _orders(folder):
+    lines = ["id,size,quantity,price,total,odd: name"]
+    for n in range(60):
+        quantity, price = n % 7 + 1, n % 11 + 0.5
+        lines.append(f"A-{n:03},{['small', 'large'][n % 2]},{quantity},{price:.2f},{quantity * price:.2f},'{n}\\")
+    path = folder / "orders.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_what_the_data_keeps_is_promised(tmp_path):
+    text = suggest(default_pipeline(_orders(tmp_path)))
+    (tmp_path / "orders.yaml").write_text(text)
+    spec = load_pipeline(tmp_path / "orders.yaml")
+    assert spec.contract.key == ("id",)
+    assert spec.contract.column("size").allowed == ("large", "small")
+    assert spec.contract.column("quantity").type == "integer"
+    assert spec.contract.column("id").pattern == r"\p{L}+-\d+"
+    assert [rule.expression for rule in spec.contract.rules] == ['round("quantity" * "price", 2) = "total"']
+    assert spec.source.path == "orders.csv"
+
+
+def test_the_command_writes_a_file_once_and_says_how_to_run_it(tmp_path):
+    _orders(tmp_path)
+    command = [sys.executable, "-m", "flows.cli", "suggest", "orders.csv", "--out", "p.yaml"]
+    first, second = (subprocess.run(command, cwd=tmp_path, capture_output=True, text=True) for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert "gonogo run p.yaml" in first.stdout
+    assert second.returncode != 0
+    assert "is there already" in second.stdout + second.stderr
