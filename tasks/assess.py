@@ -8,10 +8,12 @@ from typing import Any
 
 from tasks.quality.checks import ContractCheck, check_contract
 from tasks.quality.detect import assess as find_issues
-from tasks.quality.model import Dataset
+from tasks.quality.errors import Unavailable
+from tasks.quality.model import Dataset, Profile
 from tasks.quality.question import KEEP
+from tasks.quality.schema import accept_baseline, accepted
 from tasks.record import stage
-from tasks.run import Examined, Profiled, Run
+from tasks.run import Examined, Profiled, Run, recall_run
 
 
 def _records(examined: Examined) -> Mapping[str, Any]:
@@ -43,7 +45,8 @@ def last_run(run: Run, round: int) -> Profile | None:
         before = earlier.profile(min(round, earlier.rounds()))
         for decision in run.decisions():
             if decision.remedy == accept_baseline.__name__:
-                before = accepted(before, run.profile(gate_round(decision.gate)), [decision.facts])
+                shown = run.profile(int(decision.gate.rpartition("-")[2]))
+                before = accepted(before, shown, [decision.facts])
     except Unavailable:
         return None
     return before

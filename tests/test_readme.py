@@ -47,7 +47,24 @@ def test_every_command_that_the_readme_names_exists():
     from flows.cli import app
 
     known = set(get_command(app).commands)
-    named = set(
-        re.findall(r"gonogo (run|up|pending|decide|show|hold|stop|resume|verify|export|kinds)\b", README.read_text())
-    )
+    words = "run|up|pending|decide|show|hold|stop|resume|verify|export|kinds|suggest|map|undo|quarantine"
+    named = set(re.findall(rf"gonogo ({words})\b", README.read_text("utf-8")))
+    assert named == set(words.split("|"))
     assert named <= known
+
+
+def test_the_contract_validates_in_the_users_own_code_as_the_readme_shows(monkeypatch):
+    import pytest
+    from pandera.errors import SchemaErrors
+
+    from tests.quality.opened import opened
+
+    monkeypatch.chdir(README.parent)
+    (code,) = blocks("py")
+    from blocks.spec import load_pipeline
+
+    names = list(load_pipeline("deployments/pipelines/orders.yaml").contract.columns)
+    with opened({name: ["A-00001" if name == "order_id" else "nonsense"] for name in names}) as data:
+        with pytest.raises(SchemaErrors) as failed:
+            exec(compile(code, "user.py", "exec"), {"table": data.table})
+    assert "order_id" not in {error.schema.name for error in failed.value.schema_errors}
