@@ -64,7 +64,7 @@ def test_the_contract_validates_in_the_users_own_code_as_the_readme_shows(monkey
     from blocks.spec import load_pipeline
 
     names = list(load_pipeline("deployments/pipelines/orders.yaml").contract.columns)
-    with opened({name: ["A-00001" if name == "order_id" else "nonsense"] for name in names}) as data:
-        with pytest.raises(SchemaErrors) as failed:
-            exec(compile(code, "user.py", "exec"), {"table": data.table})
+    columns = {name: ["A-00001" if name == "order_id" else "nonsense"] for name in names}
+    with opened(columns) as data, pytest.raises(SchemaErrors) as failed:
+        exec(compile(code, "user.py", "exec"), {"table": data.table})
     assert "order_id" not in {error.schema.name for error in failed.value.schema_errors}

@@ -78,13 +78,14 @@ def test_what_an_option_clears_and_creates_is_what_happens(found):
     for issue, option in ready(assessment):
         seen = option.preview
         after = again(data, apply(data, effects_of(data, issue, option)).table)
-        dropped = set(seen.columns_dropped)
+        dropped = {*seen.columns_dropped, *(old for old, _new in seen.columns_renamed)}
         asked = [q for q in queries if not dropped & q.reads and q.name not in seen.unknown]
         listed = {q.name for q in asked if q.reach is Reach.LISTED}
         now = counts(after, [q for q in asked if q.name not in listed])
         expected = {name: n - before[name] for name, n in now.items() if n != before[name]}
         said = {**{k: -n for k, n in seen.clears.items()}, **seen.creates}
-        gone = {q.name: -q.count for q in queries if q.about and dropped.issuperset(q.about) and q.count}
+        away = set(seen.columns_dropped)
+        gone = {q.name: -q.count for q in queries if q.about and away.issuperset(q.about) and q.count}
         absent = {f"contract: {name} is there": 1 for name in dropped if name in data.contract.columns}
         said_of_rows = {name: n for name, n in said.items() if name not in listed}
         assert said_of_rows == {**expected, **gone, **absent}, (issue.id, option.key)
