@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks.quality.carry import carry_out
 from tasks.quality.effects import Applied, conserve
 from tasks.quality.model import Assessment, ChangeSet, Dataset, Decision, Disposition
-from tasks.quality.profile import domains, profile
+from tasks.quality.profile import changed_domains, changed_profile, domains, profile
 from tasks.quality.question import Question
 
 if TYPE_CHECKING:
+    import ibis
     from ibis.backends.duckdb import Backend
 
     from blocks.staging import Staging
     from tasks.quality.contract import Contract
+    from tasks.quality.model import Profile
     from tasks.run import Run
 
 
@@ -31,9 +34,10 @@ class Steps:
     def __init__(self, tables: Backend, contract: Contract, name: str = "after", start: str = "") -> None:
         self._tables, self._contract, self._name, self._steps = tables, contract, name, 0
         self._sql = start
+        self._profile: Profile | None = None
         if start:
             tables.raw_sql(f"CREATE OR REPLACE VIEW snapshot AS {start}")
-        self._measure()
+        self._keep(domains(tables.table("snapshot")))
 
     def use(self) -> None:
         """Let `snapshot` and `domains` be this table's."""
@@ -43,16 +47,29 @@ class Steps:
     def data(self, snapshot: str = "") -> Dataset:
         """The table as it is now; `snapshot` is the fingerprint that its statistics carry."""
         table, values = self._tables.table("snapshot"), self._tables.table("domains")
-        return Dataset(table, values, profile(table, values, snapshot), self._contract)
+        if self._profile is None:
+            self._profile = profile(table, values, snapshot)
+        return Dataset(table, values, replace(self._profile, snapshot=snapshot), self._contract)
 
     def take(self, applied: Applied) -> None:
-        """Go on with the table that a decision makes of this one."""
+        """Go on with the table that a decision makes of this one; only what it changed is measured again."""
+        before, former = self._profile, f"{self._name}_{self._steps}"
         self._steps += 1
         name = f"{self._name}_{self._steps}"
         self._tables.create_table(name, applied.table, temp=True)
         self._sql = f'SELECT * FROM "{name}"'
         self._tables.raw_sql(f"CREATE OR REPLACE VIEW snapshot AS {self._sql}")
-        self._measure()
+        self._profile = None
+        table = self._tables.table("snapshot")
+        if applied.takes_rows:
+            self._keep(domains(table))
+        else:
+            changed, renamed = {*applied.columns_written, *applied.columns_added}, dict(applied.columns_renamed)
+            self._keep(changed_domains(table, self._tables.table(f"{former}_domains"), changed, renamed))
+            if before is not None:
+                self._profile = changed_profile(table, self._tables.table("domains"), before, changed, renamed)
+        self._tables.raw_sql(f'DROP TABLE IF EXISTS "{former}"')
+        self._tables.raw_sql(f'DROP TABLE "{former}_domains"')
 
     def carried_out(self, staging: Staging, run_id: str, name: str, number: int, applied: Applied) -> ChangeSet:
         """Write what a decision does, count it, and go on with the table as it is then.
@@ -88,9 +105,9 @@ class Steps:
         """How many rows there are in a table, or a query with its brackets."""
         return int(self._tables.raw_sql(f"SELECT count(*) FROM {what}").fetchone()[0])
 
-    def _measure(self) -> None:
+    def _keep(self, values: ibis.Table) -> None:
         name = f"{self._name}_{self._steps}_domains"
-        self._tables.create_table(name, domains(self._tables.table("snapshot")), temp=True)
+        self._tables.create_table(name, values, temp=True)
         self._tables.raw_sql(f'CREATE OR REPLACE VIEW domains AS SELECT * FROM "{name}"')
 
 

@@ -53,6 +53,8 @@ class Applied:
     columns_dropped: tuple[str, ...]
     columns_added: tuple[str, ...]
     columns_renamed: tuple[tuple[str, str], ...] = ()
+    columns_written: tuple[str, ...] = ()
+    takes_rows: bool = False
 
 
 def apply(data: Dataset, effects: Sequence[Effect], decision: int = 0) -> Applied:
@@ -78,6 +80,8 @@ def apply(data: Dataset, effects: Sequence[Effect], decision: int = 0) -> Applie
         dropped,
         added,
         renamed,
+        tuple(column for column in _touched(effects) if column not in dropped),
+        exits is not None,
     )
 
 

@@ -49,7 +49,6 @@ WORDS_NAMED = 4
 SENTINEL_ROWS = 3
 """Three nines or more, so often, and far from all other numbers of the column, are no number."""
 
-MOST_COLUMNS_TO_SHOW = 30
 SAMPLE = 5
 
 
@@ -79,7 +78,7 @@ def _fill_options(data: Dataset, issue: Issue) -> Iterator[Option]:
     yield Option("constant", "constant", "fill with a value of yours", needs=("value",))
     for name, where, unreached in (("forward", "above", "leading"), ("back", "below", "trailing")):
         filled = issue.count - issue.facts[unreached]
-        counted = Preview(rows_changed=filled, cells_changed=filled) if _gappy(data) > MOST_COLUMNS_TO_SHOW else None
+        counted = Preview(rows_changed=filled, cells_changed=filled)
         label = f"fill with the value {where}"
         yield Option(f"{name}-fill", f"{name}_fill", label, {"order": ROW}, preview=counted)
     if column.missing_rate >= 0.5:  # noqa: PLR2004  (more gaps than values)
@@ -97,10 +96,6 @@ def _dropped(column: ColumnProfile, issue: Issue) -> Option:
     changes = tuple(Change(c.row, c.column, c.value, None) for c in issue.sample[:SAMPLE] if c.value is not None)
     seen = Preview(rows_changed=cells, cells_changed=cells, columns_dropped=(column.name,), changes=changes)
     return Option("drop-column", "drop_column", "drop the column", preview=seen)
-
-
-def _gappy(data: Dataset) -> int:
-    return sum(column.missing_count > 0 for column in data.profile.columns)
 
 
 def _mode(column: ColumnProfile) -> tuple[str, int] | None:

@@ -339,10 +339,10 @@ class Note:
 
     Attributes:
         figures: the numbers it tells, by name.
-        sql: the query of `snapshot` and `domains` that gives them.
+        sql: the query of `snapshot` and `domains` that gives one row with them; empty where it could not be computed.
     """
 
-    kind: Literal["correlation", "skew", "high cardinality", "dependency", "key"]
+    kind: Literal["unchanged", "key", "dependency", "correlation", "skew", "high cardinality", "failed"]
     columns: tuple[str, ...]
     text: str
     figures: Mapping[str, float]

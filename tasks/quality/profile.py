@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -18,6 +18,7 @@ import ibis
 from ibis import _
 
 from tasks.quality.model import ROW, ColumnProfile, Pattern, Profile
+from tasks.quality.queries import only
 
 BLANK = r"^[\s\x0b\x1c-\x1f\x85\p{Z}]*$"
 """Values without a visible character: nothing, or white space in the sense of Unicode."""
@@ -107,6 +108,43 @@ def profile(table: ibis.Table, domains: ibis.Table, snapshot: str) -> Profile:
             if name != ROW
         ),
     )
+
+
+def changed_domains(
+    table: ibis.Table, before: ibis.Table, changed: Collection[str], renamed: Mapping[str, str]
+) -> ibis.Table:
+    """The domains after a change of some columns: only these are counted again.
+
+    Args:
+        table: as it is now, with as many rows as before.
+        before: the domains before.
+        changed: columns whose cells are others, or that are new.
+        renamed: former name → name.
+    """
+    kept = [name for name in table.columns if name != ROW and name not in changed]
+    former = {name: old for old, name in renamed.items()}
+    old = before.filter(before.column.isin([former.get(name, name) for name in kept]))
+    if renamed:
+        old = old.mutate(column=old.column.cases(*renamed.items(), else_=old.column))
+    own = [name for name in table.columns if name in changed]
+    return old.union(domains(only(table, (ROW, *own)))) if own else old
+
+
+def changed_profile(
+    table: ibis.Table, domains: ibis.Table, before: Profile, changed: Collection[str], renamed: Mapping[str, str]
+) -> Profile:
+    """The statistics after a change of some columns: only these are computed again; arguments as `changed_domains`."""
+    own = [name for name in table.columns if name in changed]
+    anew = (
+        profile(only(table, (ROW, *own)), domains.filter(domains.column.isin(own)), before.snapshot) if own else before
+    )
+    former = {name: old for old, name in renamed.items()}
+    columns = (
+        anew.column(name) if name in own else replace(before.column(former.get(name, name)), name=name)
+        for name in table.columns
+        if name != ROW
+    )
+    return Profile(before.snapshot, before.rows, tuple(columns))
 
 
 def _no_domains() -> ibis.Table:

@@ -229,7 +229,9 @@ def _holds_dates(column: ColumnProfile) -> bool:
 def _impossible_dates(
     data: Dataset, columns: Sequence[ColumnProfile], settings: Settings[RangeSettings]
 ) -> Iterator[Finding]:
-    years = _years(data, [c.name for c in columns])
+    sound = [c.name for c in columns if c.date_count == c.present_count]
+    years = _years(data, sound, all_days=True)
+    years |= _years(data, [c.name for c in columns if c.name not in sound], all_days=False)
     for column in columns:
         chosen = settings.of(column.name)
         known = years.get(column.name, {})
@@ -252,13 +254,20 @@ def _impossible_dates(
         )
 
 
-def _years(data: Dataset, columns: Sequence[str]) -> dict[str, dict[int | None, int]]:
-    """Rows per year of each column, under null those of days that no calendar has; one query for all columns."""
+def _years(data: Dataset, columns: Sequence[str], *, all_days: bool) -> dict[str, dict[int | None, int]]:
+    """Rows per year of each column, under null those of days that no calendar has; one query for all columns.
+
+    Where the profile says that all values are days in ISO 8601, their beginnings are all that has to be read.
+    """
     if not columns:
         return {}
     own = data.domains.filter(data.domains.column.isin(list(columns)))
-    dated = own.filter(_is_dated(own["value"]), ~own["value"].left(10).isin(DATE_SENTINELS))
-    year = _is_day(dated["value"]).ifelse(_year(dated["value"]), ibis.null("int64"))
+    dated = own.filter(~own["value"].left(10).isin(DATE_SENTINELS))
+    if all_days:
+        year = dated["value"].left(4).try_cast("int64")
+    else:
+        dated = dated.filter(_is_dated(dated["value"]))
+        year = _is_day(dated["value"]).ifelse(_year(dated["value"]), ibis.null("int64"))
     counted = dated.select("column", "n", year=year).group_by("column", "year").agg(n=_.n.sum())
     found: dict[str, dict[int | None, int]] = {}
     for record in counted.order_by("column", "year").to_pyarrow().to_pylist():

@@ -174,18 +174,29 @@ class FormulaSettings(KindSettings):
     share: float = Field(0.98, gt=0.5, le=1)
 
 
+DECIMALS_OF_A_QUOTIENT = 6
+
+
 class Recompute(Parameters):
-    """Attributes: column: what is written anew; expression: SQL over the row's columns that gives its value."""
+    """What is computed.
+
+    Attributes:
+        column: what is written anew.
+        expression: SQL over the row's columns that gives its value.
+        decimals: how many decimals a number gets; null: as many as the column's values have.
+    """
 
     column: str
     expression: str
+    decimals: int | None = Field(None, ge=0, le=12)
 
 
-def _rule_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+def _rule_options(data: Dataset, issue: Issue) -> Iterator[Option]:
     solutions = issue.facts["solutions"]
     for place, (column, expression) in enumerate(solutions.items(), 1):
         why = f"if the other columns are right, {column} is {expression}"
-        parameters = {"column": column, "expression": expression}
+        decimals = max(style(data, column, "mean")[0], DECIMALS_OF_A_QUOTIENT if "/" in expression else 0)
+        parameters = {"column": column, "expression": expression, "decimals": decimals}
         yield Option(f"recompute-{place}", "recompute", f"compute {column} from the others", parameters, why)
     if not solutions:
         yield Option("recompute", "recompute", "compute one column from others", needs=("column", "expression"))
@@ -296,7 +307,7 @@ def recompute(data: Dataset, issue: Issue, p: Recompute) -> tuple[Effect, ...]:
     types, formats = column_types(data.profile, data.contract), date_formats(data.contract)
     rows = data.table.semi_join(suspects(data, issue), ROW)
     value = value_of(rows, p.expression, types, formats)
-    decimals, fixed = style(data, p.column, "mean")
+    decimals, fixed = style(data, p.column, "mean") if p.decimals is None else (p.decimals, False)
     said = written(value.cast("float64"), decimals, fixed) if value.type().is_numeric() else value.cast("string")
     found = rows.select(ROW, before=rows[p.column], after=said)
     changed = found.filter(found.after.notnull() & ~found.after.identical_to(found.before))

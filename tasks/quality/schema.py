@@ -279,18 +279,16 @@ def accepted(before: Profile, now: Profile, facts: Iterable[Mapping[str, Any]]) 
         facts: those of the issues that were answered with `accept_baseline`.
     """
     columns = {c.name: c for c in before.columns}
-    rows, snapshot, known = before.rows, before.snapshot, {c.name: c for c in now.columns}
+    rows, known = before.rows, {c.name: c for c in now.columns}
     for told in facts:
         name = told.get("column")
         if name in known:
             columns[name] = known[name]
         elif name is not None:
             columns.pop(name, None)
-        elif "same" in told:
-            snapshot = ""
         else:
             rows = now.rows
-    return replace(before, snapshot=snapshot, rows=rows, columns=tuple(columns.values()))
+    return replace(before, rows=rows, columns=tuple(columns.values()))
 
 
 # --- volume and distribution ----------------------------------------------------------------------------------
@@ -386,20 +384,12 @@ def _gaps(data: Dataset, then: ColumnProfile, chosen: ShiftSettings) -> Iterator
 # --- staleness ------------------------------------------------------------------------------------------------
 
 
-def _stale_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
-    yield from _accept(issue)
-
-
-@kind("Stale data", dimension=Dimension.TIMELINESS, recommend=_stale_options)
+@kind("Stale data", dimension=Dimension.TIMELINESS)
 def stale(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Finding]:  # noqa: ARG001
-    """A newest date that is older than the contract's `freshness` allows on the day of the run; the last run's table.
+    """A newest date that is older than the contract's `freshness` allows on the day of the run.
 
     Days in the future do not make data fresh. No cell is wrong, so the confidence is 0.
     """
-    if data.before is not None and data.before.snapshot and data.before.snapshot == data.profile.snapshot:
-        said = "the table is exactly that of the last run"
-        facts = {"source": LAST_RUN, "same": data.before.snapshot}
-        yield _of_table(data, "nothing new", "TRUE", said, Severity.INFO, title="Nothing new", facts=facts)
     promise = data.contract.freshness
     if promise is not None and promise.column in data.columns and data.today != dt.date.min:
         yield from _too_old(data, promise.column, promise.days)

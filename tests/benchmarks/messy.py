@@ -136,5 +136,6 @@ def write(path: Path, rows: int, columns: int = BLOCK, seed: int = 1) -> None:
 
     with duckdb.connect() as connection:
         connection.execute("SET preserve_insertion_order = true")
+        connection.execute("SET enable_progress_bar = false")
         options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
         connection.execute(f"COPY ({query(rows, columns, seed)}) TO '{path}' ({options})")

@@ -26,6 +26,8 @@ from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
+from contenders import FOUND
+
 HERE = Path(__file__).parent
 UNIT = "summarize"
 OURS = ("assessment", "remedies", "value_map")
@@ -135,6 +137,7 @@ class Plan:
 def measured(table: Path, rows: int, columns: int, plan: Plan, progress: Callable[[str], None]) -> Size:
     """Run every contender on a table, in turns."""
     outcomes = {name: Outcome() for name in plan.names}
+    table.with_suffix(FOUND).unlink(missing_ok=True)
     for name in PEERS:
         if name in outcomes and rows * columns > plan.peers_cells:
             outcomes[name].skipped = f"peers run on up to {plan.peers_cells:,} cells (--peers-cells)"
@@ -255,6 +258,11 @@ def growth(sizes: Sequence[Size]) -> Iterator[str]:
         ]
         sides = (f"{size.rows:,} × {size.columns}" for size in (smaller, larger))
         yield f"from {' to '.join(sides)}: cells ×{cells:.1f}; {', '.join(told)}"
+        before, after = (
+            size.outcomes["assessment"].median if "assessment" in names else None for size in (smaller, larger)
+        )
+        if before and after:
+            yield f"  {_verdict(after / before <= cells)} assessment: no faster than rows × columns"
 
 
 def machine() -> dict[str, Any]:

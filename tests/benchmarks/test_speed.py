@@ -150,5 +150,6 @@ def test_growth_is_told_beside_the_growth_of_the_table():
     smaller = _size(summarize=[1.0], assessment=[3.0])
     larger = speed.Size(10_000, 20, 1.0, _size(summarize=[5.0], assessment=[24.0]).outcomes)
     assert list(speed.growth([smaller, larger])) == [
-        "from 1,000 × 20 to 10,000 × 20: cells ×10.0; summarize ×5.0, assessment ×8.0"
+        "from 1,000 × 20 to 10,000 × 20: cells ×10.0; summarize ×5.0, assessment ×8.0",
+        "  met     assessment: no faster than rows × columns",
     ]

@@ -107,3 +107,19 @@ def test_postgresql_keeps_a_ledger_as_well(postgres_url):
     with engine.connect() as connection, pytest.raises(DBAPIError, match="append-only"):
         connection.exec_driver_sql("DELETE FROM gonogo_ledger")
     engine.dispose()
+
+
+def test_the_last_loaded_run_of_a_pipeline_before_a_moment(url):
+    def ran(ledger, run, pipeline, outcome):
+        ledger.append(run, "opened", "opened", {"name": run, "pipeline": pipeline})
+        return ledger.append(run, "outcome", "outcome", {"outcome": outcome}).at if outcome else ""
+
+    with Ledger(url) as ledger:
+        ran(ledger, "r1", "orders", "loaded")
+        second = ran(ledger, "r2", "orders", "loaded")
+        ran(ledger, "r3", "orders", "no-go")
+        ran(ledger, "r4", "other", "loaded")
+        ran(ledger, "r5", "orders", "")
+        assert ledger.last_loaded("orders", "9999") == "r2"
+        assert ledger.last_loaded("orders", second) == "r1"
+        assert ledger.last_loaded("nothing", "9999") is None

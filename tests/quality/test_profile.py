@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.quality.model import ROW, ColumnProfile, Profile
-from tasks.quality.profile import BINS, MOST_PARTS, TOP_LENGTH, domains, profile
+from tasks.quality.profile import (
+    BINS,
+    MOST_PARTS,
+    TOP_LENGTH,
+    changed_domains,
+    changed_profile,
+    domains,
+    profile,
+)
 
 
 def snapshot(columns):
@@ -157,3 +165,17 @@ def test_statistics_agree_with_python(values):
 @given(st.data(), st.lists(st.none() | numbers, min_size=1, max_size=40))
 def test_the_order_of_rows_does_not_matter(data, values):
     assert column(values) == column(data.draw(st.permutations(values)))
+
+
+def test_measuring_only_what_changed_gives_what_measuring_all_gives():
+    before = snapshot({"a": ["x", "y", None], "b": ["1", "2", "2"], "c": ["p", "p", "q"]})
+    after = snapshot({"a": ["x", "z", "z"], "d": ["p", "p", "q"], "b": ["1", "2", "2"], "e": [None, "n", "n"]})
+    changed, renamed = {"a", "e"}, {"c": "d"}
+
+    kept = changed_domains(after, domains(before), changed, renamed)
+    statistics_ = changed_profile(after, kept, profile(before, domains(before), "s1"), changed, renamed)
+
+    assert sorted(kept.to_pandas().itertuples(index=False)) == sorted(
+        domains(after).to_pandas().itertuples(index=False)
+    )
+    assert statistics_ == profile(after, domains(after), "s1")

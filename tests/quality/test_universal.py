@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tasks.quality.detect import assess
@@ -89,7 +91,8 @@ def test_the_rows_are_those_that_are_suspect_now_not_those_that_were(gaps):
 def test_previews_are_what_the_engine_counts(gaps):
     data, issue = gaps
     for name in ("flag", "quarantine", "drop", "keep"):
-        assert issue.option(name).preview == preview(data, chosen(data, issue, name))
+        seen = replace(issue.option(name).preview, clears={}, creates={}, unknown=())
+        assert seen == preview(data, chosen(data, issue, name))
 
 
 def test_free_names_do_not_tell_cases_apart():

@@ -20,6 +20,7 @@ from tasks.quality.model import (
     Dimension,
     DimensionScore,
     Issue,
+    Note,
     Option,
     Preview,
     Profile,
@@ -306,7 +307,13 @@ def score(overall, completeness, uniqueness):
 
 
 FIGURES = {"reachable customers": 0.69, "revenue": 78_321.5}
-ASSESSMENT = Assessment(SNAPSHOT, PROFILE, ISSUES, score(81.96, 82.6, 99.25), goals=FIGURES)
+NOTES = (
+    Note(
+        "key", ("order_id",), "every row has its own order_id: it could be the key", {"distinct": 3190}, "SELECT 3190"
+    ),
+    Note("skew", ("price",), "price is skewed (4.2): most are near 24.9, a few are far larger", {"skewness": 4.2}, "…"),
+)
+ASSESSMENT = Assessment(SNAPSHOT, PROFILE, ISSUES, score(81.96, 82.6, 99.25), notes=NOTES, goals=FIGURES)
 AFTER = Assessment(
     replace(SNAPSHOT, id="orders-1", parent="orders-0", rows=3190),
     PROFILE,
@@ -469,7 +476,13 @@ def hostile_report():
         source=text,
         generated=text,
         formula=text,
-        assessment=Assessment(snapshot, Profile(text, 10, (*columns, numeric)), issues, score(10.0, 20.0, 30.0)),
+        assessment=Assessment(
+            snapshot,
+            Profile(text, 10, (*columns, numeric)),
+            issues,
+            score(10.0, 20.0, 30.0),
+            notes=tuple(Note("skew", (v, v), v, {v: 1.0}, v) for v in HOSTILE),
+        ),
         malformed_sample=tuple(BadLine(i, v, v) for i, v in enumerate(HOSTILE)),
         renames=tuple((v, v) for v in HOSTILE),
         remarks=HOSTILE,
