@@ -146,4 +146,4 @@ def _weighed(weights: Sequence[float]) -> str:
 
 def _doubt() -> str:
     """What speaks for a value before any vote: see `tasks.quality.rules.broken_dependency`."""
-    return f"CASE WHEN before IS NULL THEN 0.5 WHEN rare AND slip THEN 0.25 WHEN times > {RARE} THEN 1.9 ELSE 1.0 END"
+    return f"CASE WHEN before IS NULL THEN 0.5 WHEN rare AND slip THEN 0.25 WHEN times > {RARE} THEN 1.98 ELSE 1.0 END"

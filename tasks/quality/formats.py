@@ -1038,6 +1038,8 @@ def swapped_values(data: Dataset, settings: Settings[SwappedSettings]) -> Iterab
 
 
 MOST_STRANGERS = 2_000
+SHARED = 0.5
+"""Columns that share more of their values than this, as two times of day do, are of one sort: none is a stranger."""
 
 
 def _strangers(data: Dataset, times: int) -> dict[tuple[str, str], list[str]]:
@@ -1045,11 +1047,18 @@ def _strangers(data: Dataset, times: int) -> dict[tuple[str, str], list[str]]:
     numeric = [c.name for c in data.profile.columns if c.numeric_count > c.present_count / 2 and c.kind != "text"]
     here = data.domains.filter(~data.domains.column.isin(numeric), ~is_blank(data.domains.value))
     home = here.select(home="column", value="value", often="n")
-    met = here.join(home, "value").filter(_.column != _.home, _.often >= times, _.n * times <= _.often)
+    both = here.join(home, "value").filter(_.column != _.home)
+    distinct = {c.name: c.distinct_count for c in data.profile.columns}
+    apart = {
+        (pair["column"], pair["home"])
+        for pair in both.group_by("column", "home").agg(shared=_.count()).to_pyarrow().to_pylist()
+        if pair["shared"] <= SHARED * min(distinct[pair["column"]], distinct[pair["home"]])
+    }
+    met = both.filter(_.often >= times, _.n * times <= _.often)
     found: dict[tuple[str, str], list[str]] = {}
     for cell in met.order_by("column", "home", "value").limit(50 * MOST_STRANGERS).to_pyarrow().to_pylist():
         found.setdefault((cell["column"], cell["home"]), []).append(cell["value"])
-    return {pair: values for pair, values in found.items() if len(values) <= MOST_STRANGERS}
+    return {pair: values for pair, values in found.items() if pair in apart and len(values) <= MOST_STRANGERS}
 
 
 @remedy("Swap back")
@@ -1149,7 +1158,7 @@ def _ends_with(value: Any, known: Collection[str], words: int) -> Any:
 
 
 def _tail(words: int) -> str:
-    return r"^(.*\S)[\s,;]+(" + r"\s+".join([r"\S+"] * words) + r")\s*$"
+    return r"^(.*[^\s,;])[\s,;]+(" + r"\s+".join([r"\S+"] * words) + r")\s*$"
 
 
 def _spilled(

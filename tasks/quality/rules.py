@@ -88,7 +88,7 @@ def broken_dependency(data: Dataset, settings: Settings[DependencySettings]) -> 
     Each column that determines this one, but for errors, gives a vote: the value of four fifths or more of the other
     rows that share its value. Confidence: votes for another value ÷ (these + votes for the cell's own + doubt), each
     vote weighing what its column is right in. Doubt is ¼ for a rare value that reads like a slip of the other, 1 for
-    another rare one and for numbers, ½ for a gap, 1.9 for a value that is at home elsewhere in the column. A value
+    another rare one and for numbers, ½ for a gap, 1.98 for a value that is at home elsewhere in the column. A value
     that occurs twice in a group speaks for itself.
     """
     determined = _promised(data)
