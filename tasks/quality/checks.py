@@ -27,7 +27,18 @@ AT_ONCE = 60
 """Checks counted in one query; a query with more takes longer to plan than to run."""
 
 CheckName: TypeAlias = Literal[
-    "present", "type", "required", "unique", "allowed", "minimum", "maximum", "pattern", "key", "key_present", "rule"
+    "present",
+    "type",
+    "required",
+    "unique",
+    "allowed",
+    "minimum",
+    "maximum",
+    "pattern",
+    "key",
+    "key_present",
+    "order",
+    "rule",
 ]
 
 
@@ -75,7 +86,7 @@ class _Promise:
 
 
 def check_contract(table: ibis.Table, contract: Contract, profile: Profile | None = None) -> tuple[ContractCheck, ...]:
-    """Check every promise, in the order of the contract: columns, key, rules.
+    """Check every promise, in the order of the contract: columns, key, orders, rules.
 
     Args:
         table: `_row` and text columns.
@@ -86,6 +97,7 @@ def check_contract(table: ibis.Table, contract: Contract, profile: Profile | Non
     found = [
         *_column_promises(table, contract),
         *_key_promises(table, contract),
+        *_order_promises(table, contract, types),
         *_rule_promises(table, contract, types),
     ]
     promises = [item for item in found if isinstance(item, _Promise)]
@@ -167,6 +179,32 @@ def _key_promises(table: ibis.Table, contract: Contract) -> Iterator[_Promise | 
     repeated = table.count().over(ibis.window(group_by=[table[name] for name in contract.key])) > 1
     yield _Promise("key_present", f"{named} is never missing", contract.key, missing)
     yield _Promise("key", f"{named} tells rows apart", contract.key, _unless(missing, repeated))
+
+
+def _order_promises(
+    table: ibis.Table, contract: Contract, types: Mapping[str, ColumnType]
+) -> Iterator[_Promise | ContractCheck]:
+    for first, last in contract.orders:
+        title = f"{first} is not after {last}"
+        absent = [name for name in (first, last) if name not in table.columns or name == ROW]
+        if absent:
+            yield _absent("order", title, absent[0], table, (first, last))
+            continue
+        formats = date_formats(contract)
+        values = [_sortable(table[name], types.get(name, "text"), formats.get(name)) for name in (first, last)]
+        yield _Promise("order", title, (first, last), _later(*values))
+
+
+def _sortable(text: Any, type_: ColumnType, format_: str | None) -> Any:
+    """A value as a moment or a number; null where the column holds neither."""
+    if type_ in ("date", "timestamp"):
+        return read(text, "timestamp", format_)
+    return read(text, "number") if type_ in ("integer", "number") else ibis.null("float64")
+
+
+def _later(first: Any, last: Any) -> Any:
+    alike = first.type().is_timestamp() == last.type().is_timestamp()
+    return first > last if alike else ibis.null("boolean")
 
 
 def _rule_promises(
@@ -283,7 +321,13 @@ def to_pandera(contract: Contract) -> pandera.ibis.DataFrameSchema:
     types = declared_types(contract)
     return DataFrameSchema(
         {name: _pandera_column(column) for name, column in contract.columns.items()},
-        checks=[Check(_holds(rule, types), name=rule.name, error=_in_words(rule)) for rule in contract.rules],
+        checks=[
+            *(
+                Check(_in_order(*pair), name="order", error=f"{pair[0]} is not after {pair[1]}")
+                for pair in contract.orders
+            ),
+            *(Check(_holds(rule, types), name=rule.name, error=_in_words(rule)) for rule in contract.rules),
+        ],
         unique=list(contract.key) or None,
         strict=False,
     )
@@ -314,6 +358,10 @@ def _pandera_checks(column: ColumnContract) -> Iterator[Any]:
 
 def _on(test: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda data: test(data.table[data.key])
+
+
+def _in_order(first: str, last: str) -> Callable[[Any], Any]:
+    return lambda data: (data.table[first] <= data.table[last]).fill_null(True)
 
 
 def _holds(rule: Rule, types: Mapping[str, ColumnType]) -> Callable[[Any], Any]:

@@ -243,6 +243,14 @@ class Contract(_Model):
     def _one_or_many(cls, key: object) -> object:
         return (key,) if isinstance(key, str) else key
 
+    @field_validator("orders")
+    @classmethod
+    def _of_two(cls, orders: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        for first, last in orders:
+            if first == last:
+                raise ValueError(f"'{first}' cannot come before itself; name the start and the end")
+        return orders
+
     @model_validator(mode="after")
     def _no_repeats(self) -> Contract:
         for what, names in (("key column", self.key), ("rule", [rule.name for rule in self.rules])):

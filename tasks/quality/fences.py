@@ -42,6 +42,14 @@ class Fences:
     last: float
 
 
+CODE_DIGITS = 5
+
+
+def is_code(column: ColumnProfile) -> bool:
+    """Whether a column's whole numbers all have as many digits, five or more: postcodes and phones measure nothing."""
+    return column.kind == "integer" and column.min_length == column.max_length >= CODE_DIGITS
+
+
 def fences(data: Dataset, chosen: Mapping[str, tuple[Method, float]]) -> dict[str, Fences]:
     """The fences of each column, by its method and its k; none where the middle half is a single number.
 

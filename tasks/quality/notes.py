@@ -14,6 +14,7 @@ from typing import Any
 import ibis
 from ibis import _
 
+from tasks.quality.fences import is_code
 from tasks.quality.mining import Dependency
 from tasks.quality.model import ColumnProfile, Dataset, Note
 from tasks.quality.profile import number
@@ -158,7 +159,8 @@ def _step(x: Any, column: ColumnProfile, steps: int) -> Any:
 
 def _varies(column: ColumnProfile) -> bool:
     enough = column.numeric_count >= max(FEWEST_ROWS, MANY * column.present_count)
-    return enough and column.distinct_count > 2 and column.minimum != column.maximum  # noqa: PLR2004
+    spread = column.distinct_count > 2 and column.minimum != column.maximum  # noqa: PLR2004
+    return enough and spread and not is_code(column)
 
 
 # --- skew -------------------------------------------------------------------------------------------------------

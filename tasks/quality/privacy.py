@@ -83,7 +83,11 @@ def _personal_options(data: Dataset, issue: Issue) -> Iterator[Option]:
         why = "equal values stay equal, also across tables and runs; the key never leaves this installation"
         yield _option(data, issue, "tokenise", "tokenise", "write short tokens instead", Tokenised(), why)
         yield _option(data, issue, "hash", "keyed_hash", "write keyed hashes instead (HMAC-SHA-256)", Hashed(), why)
-    yield Option("drop-column", "drop_column", "drop the column")
+    column = data.profile.column(issue.columns[0])
+    cells = column.rows - column.null_count
+    gone = tuple(Change(c.row, c.column, c.value, None) for c in issue.sample[:SAMPLE])
+    seen = Preview(rows_changed=cells, cells_changed=cells, columns_dropped=issue.columns, changes=gone)
+    yield Option("drop-column", "drop_column", "drop the column", preview=seen)
 
 
 def _option(

@@ -19,7 +19,7 @@ from ibis import _
 from pydantic import Field
 
 from tasks.quality.contract import AnyBound, Bound, ColumnContract
-from tasks.quality.fences import Fences, Method, clear_of, fences
+from tasks.quality.fences import Fences, Method, clear_of, fences, is_code
 from tasks.quality.formulas import plain_number, style
 from tasks.quality.missing import DATE_SENTINELS, NUMBER_SENTINELS
 from tasks.quality.model import (
@@ -495,7 +495,7 @@ def column_fences(
 def _is_measured(column: ColumnProfile) -> bool:
     """Whether a column holds numbers that vary: more than a few different ones."""
     enough = column.numeric_count >= max(FEWEST_ROWS, 0.9 * column.present_count)
-    return enough and column.distinct_count > 10  # noqa: PLR2004
+    return enough and column.distinct_count > 10 and not is_code(column)  # noqa: PLR2004
 
 
 def _far_from(data: Dataset, column: ColumnProfile, fence: Fences) -> Iterator[Finding]:

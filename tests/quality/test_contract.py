@@ -96,6 +96,51 @@ def test_a_rule_is_broken_where_it_is_false_and_says_nothing_where_it_is_unknown
     assert [cell.row for cell in check.sample] == [0]
 
 
+@pytest.mark.parametrize(
+    ("promised", "rows", "checked"),
+    [
+        ({"from": {"type": "date"}, "to": {"type": "date", "format": "%d/%m/%Y"}}, [1], 2),
+        ({"from": {"type": "date"}, "to": {}}, [], 0),
+    ],
+)
+def test_an_order_is_broken_where_the_first_is_after_the_last(db, promised, rows, checked):
+    columns = {"from": ["2026-01-01", "2026-03-01", "soon"], "to": ["01/02/2026", "01/02/2026", "01/02/2026"]}
+    contract = Contract.model_validate({"columns": promised, "orders": [["from", "to"]]})
+    check = only(check_contract(snapshot(db, columns), contract), "order")
+    assert ([cell.row for cell in check.sample], check.failures, check.checked) == (rows, len(rows), checked)
+    assert len(db.raw_sql(check.sql).fetchall()) == len(rows)
+
+
+def test_what_is_promised_about_the_table_is_read_from_yaml():
+    import yaml
+
+    text = """
+    columns: {mail: {personal: true}, note: {personal: false}}
+    orders: [[start date, end date]]
+    freshness: {column: end date, days: 2}
+    frozen: true
+    """
+    contract = Contract.model_validate(yaml.safe_load(text))
+    assert (contract.column("mail").personal, contract.column("note").personal) == (True, False)
+    assert contract.column("other").personal is None
+    assert contract.orders == (("start date", "end date"),)
+    assert (contract.freshness.days, contract.frozen) == (2, True)
+    assert Contract.model_validate_json(contract.model_dump_json()) == contract
+
+
+@pytest.mark.parametrize(
+    ("promise", "said"),
+    [
+        ({"orders": [["a", "a"]]}, "before itself"),
+        ({"orders": [["a"]]}, "orders"),
+        ({"freshness": {"column": "a", "days": -1}}, "days"),
+    ],
+)
+def test_a_promise_about_the_table_that_makes_no_sense_is_refused(promise, said):
+    with pytest.raises(ValidationError, match=said):
+        Contract.model_validate(promise)
+
+
 def test_the_query_of_a_check_gives_its_failures_again(db, orders):
     contract = Contract.model_validate(
         {"columns": {"price": {"type": "number", "minimum": 0}, "id": {"unique": True}}, "key": "id",
@@ -111,6 +156,7 @@ def test_the_query_of_a_check_gives_its_failures_again(db, orders):
         {"columns": {"prise": {"required": True}}},
         {"key": ["prise"]},
         {"rules": [{"name": "r", "expression": "prise > 0"}]},
+        {"orders": [["prise", "id"]]},
     ],
 )
 def test_a_column_that_is_not_there_fails_and_says_what_is(orders, contract):
@@ -208,6 +254,7 @@ CONTRACT = Contract.model_validate(
         },
         "key": ["id"],
         "rules": [{"name": "cheap", "expression": "price < 5 or state = 'shut'"}],
+        "orders": [["id", "price"]],
     }
 )
 
@@ -227,6 +274,7 @@ def test_the_pandera_schema_passes_a_table_that_keeps_the_contract(db):
         ("price", ["-1", "2", "3"], "minimum"),
         ("price", ["1", "2", "300"], "maximum"),
         ("price", ["8", "2", "3"], "cheap"),
+        ("price", ["1", "1.5", ""], "id is not after price"),
         ("state", ["ajar", "shut", "open"], "allowed"),
         ("day", ["2025-01-01", "2026-01-01", ""], "minimum"),
         ("mail", ["nope", "a@b", "c@d"], "pattern"),

@@ -268,6 +268,11 @@ def test_an_outlier_of_its_group_need_not_be_one_of_the_column():
         assert values(remedied(data, issue, "to-null"), "load")[3] is None
 
 
+def test_codes_measure_nothing():
+    with opened({"zip": [*(f"{35000 + n}" for n in range(100)), "99508"]}) as data:
+        assert issues(data, "outlier") == []
+
+
 def test_a_column_whose_middle_half_is_one_number_has_no_outliers():
     with opened({"n": [*["0"] * 80, *(str(n) for n in range(20))]}) as data:
         assert issues(data, "outlier") == []
@@ -366,3 +371,20 @@ def test_hostile_cells_are_looked_at_in_bounded_time(kind):
         for issue in issues(data, kind):
             assert not issue.failed, issue.why
             assert len(rows(data, issue)) <= issue.count
+
+
+cells = st.none() | st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+cells |= st.dates(dt.date(1, 1, 1), dt.date(9999, 12, 31)).map(str) | st.floats().map(repr)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(cells, min_size=40, max_size=60), st.lists(cells, min_size=40, max_size=60))
+def test_any_cells_can_be_looked_at_and_every_count_is_what_its_query_gives(first, last):
+    n = min(len(first), len(last))
+    columns = {"start": first[:n], "end": last[:n], "near": NEAR[:n]}
+    with opened(columns, Contract.model_validate({"orders": [["start", "end"]]})) as data:
+        for kind in ("out_of_range", "start_after_end", "outlier", "truncated"):
+            for issue in issues(data, kind):
+                assert not issue.failed, issue.why
+                found = data.table.get_backend().raw_sql(f"SELECT count(*) FROM ({issue.sql})").fetchone()[0]
+                assert found == issue.count <= issue.checked
