@@ -35,9 +35,10 @@ def votes_sql(column: str, determinants: Sequence[tuple[Sequence[str], float]], 
     """
     numbers = range(len(determinants))
     steps = [
-        f"base AS ({_base(column, [columns for columns, _weight in determinants], blank)})",
-        *(step for i in numbers for step in _groups(i)),
-        f"doubted AS ({_doubted(numbers)})",
+        f"base AS NOT MATERIALIZED ({_base(column, [columns for columns, _weight in determinants], blank)})",
+        *(step for i in numbers for step in _telling(i)),
+        f"doubted AS MATERIALIZED ({_doubted(numbers)})",
+        *(_ranked(i) for i in numbers),
         f"judged AS ({_judged(numbers)})",
         f"proposed AS ({_proposed(column, numbers)})",
         f"weighed AS ({_weighed([weight for _columns, weight in determinants])})",
@@ -69,25 +70,38 @@ def _key(columns: Sequence[str], blank: Collection[str]) -> str:
     return f"{_present(first, blank)} || '|' || {parts}"
 
 
-def _groups(i: int) -> tuple[str, str]:
-    """Each group's values with their rows `n`, the group's `total`, its most frequent value and that one's rows."""
-    counted = f"c{i} AS (SELECT x{i}, before, count(*) AS n FROM base WHERE x{i} IS NOT NULL GROUP BY x{i}, before)"
-    ranked = (
-        f"r{i} AS (SELECT *, sum(n) OVER (PARTITION BY x{i}) AS total, first_value(n) OVER ranked AS most, "
-        f"first_value(before) OVER ranked AS usual FROM c{i} "
-        f"WINDOW ranked AS (PARTITION BY x{i} ORDER BY n DESC, before NULLS LAST))"
+def _telling(i: int) -> tuple[str, str, str]:
+    """Each group's values with their rows `n`; the groups that say one thing although a row differs; who differs.
+
+    Most of such a group's values are the same one, for with three rows or more four fifths of the others are more
+    than half: none is as frequent.
+    """
+    counted = f"SELECT x{i}, before, count(*) AS n FROM base WHERE x{i} IS NOT NULL GROUP BY x{i}, before"
+    split = (
+        f"SELECT x{i}, max(n) AS most FROM c{i} GROUP BY x{i} "
+        f"HAVING count(*) > 1 AND sum(n) >= {GROUP} AND max(n) >= {AGREEING} * (sum(n) - 1)"
     )
-    return counted, ranked
+    differing = f"SELECT c{i}.x{i}, before FROM c{i} JOIN s{i} ON c{i}.x{i} = s{i}.x{i} WHERE n < most"
+    return f"c{i} AS MATERIALIZED ({counted})", f"s{i} AS ({split})", f"d{i} AS ({differing})"
 
 
 def _doubted(numbers: Sequence[int]) -> str:
-    """The rows that differ from the most frequent value of some group."""
+    """The rows that differ from what some group says."""
     differing = (
-        f"SELECT {ROW} FROM base JOIN r{i} ON base.x{i} = r{i}.x{i} AND base.before IS NOT DISTINCT FROM r{i}.before "
-        f"WHERE r{i}.n < r{i}.total AND r{i}.before IS DISTINCT FROM r{i}.usual"
+        f"SELECT base.* FROM base SEMI JOIN d{i} ON base.x{i} = d{i}.x{i} "
+        f"AND base.before IS NOT DISTINCT FROM d{i}.before"
         for i in numbers
     )
-    return f"SELECT * FROM base SEMI JOIN ({' UNION '.join(differing)}) AS differing USING ({ROW})"
+    return " UNION ".join(differing)
+
+
+def _ranked(i: int) -> str:
+    """Of each doubted row's group: its `total`, its most frequent value and that one's rows."""
+    return (
+        f"r{i} AS (SELECT *, sum(n) OVER (PARTITION BY x{i}) AS total, first_value(n) OVER ranked AS most, "
+        f"first_value(before) OVER ranked AS usual FROM c{i} SEMI JOIN doubted ON c{i}.x{i} = doubted.x{i} "
+        f"WINDOW ranked AS (PARTITION BY x{i} ORDER BY n DESC, before NULLS LAST))"
+    )
 
 
 def _judged(numbers: Sequence[int]) -> str:

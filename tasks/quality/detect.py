@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 EVIDENCE = 10
 """Suspect cells shown per issue."""
 
-MOST_KEPT = 100_000
+MOST_KEPT = 2_000_000
 """Suspect cells of an issue that are kept while it is weighed; more are queried again."""
 
 GAP = "missing_value"
@@ -221,7 +221,7 @@ def _detected(kind: Kind, data: Dataset, settings: Settings[Any]) -> tuple[Issue
 def _issue(data: Dataset, kind: Kind, finding: Finding) -> Issue:
     where = ", ".join(finding.columns)
     sql = finding.sql or str(ibis.to_sql(finding.cells, dialect="duckdb"))
-    cells = kept(data, sql) if finding.count <= MOST_KEPT else finding.cells
+    cells = kept(data, sql, finding.cells if finding.sql else None) if finding.count <= MOST_KEPT else finding.cells
     return Issue(
         id=issue_id(kind.name, (finding.about,) if finding.about else finding.columns),
         kind=kind.name,

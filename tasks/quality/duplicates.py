@@ -33,12 +33,12 @@ from tasks.quality.model import (
     Severity,
 )
 from tasks.quality.profile import is_missing
+from tasks.quality.queries import kept
 from tasks.quality.records import (
     AT,
     INTO,
     N,
     Rule,
-    alike,
     chance_of_agreement,
     check_columns,
     components,
@@ -53,6 +53,7 @@ from tasks.quality.records import (
     percent,
     placed_in,
     plain_text,
+    repeats,
     whole_rows,
 )
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
@@ -117,7 +118,7 @@ def exact_duplicate_rows(data: Dataset, settings: Settings[ExactDuplicateSetting
     by = data.columns
     if len(by) <= 1 or any(is_unique(c) for c in data.profile.columns):
         return
-    copies = leaving(placed_in(alike(data.table, by), by, None, last=False))
+    copies = _copies(kept(data, _sql(repeats(data))))
     count = count_rows(copies)
     share = min(1.0, pairs_by_chance(data, by) / count) if count else 1.0
     if share >= settings.default.chance:
@@ -135,7 +136,17 @@ def exact_duplicate_rows(data: Dataset, settings: Settings[ExactDuplicateSetting
         severity=Severity.HIGH if safe else Severity.INFO,
         unit="row",
         facts={"chance_share": round(share, 6), "safe": safe},
+        sql=_sql(whole_rows(_copies(repeats(data)))),
     )
+
+
+def _copies(repeated: ibis.Table) -> ibis.Table:
+    """All but the first of rows that are the same."""
+    return repeated.filter(_[ROW] != _["first"])
+
+
+def _sql(table: ibis.Table) -> str:
+    return str(ibis.to_sql(table, dialect="duckdb"))
 
 
 # --- key duplicates ---------------------------------------------------------------------------------------
@@ -384,7 +395,7 @@ def keep_latest(data: Dataset, issue: Issue, p: KeepLatest) -> tuple[Effect, ...
 def survivorship(data: Dataset, issue: Issue, p: Survivorship) -> tuple[Effect, ...]:  # noqa: ARG001
     """Merge each group into its first row, choosing every column's value by a rule."""
     check_columns(data, [*p.columns, *p.rules, *([p.order] if p.order else [])])
-    members = placed_in(grouped(data.table, p.columns), p.columns, p.order, last=False)
+    members = placed_in(grouped(data, p.columns), p.columns, p.order, last=False)
     return merged(data, members, p.default, p.rules)
 
 
@@ -428,9 +439,14 @@ def _still_there(table: ibis.Table, pairs: Iterable[tuple[int, int]]) -> set[int
 
 def _keep(data: Dataset, by: Sequence[str], order: str | None, *, last: bool, reason: str) -> tuple[Effect, ...]:
     check_columns(data, [*by, *([order] if order else [])])
-    members = grouped(data.table, by) if by else alike(data.table, data.columns)
-    placed = placed_in(members, by or data.columns, order, last=last)
-    return (RowExits(Disposition.DROPPED, leaving(placed), reason),)
+    if by or order:
+        members = grouped(data, by) if by else data.table.semi_join(repeats(data), ROW)
+        out = leaving(placed_in(members, by or data.columns, order, last=last))
+    else:
+        same = kept(data, _sql(repeats(data)))
+        stays = same["last"] if last else same["first"]
+        out = same.filter(same[ROW] != stays).select(ROW, into=stays)
+    return (RowExits(Disposition.DROPPED, out, reason),)
 
 
 def _spoken(data: Dataset, p: Vote) -> ibis.Table:
@@ -443,7 +459,7 @@ def _spoken(data: Dataset, p: Vote) -> ibis.Table:
 
 def _key_conflicts(data: Dataset, key: Sequence[str]) -> ibis.Table:
     """All rows of the keys whose rows are not copies of one another."""
-    rows = grouped(data.table, key)
+    rows = grouped(data, key)
     return unlike(rows, key, {name: rows[name] for name in data.columns if name not in key})
 
 
@@ -494,7 +510,7 @@ def _repeats_agree(data: Dataset, key: tuple[str, ...], chance: Mapping[str, flo
     ][:MOST_TELLING]
     if len(others) <= 1:
         return False
-    agreed = _agreement(grouped(data.table, key), key, others)
+    agreed = _agreement(grouped(data, key), key, others)
     halves = [_agreement(data.table, (part,), others) for part in key] if len(key) > 1 else []
     telling = [
         agreed[name] for name in others if name in agreed and all(half.get(name, 0.0) < TELLING for half in halves)

@@ -28,7 +28,7 @@ from tasks.quality.model import (
     RowExits,
     ValueMap,
 )
-from tasks.quality.queries import only
+from tasks.quality.queries import is_in, only, unused
 
 SAMPLE = 5
 """Changes and rows shown per preview."""
@@ -128,7 +128,7 @@ def check(data: Dataset, effects: Iterable[Effect]) -> None:
                 todo=did_you_mean(effect.column, data.columns) or "an earlier decision may have dropped it",
             )
         new, others = _newly_named(effect, data.table.columns)
-        if new and _is_in(new, others):
+        if new and is_in(new, others):
             raise PilotMustDecide(
                 f"there is a column '{new}' already",
                 where="the table as it is now",
@@ -144,18 +144,6 @@ def _newly_named(effect: Effect, columns: Iterable[str]) -> tuple[str, list[str]
     if isinstance(effect, ColumnRename):
         return effect.to, [name for name in columns if name != effect.column]
     return "", []
-
-
-def _is_in(name: str, names: Iterable[str]) -> bool:
-    """Whether the engine would take the name for one of these: it does not tell cases apart."""
-    return name.casefold() in {other.casefold() for other in names}
-
-
-def _unused(name: str, names: Sequence[str]) -> str:
-    """A name for a helper column beside columns that may have any name."""
-    while _is_in(name, names):
-        name += "_"
-    return name
 
 
 def _columns(effects: Iterable[Effect], of: type[ColumnDrop | ColumnAdd]) -> tuple[str, ...]:
@@ -199,7 +187,7 @@ def _is(cell: ibis.Value, value: str | None) -> ibis.Value:
 
 def _by_join(table: ibis.Table, column: str, pairs: Mapping[str | None, str | None]) -> ibis.Table:
     names = table.columns
-    old, new = _unused("_old", names), _unused("_new", names)
+    old, new = unused("_old", names), unused("_new", names)
     texts = [before for before in pairs if before is not None]
     known = ibis.memtable(
         pa.table({old: pa.array(texts, pa.string()), new: pa.array([pairs[t] for t in texts], pa.string())})
@@ -213,7 +201,7 @@ def _by_join(table: ibis.Table, column: str, pairs: Mapping[str | None, str | No
 
 def _overwritten(table: ibis.Table, effect: CellWrites) -> ibis.Table:
     names = table.columns
-    row, value = _unused("_written_row", names), _unused("_after", names)
+    row, value = unused("_written_row", names), unused("_after", names)
     values = effect.values.select(**{row: _[ROW], value: _.after.cast("string")})
     joined = table.left_join(values, table[ROW] == values[row])
     after = joined[row].notnull().ifelse(joined[value], joined[effect.column])
@@ -222,7 +210,7 @@ def _overwritten(table: ibis.Table, effect: CellWrites) -> ibis.Table:
 
 def _added(table: ibis.Table, effect: ColumnAdd) -> ibis.Table:
     names = table.columns
-    row = _unused("_flagged_row", names)
+    row = unused("_flagged_row", names)
     flagged = effect.rows.select(**{row: _[ROW]}).distinct()
     joined = table.left_join(flagged, table[ROW] == flagged[row])
     there, elsewhere = ibis.literal(effect.value, "string"), ibis.literal(effect.otherwise, "string")
@@ -261,7 +249,7 @@ def _changed(data: Dataset, effects: Sequence[Effect], exits: ibis.Table | None)
 
 
 def _differing(data: Dataset, effects: Sequence[Effect], exits: ibis.Table | None, column: str) -> ibis.Table:
-    before = _unused("_before", (ROW, column))
+    before = unused("_before", (ROW, column))
     cells = only(data.table, (ROW, column)).mutate(**{before: _[column]})
     if column in _columns(effects, ColumnDrop):
         after = cells.mutate(**{column: ibis.null("string")})
@@ -284,7 +272,7 @@ def _left(data: Dataset, exits: ibis.Table | None) -> ibis.Table:
         none = data.table.limit(0)
         exits = none.select(ROW, disposition=text, into=ibis.null("int64"), reason=text)
     told = ("disposition", "into", "reason")
-    names = {name: _unused(f"_exit_{name}", data.table.columns) for name in (ROW, *told)}
+    names = {name: unused(f"_exit_{name}", data.table.columns) for name in (ROW, *told)}
     leaving = exits.select(**{new: _[old] for old, new in names.items()})
     joined = data.table.join(leaving, data.table[ROW] == leaving[names[ROW]])
     former = {f"was:{column}": joined[column] for column in data.columns}

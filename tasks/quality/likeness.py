@@ -15,6 +15,7 @@ from ibis import _
 from pydantic import Field
 
 from tasks.quality.model import ROW, ColumnProfile, Dataset
+from tasks.quality.queries import apart, kept, union
 from tasks.quality.records import chance_of_agreement, is_unique, plain_text
 from tasks.quality.registry import KindSettings
 
@@ -63,7 +64,7 @@ def near_pairs(data: Dataset, settings: NearDuplicateSettings) -> list[tuple[int
     words = {c.name for c in data.profile.columns if c.kind == "text"}
     scales = [_Scale(name, name in words, -math.log(max(chance[name], 1e-12))) for name in names]
     evidence = math.log(math.comb(data.profile.rows, 2) / settings.chance)
-    met = functools.reduce(ibis.union, (_met(data.table, name, settings) for name in names[:_BLOCKINGS])).distinct()
+    met = union([_met(data, name, settings) for name in names[:_BLOCKINGS]]).distinct()
     alike = _alike(data, met, scales, settings, evidence).order_by("a", "b").limit(_MOST_PAIRS)
     return [(record["a"], record["b"]) for record in alike.to_pyarrow().to_pylist()]
 
@@ -77,13 +78,17 @@ class _Scale:
     weight: float
 
 
-def _met(table: ibis.Table, column: str, settings: NearDuplicateSettings) -> ibis.Table:
+def _met(data: Dataset, column: str, settings: NearDuplicateSettings) -> ibis.Table:
     """`a`, `b` of the rows to compare: those in small blocks of equal beginnings, the smallest blocks first."""
-    start = table[column].lower().re_replace("[^a-z0-9]", "").substr(0, 6).nullif("")
-    blocked = table.select(ROW, block=start).filter(_.block.notnull())
-    sizes = blocked.group_by("block").agg(n=_.count()).filter(_.n > 1, _.n <= settings.block_size)
+    domain = data.domains.filter(data.domains.column == column)
+    start = domain.value.lower().re_replace("[^a-z0-9]+", "").left(6).nullif("")
+    values = domain.select("value", "n", block=start).filter(_.block.notnull())
+    sizes = values.group_by("block").agg(n=_.n.sum()).filter(_.n > 1, _.n <= settings.block_size)
     work = sizes.mutate(work=(_.n * (_.n - 1) / 2).sum().over(order_by=[_.n, _.block], rows=(None, 0)))
-    left = blocked.semi_join(work.filter(_.work <= settings.pairs), "block")
+    small = values.semi_join(work.filter(_.work <= settings.pairs), "block")
+    blocks = small.select("value", "block")
+    rows = data.table.select(ROW, value=data.table[column]).join(blocks, "value").select(ROW, "block")
+    left = kept(data, str(ibis.to_sql(rows, dialect="duckdb")))
     right = left.view()
     return left.join(right, [left.block == right.block, left[ROW] < right[ROW]]).select(a=left[ROW], b=right[ROW])
 
@@ -92,44 +97,43 @@ def _alike(
     data: Dataset, met: ibis.Table, scales: Sequence[_Scale], settings: NearDuplicateSettings, evidence: float
 ) -> ibis.Table:
     """`a`, `b` of the pairs that are alike though not the same, and share too much for chance."""
-    # Limits that are never reached: without them each step would be written out again wherever the next uses it.
-    most = _BLOCKINGS * settings.pairs
-    sides = _side_by_side(data, met, scales).limit(most)
-    liked = sides.select("a", "b", **{f"s{i}": _likeness(sides, i, s) for i, s in enumerate(scales)}).limit(most)
+    sides = apart(_side_by_side(data, met, scales))
+    same = [(sides[f"a{i}"] == sides[f"b{i}"]).fill_null(False) for i in range(len(scales))]
+    shared = ibis.array([like.ifelse(s.weight, 0.0) for s, like in zip(scales, same, strict=True)]).sort()
+    weighed = apart(sides.mutate(shared=shared))
+    telling = _total(weighed.shared[len(scales) - k] for k in range(1, min(3, len(scales)) + 1))
+    likely = apart(weighed.filter(telling >= evidence))
+    liked = apart(likely.select("a", "b", **{f"s{i}": _likeness(likely, i, s) for i, s in enumerate(scales)}))
     likeness = [liked[f"s{i}"] for i in range(len(scales))]
-    shared = [(like == 1).fill_null(False).ifelse(s.weight, 0.0) for s, like in zip(scales, likeness, strict=True)]
-    scored = liked.select(
-        "a",
-        "b",
-        filled=_total(like.notnull().cast("float64") for like in likeness),
-        total=_total(like.fill_null(0.0) for like in likeness),
-        least=ibis.least(*[like.fill_null(1.0) for like in likeness]),
-        shared=ibis.array(shared).sort(),
-    ).limit(most)
-    telling = _total(scored.shared[len(scales) - k] for k in range(1, min(3, len(scales)) + 1))
+    scored = apart(
+        liked.select(
+            "a",
+            "b",
+            filled=_total(like.notnull().cast("float64") for like in likeness),
+            total=_total(like.fill_null(0.0) for like in likeness),
+            least=ibis.least(*[like.fill_null(1.0) for like in likeness]),
+        )
+    )
     return scored.filter(
-        _.filled * 2 > len(scales),
-        _.total >= _.filled * settings.similarity,
-        _.least >= settings.column_similarity,
-        telling >= evidence,
+        _.filled * 2 > len(scales), _.total >= _.filled * settings.similarity, _.least >= settings.column_similarity
     ).select("a", "b")
 
 
 def _side_by_side(data: Dataset, met: ibis.Table, scales: Sequence[_Scale]) -> ibis.Table:
     """`a`, `b` with their comparable values `a0`, `b0`, `a1`, ...; without rows that equal one another exactly."""
-    rows = data.table.semi_join(met.select(_.a.name(ROW)).union(met.select(_.b.name(ROW))), ROW)
+    rows = apart(data.table.semi_join(met.select(_.a.name(ROW)).union(met.select(_.b.name(ROW))), ROW))
     whole = ibis.struct({f"f{i}": rows[name] for i, name in enumerate(data.columns)}).hash()
+    plain = rows.select(ROW, whole=whole, **_comparable(rows, scales))
+    known = kept(data, str(ibis.to_sql(plain, dialect="duckdb")))
     first, second = (
-        rows.select(**{side: rows[ROW], f"{side}_whole": whole, **_comparable(rows, side, scales)})
+        known.rename({side: ROW, **{f"{side}{name}": name for name in known.columns if name != ROW}})
         for side in ("a", "b")
     )
-    return met.join(first, "a").join(second, "b").filter(_.a_whole != _.b_whole)
+    return met.join(first, "a").join(second, "b").filter(_.awhole != _.bwhole)
 
 
-def _comparable(rows: ibis.Table, side: str, scales: Sequence[_Scale]) -> dict[str, Any]:
-    return {
-        f"{side}{i}": plain_text(rows[s.column]).substr(0, _COMPARED_LENGTH).nullif("") for i, s in enumerate(scales)
-    }
+def _comparable(rows: ibis.Table, scales: Sequence[_Scale]) -> dict[str, Any]:
+    return {str(i): plain_text(rows[s.column]).left(_COMPARED_LENGTH).nullif("") for i, s in enumerate(scales)}
 
 
 def _likeness(sides: ibis.Table, i: int, scale: _Scale) -> Any:

@@ -1,22 +1,29 @@
 """Mining: what a table says about itself. Here: columns that determine others, but for errors.
 
 A dependency is looked for among all pairs of columns on the rows of some of the determinant's values, whole groups
-of them, so that large tables cost no more than middle-sized ones; what is mined is counted on the whole table by
-those who use it.
+of them, or, where it has few values, on some of the rows of each; so large tables cost little more than middle-sized
+ones. What is mined is counted on the whole table by those who use it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import operator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import ibis
+
 from tasks.quality.model import ColumnProfile, Dataset
 from tasks.quality.profile import is_missing
-from tasks.quality.queries import only
+from tasks.quality.queries import only, unused
 
 ROWS_TO_MINE = 20_000
 MOST_COLUMNS = 60
+FEWEST_VALUES = 100
+"""Values of a determinant that must be left for the others not to be looked at."""
+
 FEWEST_GROUPS = 5
 GROUP = 3
 """Rows that a group needs before it says anything."""
@@ -30,6 +37,9 @@ COVERED = 0.2
 EXPLAINED = 0.3
 """Share of the rows without the column's commonest value that must be in groups which say their value: a column
 that is nearly constant is not determined by everything."""
+
+EXPLAINING = 0.2
+"""Share of the differing rows that another column's values must go with to explain them."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +75,11 @@ def dependencies(data: Dataset, share: float = 0.95) -> tuple[Dependency, ...]:
     """The dependencies between two columns that hold in at least this share of groups, the most accurate first."""
     if (known := data.kept.get(f"dependencies {share}")) is not None:
         return tuple(known)
-    determinants = [c for c in data.profile.columns if _may_determine(c)]
+    determinants = [c for c in data.profile.columns if _may_determine(c)][:MOST_COLUMNS]
     dependents = [c.name for c in data.profile.columns if _may_depend(c)][:MOST_COLUMNS]
     found: list[Dependency] = []
-    for column in determinants[:MOST_COLUMNS]:
-        found += _determined_by(_codes(data, column, dependents), column.name, share)
+    for name, codes in _codes(data, determinants, dependents) if determinants else ():
+        found += _determined_by(codes, name, share)
     ordered = tuple(sorted(found, key=lambda d: (-d.accuracy, -d.groups, d.determinant, d.dependent)))
     data.kept[f"dependencies {share}"] = ordered
     return ordered
@@ -85,18 +95,42 @@ def _may_depend(column: ColumnProfile) -> bool:
     return column.distinct_count >= 2 and column.present_count >= GROUP * FEWEST_GROUPS  # noqa: PLR2004
 
 
-def _codes(data: Dataset, column: ColumnProfile, dependents: Sequence[str]) -> Mapping[str, Any]:
-    """Each column's values as numbers, −1 for missing ones, in the rows of some of the determinant's values."""
-    table = only(data.table, dict.fromkeys((column.name, *dependents)))
-    there = table.filter(~is_missing(table[column.name]))
-    if (every := -(-column.present_count // ROWS_TO_MINE)) > 1:
-        there = there.filter(there[column.name].hash().abs() % every == 0)
-    arrow = there.limit(4 * ROWS_TO_MINE).to_pyarrow()
+def _codes(
+    data: Dataset, determinants: Sequence[ColumnProfile], dependents: Sequence[str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Per determinant, each column's values as numbers, −1 for missing ones, in the rows of some of its values.
+
+    The table is read once, for the rows that any determinant asks for; bit i of `marks` says that the i-th does.
+    """
+    import numpy as np
+
+    table = only(data.table, dict.fromkeys((*(c.name for c in determinants), *dependents)))
+    whole = ibis.struct({f"f{i}": table[name] for i, name in enumerate(table.columns)})
+    asked = [_looked_at(c, table[c.name], whole).ifelse(1 << i, 0) for i, c in enumerate(determinants)]
+    marks = unused("marks", table.columns)
+    read = table.mutate(**{marks: functools.reduce(operator.or_, asked)})
+    arrow = read.filter(read[marks] != 0).to_pyarrow()
+    asked_by = arrow[marks].to_numpy()
     codes = {}
-    for name in arrow.column_names:
+    for name in table.columns:
         encoded = arrow[name].combine_chunks().dictionary_encode()
         codes[name] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return codes
+    for i, column in enumerate(determinants):
+        rows = np.flatnonzero(asked_by & (1 << i))[: 4 * ROWS_TO_MINE]
+        yield column.name, {name: each[rows] for name, each in codes.items() if name in {column.name, *dependents}}
+
+
+def _looked_at(column: ColumnProfile, value: ibis.Value, whole: ibis.Value) -> Any:
+    """Whether a row is looked at: it holds one of some values; of few values, each has some of its rows looked at.
+
+    The rows are chosen by what is in them, so that their order changes nothing.
+    """
+    there = ~is_missing(value) if column.blank_count else value.notnull()
+    every = -(-column.present_count // ROWS_TO_MINE)
+    if every == 1:
+        return there
+    chosen = value if column.distinct_count >= FEWEST_VALUES * every else whole
+    return there & (chosen.hash().abs() % every == 0)
 
 
 def _determined_by(codes: Mapping[str, Any], determinant: str, share: float) -> list[Dependency]:
@@ -165,4 +199,4 @@ def _explaining(codes: Mapping[str, Any], differing: Any, but: Sequence[str]) ->
         differ = np.bincount(other[told], weights=differing[told], minlength=rows.size)
         systematic = (rows >= GROUP) & (differ >= AGREEING * rows)
         best = max(best, (int(differ[systematic].sum()), name))
-    return best[1] if best[0] >= GROUP else ""
+    return best[1] if best[0] >= max(GROUP, EXPLAINING * differing.sum()) else ""

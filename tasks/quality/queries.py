@@ -22,11 +22,18 @@ def suspects(data: Dataset, issue: Issue) -> ibis.Table:
     return data.table.get_backend().sql(issue.sql, schema=_CELL)
 
 
-def kept(data: Dataset, sql: str) -> ibis.Table:
-    """The result of a query over `snapshot` and `domains`, computed once: Ibis takes longer to plan than to run it."""
+def kept(data: Dataset, sql: str, cheaper: ibis.Table | None = None) -> ibis.Table:
+    """The result of a query over `snapshot` and `domains`, computed once: Ibis takes longer to plan than to run it.
+
+    Args:
+        data: the table.
+        sql: the query.
+        cheaper: the same result, made from what is kept already.
+    """
     if sql not in data.kept:
         backend, name = data.table.get_backend(), f"kept_{next(_NUMBERS)}"
-        backend.raw_sql(f"CREATE TEMP TABLE {name} AS {sql}")
+        asked = sql if cheaper is None else ibis.to_sql(cheaper, dialect="duckdb")
+        backend.raw_sql(f"CREATE TEMP TABLE {name} AS {asked}")
         data.kept[sql] = backend.table(name)
     table: ibis.Table = data.kept[sql]
     return table
@@ -52,6 +59,27 @@ def quoted(name: str) -> str:
 def text(value: str) -> str:
     """A text as SQL has it: in single quotes."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def is_in(name: str, names: Iterable[str]) -> bool:
+    """Whether the engine would take the name for one of these: it does not tell cases apart."""
+    return name.casefold() in {other.casefold() for other in names}
+
+
+def unused(name: str, names: Sequence[str]) -> str:
+    """A name for a helper column beside columns that may have any name."""
+    while is_in(name, names):
+        name += "_"
+    return name
+
+
+def apart(rows: ibis.Table) -> ibis.Table:
+    """The same rows, found before anything is computed of them.
+
+    Otherwise the engine may compute it of the whole table first, or each step again wherever the next uses it. A limit
+    that is never reached keeps it from doing so.
+    """
+    return rows.limit(2**62)
 
 
 def union(tables: Sequence[ibis.Table]) -> ibis.Table:

@@ -30,18 +30,25 @@ N, AT, INTO = "__n", "__at", "__into"
 """Names of computed columns that stand beside a source's own: a count, a place in a group, the row that stays."""
 
 
-def grouped(table: ibis.Table, by: Sequence[str]) -> ibis.Table:
+def grouped(data: Dataset, by: Sequence[str]) -> ibis.Table:
     """The rows whose values of `by` are all there and occur more than once."""
-    present = table.filter(*[~is_missing(table[name]) for name in by])
+    table = data.table
+    gaps = [table[name] for name in by if data.profile.column(name).missing_count]
+    present = table.filter(*[~is_missing(value) for value in gaps]) if gaps else table
     repeated = present.group_by(*by).agg(**{N: _.count()}).filter(_[N] > 1)
     return present.semi_join(repeated, list(by))
 
 
-def alike(table: ibis.Table, by: Sequence[str]) -> ibis.Table:
-    """The rows that may equal another in `by`, nulls being equal: a few, among which are all that do."""
-    hashed = table.mutate(**{N: ibis.struct({f"f{i}": table[name] for i, name in enumerate(by)}).hash()})
-    repeated = hashed.group_by(N).agg(copies=_.count()).filter(_.copies > 1)
-    return hashed.semi_join(repeated, N).drop(N)
+def repeats(data: Dataset) -> ibis.Table:
+    """`_row`, `first`, `last`: every row that equals another in all columns, and the first and last of its like."""
+    table = data.table
+    columns = {f"f{i}": table[name] for i, name in enumerate(data.columns)}
+    hashed = table.mutate(**{N: ibis.struct(columns).hash()})
+    alike = hashed.group_by(N).agg(copies=_.count()).filter(_.copies > 1)
+    likely = hashed.semi_join(alike, N)  # a few, among which are all that do
+    same = ibis.window(group_by=list(data.columns))
+    found = likely.select(ROW, first=likely[ROW].min().over(same), last=likely[ROW].max().over(same))
+    return found.filter(_["first"] != _["last"])
 
 
 def placed_in(members: ibis.Table, by: Sequence[str], order: str | None, *, last: bool) -> ibis.Table:

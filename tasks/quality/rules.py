@@ -16,7 +16,7 @@ from tasks.quality.formulas import Formula, mined, result, spoken, style, tolera
 from tasks.quality.mining import dependencies
 from tasks.quality.model import ROW, CellWrites, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
 from tasks.quality.profile import is_missing, number
-from tasks.quality.queries import kept, only, quoted, suspects, text
+from tasks.quality.queries import apart, kept, only, quoted, suspects, text
 from tasks.quality.records import check_columns, count_rows, whole_rows
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.typed import ColumnType, column_types, date_formats
@@ -305,7 +305,7 @@ def recompute(data: Dataset, issue: Issue, p: Recompute) -> tuple[Effect, ...]:
     """Write what an expression gives into one column of the suspect rows; where it gives nothing, the cell stays."""
     check_columns(data, (p.column,))
     types, formats = column_types(data.profile, data.contract), date_formats(data.contract)
-    rows = data.table.semi_join(suspects(data, issue), ROW)
+    rows = apart(data.table.semi_join(suspects(data, issue), ROW))
     value = value_of(rows, p.expression, types, formats)
     decimals, fixed = style(data, p.column, "mean") if p.decimals is None else (p.decimals, False)
     said = written(value.cast("float64"), decimals, fixed) if value.type().is_numeric() else value.cast("string")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.quality.contract import Contract
-from tasks.quality.mining import dependencies
+from tasks.quality.mining import ROWS_TO_MINE, dependencies
 from tests.quality.opened import opened
 from tests.quality.remedied import found, recommended_values
 
@@ -54,6 +55,23 @@ def test_rows_that_differ_because_of_another_column_are_no_errors():
     columns["fee"] += [f"{10000 + 1111 * n} CHF" for n in range(6)]
     with opened(columns) as data:
         assert found(data, "broken_dependency", missing_ok=True) is None
+
+
+@pytest.mark.parametrize("values", [7, 900])
+def test_a_dependency_of_a_long_table_is_found_in_some_of_its_rows(values):
+    rows = 3 * ROWS_TO_MINE
+    shelf = [f"S{n * 7919 % values}" for n in range(rows)]
+    aisle = [f"aisle {n * 7919 % values * 31 % 887}" for n in range(rows)]
+    number = [f"{n}" for n in range(rows)]
+    with opened({"number": number, "shelf": shelf, "aisle": changed(aisle, 9, "aisle X")}) as data:
+        assert {(d.determinant, d.dependent) for d in dependencies(data)} >= {("shelf", "aisle")}
+
+
+def test_the_query_of_a_broken_dependency_selects_what_was_found():
+    with opened({"branch": BRANCH, "town": changed(TOWN, 9, "Ulm"), "zip": ZIP}) as data:
+        issue = found(data, "broken_dependency")
+        (cell,) = data.table.get_backend().raw_sql(issue.sql).fetchall()
+    assert cell == (9, "town", "Ulm") == (issue.sample[0].row, issue.sample[0].column, issue.sample[0].value)
 
 
 @settings(max_examples=5, deadline=None)

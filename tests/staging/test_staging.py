@@ -248,3 +248,13 @@ def test_a_snapshot_goes_through_json_unharmed(staging):
     staging.write_json("run", "kept", snapshot.__dict__)
     kept = staging.read_json("run", "kept")
     assert Snapshot(**{**kept, "columns": tuple(kept["columns"])}) == snapshot
+
+
+def test_the_engine_keeps_to_its_memory_and_says_when_that_is_none(monkeypatch):
+    monkeypatch.setenv("GONOGO_ENGINE_MEMORY", "300MB")
+    with connected() as backend:
+        (limit,) = backend.raw_sql("SELECT current_setting('memory_limit')").fetchone()
+    assert limit == "286.1 MiB"
+    monkeypatch.setenv("GONOGO_ENGINE_MEMORY", "lots")
+    with pytest.raises(SpecError, match="'lots' is no amount of memory"), connected():
+        pass
