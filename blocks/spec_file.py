@@ -307,7 +307,10 @@ def _hint(model: type[BaseModel], where: Where, data: Any) -> str:
 
 def _keys_at(model: type[BaseModel], where: Where, data: Any) -> list[str]:
     found = _model_at(model, where, data)
-    return [name for name in found.model_fields if name not in INTERNAL] if found else []
+    fields = {name: field for name, field in (found.model_fields if found else {}).items() if name not in INTERNAL}
+    if "kind" not in fields:
+        return list(fields)
+    return sorted(fields, key=lambda name: (name != "kind", not fields[name].is_required()))
 
 
 def _model_at(model: type[BaseModel], where: Where, data: Any) -> type[BaseModel] | None:

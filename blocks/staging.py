@@ -8,6 +8,7 @@ error. Rows are sorted by `_row` and row groups have a fixed size, so the same r
 from __future__ import annotations
 
 import errno
+import fcntl
 import glob
 import hashlib
 import json
@@ -168,6 +169,38 @@ class Staging:
             return json.loads(path.read_text("utf-8", "surrogatepass"))
         except FileNotFoundError as error:
             raise Unavailable(f"{path} is not in staging", todo="restore it, or run the pipeline again") from error
+
+    def position(self, pipeline: str, source: str) -> Mapping[str, Any]:
+        """Where the pipeline's last acknowledged read of a source ended; empty when there was none."""
+        path = self._position(pipeline, source)
+        return dict(json.loads(path.read_text("utf-8"))["position"]) if path.exists() else {}
+
+    def advance(
+        self, pipeline: str, source: str, run_id: str, *, since: Mapping[str, Any], position: Mapping[str, Any]
+    ) -> None:
+        """Keep where the pipeline's next read of a source goes on; said again by the same run, nothing changes.
+
+        Raises:
+            Abort: the last acknowledged read did not end where this one began: another run read the same meanwhile.
+        """
+        path = self._position(pipeline, source)
+        with doing("make", path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            known = json.loads(path.read_text("utf-8")) if path.exists() else {"run": "", "position": {}}
+            if known["run"] == run_id:
+                return
+            if known["position"] != dict(since):
+                raise Abort(
+                    f"run {known['run']} has read the same part of {source} meanwhile",
+                    todo="stop this run, and start a new one: it goes on where that run ended",
+                )
+            write_text(path, canonical({"pipeline": pipeline, "source": source, "run": run_id, "position": position}))
+
+    def _position(self, pipeline: str, source: str) -> Path:
+        known_by = hashlib.sha256(source.encode()).hexdigest()[:16]
+        return self._root / "positions" / f"{pipeline}-{known_by}.json"
 
     def _copy(self, run_id: str, name: str, table: ibis.Table) -> tuple[str, str, int]:
         path = self.folder(run_id) / f"{name}.parquet"

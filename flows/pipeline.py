@@ -13,7 +13,7 @@ from flows.gate import Stopped, ask, step
 from flows.home import Home
 from flows.locks import executing
 from tasks.assess import assess
-from tasks.close import close, stop
+from tasks.close import close, idle, stop
 from tasks.extract import extract
 from tasks.insight import insight
 from tasks.load import load
@@ -23,7 +23,7 @@ from tasks.quality.model import Snapshot, Verdict
 from tasks.questions import load_question, quality_question, source_question
 from tasks.record import PLAIN
 from tasks.report import report
-from tasks.run import Examined, Loaded, Run
+from tasks.run import Examined, Loaded, Nothing, Run
 from tasks.stage import stage
 
 
@@ -45,7 +45,10 @@ def pipeline(pipeline: str) -> dict[str, Any]:
 
 def journey(run: Run, seen: list[Examined]) -> dict[str, Any]:
     """Source → staging → quality rounds until the pilot says go → insight → load, or `Stopped` on the way."""
-    snapshot = step(run, stage, step(run, extract))
+    batch = step(run, extract)
+    if isinstance(batch, Nothing):
+        return idle(run, batch.why)
+    snapshot = step(run, stage, batch)
     ask(run, source_question(run, snapshot))
     seen.append(examine(run, snapshot, 1))
     rounds, attempts = count(1), count(1)

@@ -106,6 +106,14 @@ def notices(remind_after: timedelta = REMIND_AFTER) -> tuple[Notice, ...]:
             "gonogo.*",
         ),
         Notice(
+            "gonogo: source not told",
+            "A run ended, but its source could not be told: files to archive or objects to tag stay as they are.",
+            (Happened.SOURCE_NOT_TOLD,),
+            told,
+            text + _RUN_LINKS,
+            "gonogo.*",
+        ),
+        Notice(
             "gonogo: outcome",
             "A run was loaded, finished or stopped.",
             (Happened.LOAD_COMMITTED, Happened.RUN_FINISHED, Happened.RUN_STOPPED),
@@ -138,7 +146,13 @@ def notices(remind_after: timedelta = REMIND_AFTER) -> tuple[Notice, ...]:
 
 def notices_of(spec: PipelineSpec) -> tuple[Notice, ...]:
     """What one pipeline's `notify` section and its gates' `remind` ask for beside the rest."""
-    families = {"decision needed": "gate", "answer not taken": "gate", "outcome": "loaded", "run failed": "failed"}
+    families = {
+        "decision needed": "gate",
+        "answer not taken": "gate",
+        "outcome": "loaded",
+        "source not told": "loaded",
+        "run failed": "failed",
+    }
     own = [
         replace(notice, name=f"gonogo: {spec.name}: {short}", pipeline=spec.name)
         for notice in notices()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tasks.quality.guide import Entry as GuideEntry
 
-_DONE = {"loaded": "[green]loaded[/]", "no-go": "[red]no-go, nothing was loaded[/]"}
+_DONE = {"loaded": "[green]loaded[/]", "no-go": "[red]no-go, nothing was loaded[/]", "nothing new": "nothing new"}
 
 
 def conclude(console: Console, home: Home, run: FlowRun) -> None:

@@ -68,6 +68,7 @@ _MARKS = {
     Happened.GATE_OPENED: "[yellow]?[/]",
     Happened.GATE_ANSWERED: "[cyan]→[/]",
     Happened.ANSWER_REJECTED: "[red]✗[/]",
+    Happened.SOURCE_NOT_TOLD: "[red]✗[/]",
     Happened.RUN_STOPPED: "[red]■[/]",
     Happened.LOAD_COMMITTED: "[green]✓[/]",
     Happened.RUN_FINISHED: "[green]■[/]",

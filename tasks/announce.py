@@ -30,6 +30,7 @@ class Happened(StrEnum):
     DECISION_FAILED = "gonogo.decision.failed"
     ANSWER_REJECTED = "gonogo.answer.rejected"
     LOAD_COMMITTED = "gonogo.load.committed"
+    SOURCE_NOT_TOLD = "gonogo.source.not-told"
     RUN_STOPPED = "gonogo.run.stopped"
     RUN_FINISHED = "gonogo.run.finished"
 

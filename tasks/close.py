@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from blocks.sources import Batch
+from blocks.sources import Batch, Outcome
 from blocks.staging import write_text
 from tasks.announce import Happened
 from tasks.insights.compare import Comparison
-from tasks.quality.errors import Unavailable
+from tasks.quality.errors import GonogoError, Unavailable
 from tasks.record import once, tell
 from tasks.report import now, seal
 from tasks.reports.receipt import GoalLine, ReceiptReport, receipt_html, receipt_markdown, receipt_text
@@ -48,6 +48,14 @@ def stop(run: Run, seen: Sequence[Examined], gate: str, stopped_by: str, comment
     return outcome
 
 
+@once("idle")
+def idle(run: Run, why: str) -> dict[str, Any]:
+    """Write the receipt of a run whose source had nothing new."""
+    outcome = _end(run, (), "nothing new", Loaded(False, destination=run.spec().destination.describe()), why)
+    tell(run, Happened.RUN_FINISHED, "outcome", f"{run.name}: {why}", report_url=run.page("receipt.html"))
+    return outcome
+
+
 def _end(
     run: Run, seen: Sequence[Examined], outcome: str, loaded: Loaded, note: str = "", actor: str = "gonogo"
 ) -> dict[str, Any]:
@@ -55,10 +63,28 @@ def _end(
     payload = {"outcome": outcome, "rows": loaded.rows, "note": note, **scores}
     with run.open_ledger() as ledger:
         ledger.append(run.id, "outcome", "outcome", payload, actor=actor)
+    _settle(run, loaded)
     receipt = _receipt(run, seen, outcome, loaded, note)
     write_text(run.page_file("receipt.html"), receipt_html(receipt))
     _show(receipt)
     return {**payload, "run": run.name, "destination": loaded.destination, "text": receipt_text(receipt)}
+
+
+def _settle(run: Run, loaded: Loaded) -> None:
+    """Tell the source what became of its batch; that it cannot be told changes nothing for the run."""
+    batch = _or_none(run, Batch, "batch")
+    if batch is None:
+        return
+    became = Outcome(run.id, run.pipeline, loaded.loaded, loaded.rows, loaded.destination)
+    done = problem = ""
+    try:
+        done = run.spec().source.settle(batch, became, run.reading())
+    except GonogoError as error:
+        problem = error.message
+        tell(run, Happened.SOURCE_NOT_TOLD, "settle", f"{run.name}: the source was not told: {problem}")
+    if done or problem:
+        with run.open_ledger() as ledger:
+            ledger.append(run.id, "settled", "settled", {"done": done, "problem": problem})
 
 
 def _receipt(run: Run, seen: Sequence[Examined], outcome: str, loaded: Loaded, note: str) -> ReceiptReport:

@@ -7,17 +7,22 @@ from typing import Any
 
 from blocks.sources import Batch
 from tasks.announce import Happened
+from tasks.quality.errors import NothingNew
 from tasks.record import stage, tell
-from tasks.run import Run
+from tasks.run import Nothing, Run
 
 
-def _says(batch: Batch) -> str:
+def _says(batch: Batch | Nothing) -> str:
+    if isinstance(batch, Nothing):
+        return batch.why
     quarantined = f", {batch.quarantined:,} malformed in quarantine" if batch.quarantined else ""
     renamed = f", {len(batch.renames)} columns renamed" if batch.renames else ""
     return f"{batch.snapshot.rows:,} rows, {len(batch.snapshot.columns):,} columns{quarantined}{renamed}"
 
 
-def _records(batch: Batch) -> Mapping[str, Any]:
+def _records(batch: Batch | Nothing) -> Mapping[str, Any]:
+    if isinstance(batch, Nothing):
+        return {"rows_read": 0, "why": batch.why}
     return {
         "rows_read": batch.rows_read,
         "rows_staged": batch.snapshot.rows,
@@ -26,11 +31,13 @@ def _records(batch: Batch) -> Mapping[str, Any]:
         "origins": [{**origin.__dict__} for origin in batch.origins],
         "renames": batch.renames,
         "notes": batch.notes,
+        "since": batch.since,
+        "position": batch.position,
     }
 
 
 @stage("extract", doing="reading the source", says=_says, records=_records)
-def extract(run: Run) -> Batch:
+def extract(run: Run) -> Batch | Nothing:
     """Read one bounded batch of the source into staging.
 
     Raises:
@@ -41,5 +48,7 @@ def extract(run: Run) -> Batch:
     def progress(doing: str, done: int, total: int) -> None:
         tell(run, Happened.STAGE_PROGRESS, "extract", doing, stage="extract", done=done, total=total)
 
-    spec = run.spec()
-    return spec.source.read(run.open_staging(), run.id, spec.base(), progress)
+    try:
+        return run.spec().source.read(run.reading(progress))
+    except NothingNew as nothing:
+        return Nothing(nothing.message)

@@ -14,6 +14,7 @@ from tasks.quality.model import Assessment, ChangeSet, Decision, Profile, Snapsh
 
 if TYPE_CHECKING:
     from blocks.ledger import Ledger
+    from blocks.sources.base import Progress, Reading
     from blocks.spec import PipelineSpec
     from blocks.staging import Staging
     from tasks.quality.ledger import Entry
@@ -63,6 +64,12 @@ class Run:
         from blocks.spec import read_opened
 
         return read_opened(self.spec_uri)
+
+    def reading(self, progress: Progress | None = None) -> Reading:
+        """What the run's source is given to read with."""
+        from blocks.sources.base import Reading, no_progress
+
+        return Reading(self.open_staging(), self.id, self.pipeline, self.spec().base(), progress or no_progress)
 
     def recall(self, kind: type[T], name: str) -> T:
         """A record of this kind that an earlier stage kept under this name."""
@@ -147,6 +154,13 @@ def recall_run(staging: str, run_id: str) -> Run:
     from blocks.staging import Staging
 
     return TypeAdapter(Run).validate_python(Staging(staging).read_json(run_id, "run"))
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """The source had nothing new, and why we think so."""
+
+    why: str
 
 
 @dataclass(frozen=True)

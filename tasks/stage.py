@@ -28,5 +28,5 @@ def stage(run: Run, batch: Batch) -> Snapshot:
     """
     run.open_staging().verify(batch.snapshot)
     run.keep("batch", batch)
-    run.spec().source.acknowledge(batch)
+    run.spec().source.acknowledge(batch, run.reading())
     return batch.snapshot

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from blocks.sources import Reading
 from blocks.spec import PipelineSpec
 from blocks.staging import Staging
 from tasks.quality.formulas import mined
@@ -38,7 +39,7 @@ def suggest(spec: PipelineSpec, beside: Path | None = None) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="gonogo-suggest-") as folder:
         staging = Staging(folder)
-        batch = spec.source.read(staging, "suggest", spec.base(), lambda _doing, _done, _total: None)
+        batch = spec.source.read(Reading(staging, "suggest", spec.name, spec.base()))
         with staging.open(batch.snapshot) as tables:
             staging.write_domains("suggest", batch.snapshot, domains(tables.table("snapshot")))
         with staging.open(batch.snapshot) as tables:

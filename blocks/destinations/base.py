@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from tasks.quality.errors import DestinationError, SpecError
+from tasks.quality.errors import DestinationError
 from tasks.quality.model import ROW
 from tasks.quality.profile import is_missing
 from tasks.quality.typed import ColumnType, typed_view
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
 WrongTypes: TypeAlias = Literal["text", "refuse"]
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _EXACT_DIGITS = 15
 _PRINTED_DIGITS = 17
 _LAST_YEAR = 9999
@@ -113,21 +110,6 @@ class DestinationModel(BaseModel):
 def read_receipt(said: Mapping[str, Any]) -> Receipt:
     """A receipt from the JSON that a commit marker holds."""
     return TypeAdapter(Receipt).validate_python(said)
-
-
-def resolved(text: str, where: str) -> str:
-    """The text with each `${NAME}` replaced by the environment variable.
-
-    Raises:
-        SpecError: a variable is not set.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in os.environ:
-            raise SpecError(f"the environment variable {match[1]} is not set", where=where, todo=f"export {match[1]}=…")
-        return os.environ[match[1]]
-
-    return _VARIABLE.sub(value, text)
 
 
 def names(batch: LoadBatch) -> tuple[str, ...]:

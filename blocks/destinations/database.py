@@ -28,11 +28,11 @@ from blocks.destinations.base import (
     content_fingerprint,
     names,
     read_receipt,
-    resolved,
     typed,
 )
 from blocks.destinations.refusals import told
 from blocks.staging import doing
+from blocks.variables import resolved
 from tasks.quality.errors import DestinationError, SpecError, did_you_mean
 from tasks.quality.secrets import mask
 from tasks.quality.typed import ColumnType

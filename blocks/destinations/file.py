@@ -12,8 +12,9 @@ from typing import Any, BinaryIO, Literal
 
 from pydantic import Field, model_validator
 
-from blocks.destinations.base import DestinationModel, LoadBatch, Receipt, read_receipt, resolved, typed
+from blocks.destinations.base import DestinationModel, LoadBatch, Receipt, read_receipt, typed
 from blocks.staging import doing, fingerprint_of, publish, sweep, write_table, write_text
+from blocks.variables import resolved
 from tasks.quality.errors import DestinationError
 
 _FORMATS = {

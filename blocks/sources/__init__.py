@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from blocks.sources.base import Batch, Origin, Source
+from blocks.sources.base import Batch, Origin, Outcome, Probe, Reading, Source
 from blocks.sources.file import FileSource
 
 SourceSpec: TypeAlias = FileSource
 
-__all__ = ["Batch", "FileSource", "Origin", "Source", "SourceSpec"]
+__all__ = ["Batch", "FileSource", "Origin", "Outcome", "Probe", "Reading", "Source", "SourceSpec"]

@@ -1,13 +1,16 @@
 """The contract of every source: read a bounded batch into staging, acknowledge it once staging is durable.
 
-A new kind of source is one file with a pydantic model that has `kind`, `describe`, `read` and `acknowledge`,
-and a line in `blocks/sources/__init__.py`.
+A new kind of source is one file with a model that has `kind`, `describe` and `read`, and a line in
+`blocks/sources/__init__.py`. What it read up to goes into its batch as `position`; the next run of the pipeline
+finds it as `Reading.position`, but only once the batch was acknowledged, so nothing is left out and nothing is
+staged twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -15,12 +18,14 @@ from pydantic import BaseModel, ConfigDict
 from tasks.quality.model import ROW, Snapshot
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from blocks.staging import Staging
 
 Progress = Callable[[str, int, int], None]
 """Told what is being read, how far, and out of how much (0: unknown)."""
+
+
+def no_progress(_doing: str, _done: int, _total: int) -> None:
+    """For reads that nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Origin:
     """One file, page or partition that rows came from.
 
     Attributes:
+        fingerprint: of its content, or what the source knows it by (ETag, offsets).
         first_row: `_row` of its first row; its rows follow one another.
         quarantined: records that could not be read.
     """
@@ -49,6 +55,10 @@ class Batch:
         quarantine: address of a Parquet file with `origin`, `line`, `bytes`, `reason`; empty when all was read.
         types: type in the source per column, where the source has types.
         notes: what a pilot should know about how it was read.
+        since: the position that the read began from, empty when there was none.
+        position: where the next read goes on, as JSON values; empty for a source that has no such thing.
+        places: address of a Parquet file with `_row`, `origin` and `place` of every row, where a row's place in its
+            origin is more than its number.
     """
 
     snapshot: Snapshot
@@ -58,11 +68,73 @@ class Batch:
     renames: tuple[tuple[str, str], ...] = ()
     types: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    since: Mapping[str, Any] = field(default_factory=dict)
+    position: Mapping[str, Any] = field(default_factory=dict)
+    places: str = ""
 
     @property
     def rows_read(self) -> int:
         """Records met in the source: staged or quarantined."""
         return self.snapshot.rows + self.quarantined
+
+
+@dataclass(frozen=True)
+class Reading:
+    """For whom a source reads, and where to.
+
+    Attributes:
+        base: the folder that relative addresses start from.
+        name: of the snapshot to be written.
+    """
+
+    staging: Staging
+    run_id: str
+    pipeline: str
+    base: Path
+    progress: Progress = no_progress
+    name: str = "source"
+
+    def landing(self) -> Path:
+        """A folder for what was fetched and is not staged yet; a read that was killed finds it again."""
+        folder = self.staging.folder(self.run_id) / f"{self.name}.landing"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def position(self, identity: str) -> Mapping[str, Any]:
+        """Where the pipeline's last acknowledged read of this source ended; empty when there was none."""
+        return self.staging.position(self.pipeline, identity)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a batch.
+
+    Attributes:
+        loaded: False when a pilot stopped the run.
+        rows: how many rows were loaded.
+        destination: where to, in words.
+    """
+
+    run_id: str
+    pipeline: str
+    loaded: bool
+    rows: int
+    destination: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One thing that was tried to see whether a connection works.
+
+    Attributes:
+        what: what was tried, e.g. "list the bucket orders".
+        ok: whether it worked.
+        said: what was found, or why not and what to do about it.
+    """
+
+    what: str
+    ok: bool
+    said: str
 
 
 class Source(Protocol):
@@ -74,12 +146,24 @@ class Source(Protocol):
         """The source in words, without secrets."""
         ...
 
-    def read(self, staging: Staging, run_id: str, base: Path, progress: Progress) -> Batch:
-        """Read one bounded batch into staging; `base` is the folder that relative addresses start from."""
+    def identity(self) -> str:
+        """What tells this source from others: positions are kept by it."""
         ...
 
-    def acknowledge(self, batch: Batch) -> None:
-        """Tell the source that its batch is durably staged."""
+    def read(self, reading: Reading) -> Batch:
+        """Read one bounded batch into staging."""
+        ...
+
+    def acknowledge(self, batch: Batch, reading: Reading) -> None:
+        """Tell the source that its batch is durably staged; may be told more than once."""
+        ...
+
+    def settle(self, batch: Batch, outcome: Outcome, reading: Reading) -> str:
+        """Tell the source what became of its batch, and say what was done there; may be told more than once."""
+        ...
+
+    def probe(self, base: Path) -> Iterator[Probe]:
+        """Try the connection step by step, changing nothing."""
         ...
 
 
@@ -87,6 +171,29 @@ class SourceModel(BaseModel):
     """Base of the sources' settings as a pipeline's YAML gives them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def describe(self) -> str:
+        """The source in words, without secrets."""
+        raise NotImplementedError
+
+    def identity(self) -> str:
+        """What tells this source from others: positions are kept by it."""
+        return self.describe()
+
+    def acknowledge(self, batch: Batch, reading: Reading) -> None:
+        """Keep where the next read goes on.
+
+        Raises:
+            Abort: another run has read from the same position meanwhile, and was acknowledged.
+        """
+        if batch.position:
+            reading.staging.advance(
+                reading.pipeline, self.identity(), reading.run_id, since=batch.since, position=batch.position
+            )
+
+    def settle(self, batch: Batch, outcome: Outcome, reading: Reading) -> str:  # noqa: ARG002  (for those who care)
+        """Tell the source what became of its batch: most need not know."""
+        return ""
 
 
 def staged_names(names: list[str]) -> tuple[list[str], tuple[tuple[str, str], ...]]:

@@ -33,7 +33,7 @@ from tasks.quality.errors import SourceError, did_you_mean
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
-    from blocks.sources.file import FileSource
+    from blocks.sources.records import FileOptions
 
 _ENDINGS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".psv": "csv",
@@ -46,6 +46,8 @@ _STARTS = {b"PAR1": "parquet", b"PK\x03\x04": "excel", b"\xd0\xcf\x11\xe0": "exc
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\f\r"))
 _MOST_CONTROL = 0.1
 _CHUNK_BYTES = 1 << 20
+_BUFFER_BYTES = LONGEST_RECORD_CHARACTERS
+"""The engine takes sixteen times the longest record by default, which is a gigabyte."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,6 @@ class Piece:
     """
 
     name: str
-    path: Path
     table: str
     bad: str
     columns: tuple[str, ...]
@@ -76,13 +77,17 @@ class OpenFile:
     """One file being read.
 
     Attributes:
-        path: the file as the user knows it.
+        name: as its rows' origin is called.
+        where: the file as the user knows it, for errors.
+        path: where it is.
         plain: the same, unpacked.
         number: its place among the files of the source; names its tables.
         scratch: folder for temporary copies, gone after the read.
     """
 
     tables: Backend
+    name: str
+    where: str
     path: Path
     plain: Path
     number: int
@@ -102,7 +107,7 @@ def format_in(plain: Path) -> str | None:
     return _STARTS.get(_start(plain))
 
 
-def plain_file(path: Path, unpacked: Path) -> Path:
+def plain_file(path: Path, unpacked: Path, where: str) -> Path:
     """The file itself, or its unpacked copy when its first bytes say that it is compressed.
 
     Raises:
@@ -111,7 +116,7 @@ def plain_file(path: Path, unpacked: Path) -> Path:
     import zstandard
 
     if path.stat().st_size == 0:
-        raise SourceError("the file is empty (0 bytes)", where=str(path), todo="export it again")
+        raise SourceError("the file is empty (0 bytes)", where=where, todo="export it again")
     start = _start(path)
     ending = next((ending for ending, mark in _PACKED.items() if start.startswith(mark)), None)
     if ending is None:
@@ -123,27 +128,27 @@ def plain_file(path: Path, unpacked: Path) -> Path:
             else:
                 _unpack_zstandard(packed, out)
     except (EOFError, gzip.BadGzipFile, zstandard.ZstdError, OSError) as error:
-        raise SourceError(f"damaged {ending[1:]} file: {error}", where=str(path), todo="fetch it again") from error
+        raise SourceError(f"damaged {ending[1:]} file: {error}", where=where, todo="fetch it again") from error
     if unpacked.stat().st_size == 0:
-        raise SourceError("nothing is in the compressed file", where=str(path), todo="export it again")
+        raise SourceError("nothing is in the compressed file", where=where, todo="export it again")
     return unpacked
 
 
 # --- delimited text -------------------------------------------------------------------------------------------
 
 
-def read_csv(file: OpenFile, source: FileSource) -> Piece:
+def read_csv(file: OpenFile, options: FileOptions) -> Piece:
     """Read delimited text; lines with too few or too many values, bad quotes or bad bytes are quarantined."""
     notes: list[str] = []
-    name = file.path.name
-    text, encoding = as_utf8(file, source.encoding, notes)
-    shape = shape_of(text, delimiter=source.delimiter, header=source.header)
+    name = file.name
+    text, encoding = as_utf8(file, options.encoding, notes)
+    shape = shape_of(text, delimiter=options.delimiter, header=options.header)
     if shape is None:
         raise SourceError(
-            "the file holds only white space, or no record at all", where=str(file.path), todo="export it again"
+            "the file holds only white space, or no record at all", where=file.where, todo="export it again"
         )
-    if source.encoding is None and _is_binary(text):
-        raise SourceError("is no text", where=str(file.path), todo="set 'format' if it is one of ours")
+    if options.encoding is None and _is_binary(text):
+        raise SourceError("is no text", where=file.where, todo="set 'format' if it is one of ours")
     if not shape.header:
         notes.append(f"{name} has no header; its columns are numbered")
     if shape.start > 1:
@@ -198,7 +203,8 @@ def _read_fast(file: OpenFile, text: Path, shape: Shape) -> bool:
     options = (
         f"delim={_text(shape.delimiter)}, quote='\"', escape='\"', header={str(shape.header).lower()}, "
         f"auto_detect=false, columns={{{fields}}}, strict_mode=true, null_padding=false, allow_quoted_nulls=false, "
-        f"compression='none', nullstr='', max_line_size={LONGEST_RECORD_CHARACTERS}, store_rejects=true, "
+        f"compression='none', nullstr='', max_line_size={LONGEST_RECORD_CHARACTERS}, "
+        f"buffer_size={_BUFFER_BYTES}, store_rejects=true, "
         f"rejects_table='errors{file.number}', rejects_scan='scans{file.number}'"
     )
     query = f'SELECT row_number() OVER () - 1 AS "row", * FROM read_csv({_text(str(text))}, {options})'
@@ -227,12 +233,12 @@ def as_utf8(file: OpenFile, encoding: str | None, notes: list[str]) -> tuple[Pat
     Raises:
         SourceError: the encoding is unknown, or not the file's.
     """
-    path, plain, copy = file.path, file.plain, file.scratch / f"{file.number}.utf8"
+    plain, copy = file.plain, file.scratch / f"{file.number}.utf8"
     found = encoding or sniff_encoding(plain)
     try:
         found = codecs.lookup(found).name.removesuffix("-sig")
     except LookupError as error:
-        raise SourceError(f"unknown encoding '{found}'", where=str(path), available=_ENCODINGS) from error
+        raise SourceError(f"unknown encoding '{found}'", where=file.where, available=_ENCODINGS) from error
     if found == "utf-8" and not _start(plain).startswith(_MARK):
         return plain, found
     try:
@@ -244,9 +250,9 @@ def as_utf8(file: OpenFile, encoding: str | None, notes: list[str]) -> tuple[Pat
     except UnicodeError as error:
         why = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
         todo = "set 'encoding', or leave it out to have it sniffed"
-        raise SourceError(f"is not {found}: {why}", where=str(path), available=_ENCODINGS, todo=todo) from error
+        raise SourceError(f"is not {found}: {why}", where=file.where, available=_ENCODINGS, todo=todo) from error
     if found != "utf-8":
-        notes.append(f"{path.name} was read as {found}")
+        notes.append(f"{file.name} was read as {found}")
     return copy, found
 
 
@@ -321,26 +327,26 @@ def _start(path: Path) -> bytes:
 # --- JSON -----------------------------------------------------------------------------------------------------
 
 
-def read_json(file: OpenFile, source: FileSource) -> Piece:
+def read_json(file: OpenFile, options: FileOptions) -> Piece:
     """Read a JSON file: a list of objects, or an object that holds one; or, after all, one object per line."""
     notes: list[str] = []
-    text, _ = as_utf8(file, source.encoding, notes)
+    text, _ = as_utf8(file, options.encoding, notes)
     try:
         value = _parse(text.read_text("utf-8"))
     except (ValueError, RecursionError) as error:
         if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
-            return read_ndjson(file, source)
-        raise SourceError(f"is not JSON: {error}", where=str(file.path), todo="export it again") from error
-    items = list(enumerate(_records(value, source.records, file.path), start=1))
+            return read_ndjson(file, options)
+        raise SourceError(f"is not JSON: {error}", where=file.where, todo="export it again") from error
+    items = list(enumerate(_records(value, options.records, file.where), start=1))
     bad = [(place, _json(item), "not an object") for place, item in items if not isinstance(item, dict)]
     good = [item for _, item in items if isinstance(item, dict)]
     return _from_objects(file, dict.fromkeys(name for item in good for name in item), good, bad, notes)
 
 
-def read_ndjson(file: OpenFile, source: FileSource) -> Piece:
+def read_ndjson(file: OpenFile, options: FileOptions) -> Piece:
     """Read a file of one JSON object per line; other lines are quarantined."""
     notes: list[str] = []
-    text, _ = as_utf8(file, source.encoding, notes)
+    text, _ = as_utf8(file, options.encoding, notes)
     names: dict[str, None] = {}
     bad: list[tuple[int, bytes, str]] = []
     for line, raw, item in _json_lines(text):
@@ -385,12 +391,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return item
 
 
-def _records(value: Any, where: str | None, path: Path) -> Sequence[Any]:
+def _records(value: Any, where: str | None, file: str) -> Sequence[Any]:
     for name in where.split(".") if where else ():
         if not isinstance(value, dict) or name not in value:
             there = list(value) if isinstance(value, dict) else []
             raise SourceError(
-                f"no '{name}' on the way to '{where}'", where=str(path), available=there, todo=did_you_mean(name, there)
+                f"no '{name}' on the way to '{where}'", where=file, available=there, todo=did_you_mean(name, there)
             )
         value = value[name]
     if isinstance(value, list):
@@ -400,7 +406,7 @@ def _records(value: Any, where: str | None, path: Path) -> Sequence[Any]:
         return list(value[lists[0]])
     if isinstance(value, dict) and not lists:
         return [value]
-    raise SourceError("holds no single list of records", where=str(path), available=lists, todo="name it in 'records'")
+    raise SourceError("holds no single list of records", where=file, available=lists, todo="name it in 'records'")
 
 
 def _from_objects(
@@ -412,7 +418,7 @@ def _from_objects(
 ) -> Piece:
     named = list(names)
     if not named and not bad:
-        raise SourceError("holds no records", where=str(file.path), todo="export it again")
+        raise SourceError("holds no records", where=file.where, todo="export it again")
     columns, renames = staged_names(named or [""])
     rows = ([_json_text(item.get(name)) for name in named or [""]] for item in objects)
     return _from_rows(file, columns, renames, rows, bad, notes)
@@ -443,21 +449,21 @@ def _compact(value: Any) -> str:
 # --- tables with types ----------------------------------------------------------------------------------------
 
 
-def read_parquet(file: OpenFile, source: FileSource) -> Piece:  # noqa: ARG001  (a Reader)
+def read_parquet(file: OpenFile, options: FileOptions) -> Piece:  # noqa: ARG001  (a Reader)
     """Read a Parquet file; every value becomes its text, nested ones JSON. The types are kept for the contract."""
     import duckdb
 
     try:
         schema = file.tables.raw_sql(f"DESCRIBE SELECT * FROM read_parquet({_text(str(file.plain))})").fetchall()
     except duckdb.Error as error:
-        raise SourceError(f"is not Parquet: {_first_line(error)}", where=str(file.path)) from error
+        raise SourceError(f"is not Parquet: {_first_line(error)}", where=file.where) from error
     columns, renames = staged_names([row[0] for row in schema])
     picked = ", ".join(f'{_cast(row[0], row[1])} AS "c{place}"' for place, row in enumerate(schema))
     query = f'SELECT row_number() OVER () - 1 AS "row", {picked} FROM read_parquet({_text(str(file.plain))})'
     try:
         file.tables.raw_sql(f'CREATE TABLE "t{file.number}" AS {query}')
     except duckdb.Error as error:
-        raise SourceError(f"is damaged Parquet: {_first_line(error)}", where=str(file.path)) from error
+        raise SourceError(f"is damaged Parquet: {_first_line(error)}", where=file.where) from error
     types = {column: str(row[1]).lower() for column, row in zip(columns, schema, strict=True)}
     return _piece(file, columns, renames, types=types)
 
@@ -472,22 +478,22 @@ def _cast(name: str, type: str) -> str:
     return f"CAST({'to_json(' + column + ')' if nested else column} AS VARCHAR)"
 
 
-def read_excel(file: OpenFile, source: FileSource) -> Piece:
+def read_excel(file: OpenFile, options: FileOptions) -> Piece:
     """Read one sheet of an Excel or OpenDocument file; whole numbers have no '.0', dates are ISO, errors null."""
     import python_calamine
 
     try:
         book = python_calamine.CalamineWorkbook.from_path(str(file.plain))
     except (python_calamine.CalamineError, OSError) as error:
-        raise SourceError(f"is not a spreadsheet: {error}", where=str(file.path)) from error
-    if source.sheet is not None and source.sheet not in book.sheet_names:
-        todo = did_you_mean(source.sheet, book.sheet_names)
-        raise SourceError(f"no sheet '{source.sheet}'", where=str(file.path), available=book.sheet_names, todo=todo)
-    name = source.sheet or book.sheet_names[0]
+        raise SourceError(f"is not a spreadsheet: {error}", where=file.where) from error
+    if options.sheet is not None and options.sheet not in book.sheet_names:
+        todo = did_you_mean(options.sheet, book.sheet_names)
+        raise SourceError(f"no sheet '{options.sheet}'", where=file.where, available=book.sheet_names, todo=todo)
+    name = options.sheet or book.sheet_names[0]
     grid = [[_excel_text(cell) for cell in row] for row in book.get_sheet_by_name(name).to_python(skip_empty_area=True)]
     if not grid:
-        raise SourceError(f"sheet '{name}' is empty", where=str(file.path), available=book.sheet_names)
-    header = source.header if source.header is not None else True
+        raise SourceError(f"sheet '{name}' is empty", where=file.where, available=book.sheet_names)
+    header = options.header if options.header is not None else True
     names = [cell or "" for cell in grid[0]] if header else ["" for _ in grid[0]]
     columns, renames = staged_names(names)
     notes = [f"sheet '{name}' of {', '.join(book.sheet_names)}"] if len(book.sheet_names) > 1 else []
@@ -506,7 +512,7 @@ def _excel_text(value: object) -> str | None:
 
 # --- common ---------------------------------------------------------------------------------------------------
 
-Reader = Callable[[OpenFile, "FileSource"], Piece]
+Reader = Callable[[OpenFile, "FileOptions"], Piece]
 FORMATS: Mapping[str, Reader] = {
     "csv": read_csv,
     "json": read_json,
@@ -536,7 +542,7 @@ def _from_rows(
 def _store_bad(file: OpenFile, bad: Sequence[tuple[int, bytes, str]]) -> None:
     import pyarrow as pa
 
-    lines = [{"origin": file.path.name, "line": line, "bytes": raw, "reason": reason} for line, raw, reason in bad]
+    lines = [{"origin": file.name, "line": line, "bytes": raw, "reason": reason} for line, raw, reason in bad]
     fields = pa.schema([("origin", pa.string()), ("line", pa.int64()), ("bytes", pa.binary()), ("reason", pa.string())])
     _store(file, "bad", pa.Table.from_pylist(lines, schema=fields))
 
@@ -589,7 +595,7 @@ def _piece(
     bad = bad if bad in there else ""
     rows = _count(file, table)
     quarantined = _count(file, bad) if bad else 0
-    return Piece(file.path.name, file.path, table, bad, tuple(columns), renames, rows, quarantined, types, tuple(notes))
+    return Piece(file.name, table, bad, tuple(columns), renames, rows, quarantined, types, tuple(notes))
 
 
 def _count(file: OpenFile, table: str) -> int:

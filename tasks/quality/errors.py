@@ -3,6 +3,7 @@
 `TryAgain`: the world was not ready; the same step may succeed later.
 `PilotMustDecide`: the data or the answer is not what was expected; a person has to choose.
 `Abort`: going on would break a promise; nothing may be changed or loaded.
+`NothingNew`: there is nothing to do, which is no fault.
 """
 
 from __future__ import annotations
@@ -73,6 +74,10 @@ class DestinationError(PilotMustDecide):
 
 class Unavailable(TryAgain):
     """A service or file could not be reached."""
+
+
+class NothingNew(GonogoError):
+    """The source has nothing that was not read before; the run has nothing to do."""
 
 
 class ConservationError(Abort):

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from blocks.sources import Batch, FileSource
+from blocks.sources import Batch, FileSource, Reading
 from blocks.sources.delimited import Shape, fitted, is_plain, lines_of, shape_of, sniff_delimiter, split
 from blocks.sources.formats import sniff_encoding
 from blocks.staging import Staging
@@ -46,7 +46,9 @@ class Reader:
             self.put(str(path), content)
         self.runs += 1
         source = FileSource(path=str(path), **settings)
-        return source.read(Staging(str(self.folder / "staging")), f"r{self.runs}", self.folder, self._progress)
+        return source.read(
+            Reading(Staging(str(self.folder / "staging")), f"r{self.runs}", "orders", self.folder, self._progress)
+        )
 
     def _progress(self, *told: object) -> None:
         self.told.append(told)
@@ -625,7 +627,7 @@ def test_reading_again_gives_the_same_bytes_and_leaves_no_scratch(files):
     staging = Staging(str(files.folder / "staging"))
     left = staging.folder("r") / ".read-killed"
     left.mkdir()
-    first, again = (source.read(staging, "r", files.folder, lambda *_: None) for _ in range(2))
+    first, again = (source.read(Reading(staging, "r", "orders", files.folder)) for _ in range(2))
     assert first == again
     assert sorted(path.name for path in staging.folder("r").iterdir()) == [
         "snapshot-source.json", "source.parquet", "source.quarantine.parquet",
@@ -634,7 +636,8 @@ def test_reading_again_gives_the_same_bytes_and_leaves_no_scratch(files):
 
 def test_acknowledging_moves_nothing(files):
     batch = files.read(content="a\n1\n")
-    FileSource(path="a.csv").acknowledge(batch)
+    reading = Reading(Staging(str(files.folder / "staging")), "r1", "orders", files.folder)
+    FileSource(path="a.csv").acknowledge(batch, reading)
     assert (files.folder / "a.csv").exists()
 
 
