@@ -1,31 +1,65 @@
-"""Files on this machine: one file, every readable file of a folder, or every file that a pattern matches."""
+"""Files on this machine or at an address: one, the readable ones of a folder, or those that a pattern matches."""
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from blocks.sources.base import Batch, Probe, Reading
+from blocks.sources import remote
+from blocks.sources.base import Batch, Outcome, Probe, Reading
 from blocks.sources.formats import format_of
 from blocks.sources.records import FORMATS_TODO, FileOptions, Landed, read_files
-from tasks.quality.errors import GonogoError, SourceError, Unavailable, did_you_mean
+from blocks.staging import doing, fingerprint_of, write_text
+from blocks.variables import resolved
+from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
+from tasks.quality.ledger import canonical
+from tasks.quality.secrets import mask
 
 MOST_NAMED = 8
 
 
 class FileSource(FileOptions):
-    """CSV, TSV, JSON, NDJSON, Parquet, Excel; gzip or Zstandard; several files in the order of their paths."""
+    """CSV, TSV, JSON, NDJSON, Parquet, Excel; gzip or Zstandard; several files in the order of their paths.
+
+    A path with `://` is an address that fsspec knows, e.g. `https://host/orders.csv` or
+    `sftp://user:${PASSWORD}@host/out/*.csv`; its files are fetched first.
+    """
 
     kind: Literal["file"] = "file"
-    path: str = Field(min_length=1, description="file, folder, or pattern such as 'in/*.csv'")
+    path: str = Field(min_length=1, description="file, folder, or pattern such as 'in/*.csv'; or an address")
+    once: bool = Field(default=False, description="read each file once, known by its content, however it is called")
+    after: Literal["keep", "archive", "tag"] = Field(
+        default="keep",
+        description="when the run has ended: leave the files; move those that were loaded to the folder 'archive'; or "
+        "write beside each a hidden '.NAME.gonogo.json' that says what became of it",
+    )
+    archive: str | None = Field(default=None, description="folder that loaded files are moved to")
+    key_file: str | None = Field(
+        default=None, description="private key for SFTP; by default those of the SSH agent and of ~/.ssh"
+    )
+
+    @model_validator(mode="after")
+    def _archive_is_named(self) -> FileSource:
+        if (self.after == "archive") != bool(self.archive):
+            raise ValueError("'after: archive' and 'archive: FOLDER' go together")
+        if self.after != "keep" and self.is_remote:
+            raise ValueError("files at an address are left as they are; leave out 'after'")
+        return self
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the files have to be fetched."""
+        return "://" in self.path
 
     def describe(self) -> str:
         """The source in words."""
-        return f"file {self.path}"
+        return f"file {mask(self.path) if self.is_remote else self.path}"
 
     def read(self, reading: Reading) -> Batch:
         """Read every file into one snapshot.
@@ -33,20 +67,76 @@ class FileSource(FileOptions):
         Raises:
             SourceError: nothing there can be read as described; the message says what is there.
             Unavailable: a file or folder is not there, or not for us to read.
+            NothingNew: every file was read before.
         """
-        files = [Landed(path, path.name, str(path)) for path in self.files(reading.base)]
-        return read_files(files, self, reading)
+        if self.is_remote:
+            landed = remote.fetched(self._address(reading.base), reading)
+        else:
+            landed = [Landed(path, path.name, str(path)) for path in self.files(reading.base)]
+        batch = self._new(landed, reading) if self.once else read_files(landed, self, reading)
+        if self.is_remote:
+            shutil.rmtree(reading.landing())
+        return batch
+
+    def _new(self, landed: Sequence[Landed], reading: Reading) -> Batch:
+        since = reading.position(self.identity())
+        read = dict(since.get("read", {}))
+        new = []
+        for file in landed:
+            content = fingerprint_of(file.path)
+            if content not in read:
+                read[content] = file.name
+                new.append(replace(file, fingerprint=content))
+        if not new:
+            raise NothingNew(f"all {len(landed)} files were read before", where=self.describe())
+        return replace(read_files(new, self, reading), since=since, position={"read": read})
+
+    def settle(self, batch: Batch, outcome: Outcome, reading: Reading) -> str:
+        """Archive or tag the files that the batch was read from, where they still are what was read.
+
+        Raises:
+            TryAgain: a folder or file cannot be written to.
+        """
+        if self.after == "keep" or (self.after == "archive" and not outcome.loaded):
+            return ""
+        read = {origin.name: origin.fingerprint for origin in batch.origins}
+        try:
+            there = self.files(reading.base)
+        except GonogoError:  # archived already
+            return ""
+        done = [path for path in there if path.name in read and fingerprint_of(path) == read[path.name]]
+        for path in done:
+            if self.after == "archive":
+                self._put_away(path, reading)
+            else:
+                write_text(path.with_name(f".{path.name}.gonogo.json"), canonical(outcome.__dict__))
+        files = "1 file" if len(done) == 1 else f"{len(done)} files"
+        return f"{files} moved to {self.archive}" if self.after == "archive" else f"{files} tagged"
+
+    def _put_away(self, path: Path, reading: Reading) -> None:
+        folder = reading.base / Path(str(self.archive)).expanduser()
+        target, number = folder / path.name, 2
+        with doing("move", path):
+            folder.mkdir(parents=True, exist_ok=True)
+            while target.exists():
+                target, number = folder / f"{path.stem}-{number}{path.suffix}", number + 1
+            shutil.move(path, target)
 
     def probe(self, base: Path) -> Iterator[Probe]:
         """Whether there are files."""
-        what = f"look for {self.path}"
+        what = f"look for {self.describe()}"
         try:
-            found = self.files(base)
+            if self.is_remote:
+                names = remote.listed(self._address(base))
+                size = ""
+            else:
+                found = self.files(base)
+                names, size = [path.name for path in found], f", {sum(path.stat().st_size for path in found):,} bytes"
         except GonogoError as error:
             yield Probe(what, False, error.message)
         else:
-            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-            yield Probe(what, True, f"{found[0].name}{more}, {sum(path.stat().st_size for path in found):,} bytes")
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            yield Probe(what, True, f"{names[0]}{more}{size}")
 
     def files(self, base: Path) -> list[Path]:
         """The files that `path` means, sorted.
@@ -73,6 +163,10 @@ class FileSource(FileOptions):
         raise Unavailable(
             f"no file '{wanted.name}'", where=str(wanted.parent), available=there, todo=did_you_mean(wanted.name, there)
         )
+
+    def _address(self, base: Path) -> remote.Address:
+        key = str(base / Path(resolved(self.key_file, "source.key_file")).expanduser()) if self.key_file else None
+        return remote.Address(resolved(self.path, "source.path"), self.format is not None, key)
 
     def _readable(self, path: Path) -> bool:
         return not path.name.startswith(".") and (self.format is not None or format_of(path) is not None)

@@ -1,0 +1,184 @@
+"""Files at addresses that fsspec knows (HTTP, HTTPS, SFTP and others), fetched into a read's landing folder.
+
+A file is there wholly or not at all; a read that was killed goes on with the file it was at. An SFTP server must be
+in `~/.ssh/known_hosts` (`GONOGO_KNOWN_HOSTS` names another file): a stranger is not trusted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from blocks.sources.base import Reading
+from blocks.sources.formats import format_of
+from blocks.sources.records import FORMATS_TODO, Landed
+from blocks.staging import doing, publish
+from tasks.quality.errors import SourceError, SpecError, TryAgain, Unavailable, did_you_mean
+from tasks.quality.secrets import mask
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_CHUNK_BYTES = 1 << 20
+_SECONDS = 30
+_MOST_NAMED = 8
+_PATTERN = "*?["
+_GONE = (404, 410)
+_SSH = ("sftp", "ssh")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where files are to be fetched.
+
+    Attributes:
+        url: of a file, or a pattern; it may hold a password.
+        any_name: whether files whose names tell no format are meant, too.
+        key_file: private key for SFTP; without one those of the SSH agent and of `~/.ssh` are tried.
+    """
+
+    url: str
+    any_name: bool = False
+    key_file: str | None = None
+
+
+def fetched(address: Address, reading: Reading) -> list[Landed]:
+    """The files of an address, in the order of their paths, fetched into the landing folder.
+
+    Raises:
+        Unavailable: the server or the file is not there, or refuses us.
+        SourceError: nothing there is a readable file.
+    """
+    landing, found = reading.landing(), []
+    with _told(address.url):
+        files = _files(address)
+        for number, (system, path) in enumerate(files):
+            name = PurePosixPath(urlsplit(path).path).name or "file"
+            target = landing / f"{number:06d}-{name}"
+            if not target.exists():
+                _fetch(system, path, target, name, reading)
+            found.append(Landed(target, name, mask(system.unstrip_protocol(path))))
+    return found
+
+
+def listed(address: Address) -> list[str]:
+    """The names of an address's files; nothing is fetched. Raises as `fetched` does."""
+    with _told(address.url):
+        return [PurePosixPath(urlsplit(path).path).name for _system, path in _files(address)]
+
+
+def _files(address: Address) -> list[tuple[AbstractFileSystem, str]]:
+    system, path = _opened(address)
+    name = PurePosixPath(path).name
+    if not any(mark in name for mark in _PATTERN):
+        try:
+            system.info(path)
+        except FileNotFoundError as error:
+            cause = error.__cause__  # over HTTP whatever went wrong is "not found"
+            if cause is not None and getattr(cause, "status", None) not in _GONE:
+                raise cause from None
+            raise _absent(system, path, address) from error
+        return [(system, path)]
+    found = sorted(str(each) for each in system.glob(path))
+    readable = [each for each in found if address.any_name or format_of(PurePosixPath(urlsplit(each).path)) is not None]
+    if not found:
+        raise _absent(system, path, address)
+    if not readable:
+        names = [PurePosixPath(each).name for each in found[:_MOST_NAMED]]
+        raise SourceError("no readable file", where=mask(address.url), available=names, todo=FORMATS_TODO)
+    return [(system, each) for each in readable]
+
+
+def _absent(system: AbstractFileSystem, path: str, address: Address) -> Unavailable:
+    name, there = PurePosixPath(urlsplit(path).path).name, []
+    if "http" not in system.protocol:
+        folder = str(PurePosixPath(path).parent)
+        found = system.ls(folder, detail=False) if system.exists(folder) else []
+        there = sorted(PurePosixPath(each).name for each in found)
+    todo = did_you_mean(name, there) or "check the address"
+    return Unavailable(f"no file '{name}'", where=mask(address.url), available=there[:_MOST_NAMED], todo=todo)
+
+
+def _opened(address: Address) -> tuple[AbstractFileSystem, str]:
+    from fsspec.core import url_to_fs
+    from fsspec.registry import known_implementations
+
+    scheme = urlsplit(address.url).scheme
+    if scheme not in known_implementations:
+        some = ("http", "https", "sftp", "ftp")
+        raise SpecError(f"'{scheme}' is no kind of address", where="source.path", available=some)
+    more: dict[str, Any] = {"skip_instance_cache": True}
+    if scheme in _SSH:
+        more |= {"host_key_policy": _known_hosts(), "timeout": _SECONDS, "banner_timeout": _SECONDS}
+        more |= {"key_filename": address.key_file} if address.key_file else {}
+    try:
+        system, path = url_to_fs(address.url, **more)
+    except ImportError as error:
+        raise SpecError(f"addresses with '{scheme}://' need a package: {error}", where="source.path") from error
+    return system, path
+
+
+def _known_hosts() -> Any:
+    """A policy that trusts the servers of `known_hosts` and no other."""
+    import paramiko
+
+    file = Path(os.environ.get("GONOGO_KNOWN_HOSTS") or "~/.ssh/known_hosts").expanduser()
+
+    class KnownHosts(paramiko.MissingHostKeyPolicy):
+        def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
+            known = paramiko.HostKeys(str(file)) if file.exists() else paramiko.HostKeys()
+            if not known.check(hostname, key):
+                told = f"its key is {key.get_name()} {key.fingerprint}"
+                raise Unavailable(
+                    f"the server is not in {file}, or has another key there; {told}",
+                    where=hostname,
+                    todo="if that is the server's key, add it, e.g. with 'ssh-keyscan'",
+                )
+
+    return KnownHosts()
+
+
+def _fetch(system: AbstractFileSystem, path: str, target: Path, name: str, reading: Reading) -> None:
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    size = int(system.info(path).get("size") or 0)
+    done = 0
+    try:
+        with (
+            system.open(path, "rb", block_size=0 if "http" in system.protocol else None) as remote,
+            doing("write", partial),
+            partial.open("wb") as file,
+        ):
+            while chunk := remote.read(_CHUNK_BYTES):
+                done += file.write(chunk)
+                reading.progress(f"fetching {name}", done, size)
+        if size and done != size:
+            raise TryAgain(
+                f"{done:,} of {size:,} bytes arrived", where=mask(system.unstrip_protocol(path)), todo="try again"
+            )
+        publish(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(address: str) -> Iterator[None]:
+    """Tell what a server refuses in words, without the address's password.
+
+    Raises:
+        Unavailable: it cannot be reached, or refuses us.
+    """
+    import aiohttp
+    import paramiko
+
+    try:
+        yield
+    except (OSError, EOFError, TimeoutError, aiohttp.ClientError, paramiko.SSHException) as error:
+        why = mask(str(error)).strip().partition("\n")[0] or type(error).__name__
+        raise Unavailable(
+            f"cannot be fetched: {why}", where=mask(address), todo="check the address, the server and the password"
+        ) from error

@@ -1,0 +1,143 @@
+"""Files at addresses are fetched wholly, from servers that are known; what goes wrong is said without a password."""
+
+import gzip
+import http.server
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from blocks.sources import FileSource, Reading
+from blocks.staging import Staging
+from tasks.quality.errors import SourceError, SpecError, Unavailable
+from tests.services.sftp import sftp_server  # noqa: F401  (a fixture)
+
+ORDERS = "id,city\n1,Bremen\n2,Kiel\n"
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_told):
+        pass
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        if self.path == "/slow.csv":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            self.wfile.write(b"id\n1\n")
+            self.wfile.flush()
+            time.sleep(30)
+            return
+        super().do_GET()
+
+
+@contextmanager
+def served(folder):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
+        server.asked, server.daemon_threads, server.block_on_close = [], True, False
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+
+
+@pytest.fixture
+def site(tmp_path):
+    (tmp_path / "site").mkdir()
+    with served(tmp_path / "site") as server:
+        server.folder = tmp_path / "site"
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        yield server
+
+
+def reading(tmp_path, run="r1"):
+    return Reading(Staging(str(tmp_path / "staging")), run, "orders", tmp_path)
+
+
+def rows(batch):
+    return [tuple(row.values())[1:] for row in pq.read_table(batch.snapshot.uri).to_pylist()]
+
+
+def test_a_compressed_file_is_read_over_http_and_its_origin_is_its_address(tmp_path, site):
+    (site.folder / "orders.csv.gz").write_bytes(gzip.compress(ORDERS.encode()))
+    source = FileSource(path=f"{site.url}/orders.csv.gz")
+    batch = source.read(reading(tmp_path))
+    assert rows(batch) == [("1", "Bremen"), ("2", "Kiel")]
+    assert [origin.name for origin in batch.origins] == ["orders.csv.gz"]
+    assert not (tmp_path / "staging" / "r1" / "source.landing").exists()
+    (probe,) = source.probe(tmp_path)
+    assert (probe.ok, probe.said) == (True, "orders.csv.gz")
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "said"),
+    [
+        ("{url}/absent.csv", Unavailable, "no file 'absent.csv'"),
+        ("http://ann:s3cret-Passw0rd@127.0.0.1:9/a.csv", Unavailable, "cannot be fetched"),
+        ("gopherx://host/a.csv", SpecError, "'gopherx' is no kind of address"),
+        ("{url}/empty.csv", SourceError, "the file is empty"),
+    ],
+)
+def test_what_cannot_be_fetched_is_said_without_the_password(tmp_path, site, path, error, said):
+    (site.folder / "empty.csv").write_bytes(b"")
+    with pytest.raises(error, match=said) as raised:
+        FileSource(path=path.format(url=site.url)).read(reading(tmp_path))
+    assert "s3cret" not in raised.value.message
+
+
+@pytest.mark.service
+def test_a_pattern_is_read_over_sftp_from_a_server_that_is_known(tmp_path, sftp_server, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("GONOGO_KNOWN_HOSTS", str(sftp_server.known_hosts))
+    (tmp_path / "out").mkdir()
+    for name, text in (("b.csv", "id,city\n3,Jena\n"), ("a.csv", ORDERS), ("notes.md", "no data")):
+        (tmp_path / "out" / name).write_text(text)
+    source = FileSource(path=f"{sftp_server.address}{tmp_path}/out/*", key_file=str(sftp_server.key))
+    batch = source.read(reading(tmp_path))
+    assert rows(batch) == [("1", "Bremen"), ("2", "Kiel"), ("3", "Jena")]
+    assert [origin.name for origin in batch.origins] == ["a.csv", "b.csv"]
+    absent = FileSource(path=f"{sftp_server.address}{tmp_path}/out/c.csv", key_file=str(sftp_server.key))
+    with pytest.raises(Unavailable, match=r"no file 'c.csv'.*available: a.csv, b.csv"):
+        absent.read(reading(tmp_path))
+
+
+@pytest.mark.service
+def test_an_sftp_server_that_is_not_known_is_not_trusted(tmp_path, sftp_server, monkeypatch):  # noqa: F811
+    (tmp_path / "known_hosts").write_text("")
+    monkeypatch.setenv("GONOGO_KNOWN_HOSTS", str(tmp_path / "known_hosts"))
+    source = FileSource(path=f"{sftp_server.address}{tmp_path}/a.csv", key_file=str(sftp_server.key))
+    with pytest.raises(Unavailable, match=r"is not in .*known_hosts.*ssh-keyscan"):
+        source.read(reading(tmp_path))
+
+
+def test_a_read_that_was_killed_fetches_again_only_what_is_not_here(tmp_path, site):
+    (site.folder / "a.csv").write_text(ORDERS)
+    code = f"""
+from pathlib import Path
+from blocks.sources import FileSource, Reading
+from blocks.sources import remote
+from blocks.staging import Staging
+at = Reading(Staging({str(tmp_path / "staging")!r}), "r1", "orders", Path({str(tmp_path)!r}))
+remote.fetched(remote.Address({site.url + "/a.csv"!r}), at)
+print("fetched", flush=True)
+remote.fetched(remote.Address({site.url + "/slow.csv"!r}), at)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"fetched\n"
+    time.sleep(1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    before = site.asked.count("/a.csv")
+    batch = FileSource(path=f"{site.url}/a.csv").read(reading(tmp_path))
+    assert rows(batch) == [("1", "Bremen"), ("2", "Kiel")]
+    assert site.asked.count("/a.csv") == before
