@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, RowMapping, Table
 
 _BUSY_SECONDS = 30
+_BUSY_PAUSE_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,7 @@ class Ledger:
         except OperationalError as error:
             why = mask(str(error.orig))
             raise TryAgain(
-                f"the ledger cannot be used: {why}", where=mask(self._url), todo="then run it again"
+                f"the ledger cannot be used: {why}", where=mask(self._url), todo="run it again when it can"
             ) from error
 
 
@@ -268,8 +270,22 @@ def _engine(url: str) -> Engine:
 
 def _sqlite_connected(connection: Any, _: object) -> None:
     connection.isolation_level = None  # transactions are begun by us: the driver's own begin too late
-    connection.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous=FULL")
+
+
+def _write_ahead(connection: Any) -> None:
+    """Switch to write-ahead logging once; SQLite does not wait its turn for this, so we do."""
+    import sqlite3
+
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_PAUSE_SECONDS)
 
 
 def _entry(row: RowMapping) -> Entry:

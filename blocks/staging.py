@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -169,6 +170,12 @@ class Staging:
             return json.loads(path.read_text("utf-8", "surrogatepass"))
         except FileNotFoundError as error:
             raise Unavailable(f"{path} is not in staging", todo="restore it, or run the pipeline again") from error
+
+    def forget(self, run_id: str, name: str) -> None:
+        """Remove a snapshot that lives on in another one, and what lies beside it."""
+        folder = self._root / run_id
+        for path in (folder / f"snapshot-{name}.json", *folder.glob(f"{glob.escape(name)}.*")):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def position(self, pipeline: str, source: str) -> Mapping[str, Any]:
         """Where the pipeline's last acknowledged read of a source ended; empty when there was none."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from blocks.sources import Batch
 from tasks.announce import Happened
-from tasks.quality.errors import NothingNew
+from tasks.quality.errors import NothingNew, Unavailable
 from tasks.record import stage, tell
 from tasks.run import Nothing, Run
 
@@ -48,7 +49,11 @@ def extract(run: Run) -> Batch | Nothing:
     def progress(doing: str, done: int, total: int) -> None:
         tell(run, Happened.STAGE_PROGRESS, "extract", doing, stage="extract", done=done, total=total)
 
+    with suppress(Unavailable):  # what an attempt that was killed had read
+        return run.recall(Batch, "batch")
     try:
-        return run.spec().source.read(run.reading(progress))
+        batch: Batch = run.spec().source.read(run.reading(progress))
     except NothingNew as nothing:
         return Nothing(nothing.message)
+    run.keep("batch", batch)
+    return batch

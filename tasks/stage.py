@@ -1,4 +1,4 @@
-"""Stage: see that the batch is durable, keep how it was read, and only then tell the source that we have it."""
+"""Stage: see that the batch is durable, and only then tell the source that we have it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def stage(run: Run, batch: Batch) -> Snapshot:
         TamperError: what is on disk is not what was read.
     """
     run.open_staging().verify(batch.snapshot)
-    run.keep("batch", batch)
-    run.spec().source.acknowledge(batch, run.reading())
+    reading = run.reading()
+    run.spec().source.acknowledge(batch, reading)
+    reading.clear()
     return batch.snapshot

@@ -10,6 +10,9 @@ import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from blocks.sources import Reading
 from blocks.spec import PipelineSpec
@@ -49,17 +52,24 @@ def suggest(spec: PipelineSpec, beside: Path | None = None) -> str:
 
 
 def _head(spec: PipelineSpec, data: Dataset, beside: Path | None) -> Iterator[str]:
-    path = spec.source.path
+    source = {"kind": spec.source.kind, **spec.source.model_dump(mode="json", exclude_unset=True)}
     if beside is not None and beside.resolve() != spec.base().resolve():
-        path = str(spec.base().resolve() / path)
-    yield f"# Suggested from {data.profile.rows:,} rows × {len(data.columns):,} columns of {spec.source.path}."
+        source = _anchored(source, spec.base().resolve())
+    yield f"# Suggested from {data.profile.rows:,} rows × {len(data.columns):,} columns of {spec.source.describe()}."
     yield "# Read every line: what the data shows is not always what you mean. It runs as it is."
     yield f"name: {_text(spec.name)}"
     yield ""
-    yield "source:"
-    yield "  kind: file"
-    yield f"  path: {_text(path)}"
-    yield ""
+    yield yaml.safe_dump({"source": source}, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _anchored(source: Any, folder: Path) -> Any:
+    """A source's settings with paths that no longer depend on where the pipeline's file is."""
+    if not isinstance(source, dict):
+        return source
+    own = {name: _anchored(value, folder) for name, value in source.items()}
+    if own.get("kind") == "file" and "://" not in own["path"]:
+        own["path"] = str(folder / own["path"])
+    return own
 
 
 def _tail(spec: PipelineSpec) -> Iterator[str]:

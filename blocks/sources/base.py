@@ -8,6 +8,7 @@ staged twice.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,10 +96,15 @@ class Reading:
     name: str = "source"
 
     def landing(self) -> Path:
-        """A folder for what was fetched and is not staged yet; a read that was killed finds it again."""
+        """A folder for what was fetched; a read that was killed finds it again, and it goes once all is staged."""
         folder = self.staging.folder(self.run_id) / f"{self.name}.landing"
         folder.mkdir(exist_ok=True)
         return folder
+
+    def clear(self) -> None:
+        """Remove what was fetched, as it is staged."""
+        for folder in self.staging.folder(self.run_id).glob(f"{self.name}*.landing"):
+            shutil.rmtree(folder)
 
     def position(self, identity: str) -> Mapping[str, Any]:
         """Where the pipeline's last acknowledged read of this source ended; empty when there was none."""

@@ -73,10 +73,7 @@ class FileSource(FileOptions):
             landed = remote.fetched(self._address(reading.base), reading)
         else:
             landed = [Landed(path, path.name, str(path)) for path in self.files(reading.base)]
-        batch = self._new(landed, reading) if self.once else read_files(landed, self, reading)
-        if self.is_remote:
-            shutil.rmtree(reading.landing())
-        return batch
+        return self._new(landed, reading) if self.once else read_files(landed, self, reading)
 
     def _new(self, landed: Sequence[Landed], reading: Reading) -> Batch:
         since = reading.position(self.identity())

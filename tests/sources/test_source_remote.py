@@ -71,7 +71,9 @@ def rows(batch):
 def test_a_compressed_file_is_read_over_http_and_its_origin_is_its_address(tmp_path, site):
     (site.folder / "orders.csv.gz").write_bytes(gzip.compress(ORDERS.encode()))
     source = FileSource(path=f"{site.url}/orders.csv.gz")
-    batch = source.read(reading(tmp_path))
+    at = reading(tmp_path)
+    batch = source.read(at)
+    at.clear()
     assert rows(batch) == [("1", "Bremen"), ("2", "Kiel")]
     assert [origin.name for origin in batch.origins] == ["orders.csv.gz"]
     assert not (tmp_path / "staging" / "r1" / "source.landing").exists()
