@@ -170,6 +170,7 @@ class PipelineSpec(_Model):
     """One pipeline; relative paths in it start from `folder`, and `${NAME}` in it is resolved when it is used.
 
     Attributes:
+        lookups: tables that the contract's references may refer to; only the columns referred to are kept.
         settings: per issue kind: its settings, `columns` (settings per column) and `mute` (a list of column,
             reason, until).
         parameters: values that `{{ name }}` stands for in the file.
@@ -179,6 +180,9 @@ class PipelineSpec(_Model):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="lower-case letters, digits and hyphens")
     description: str = ""
     source: SourceSpec = Field(description="where the data comes from, e.g. 'kind: file' and 'path: data/*.csv'")
+    lookups: Mapping[str, SourceSpec] = Field(
+        default_factory=dict, description="reference tables by name, for 'to: NAME.column' in the contract's references"
+    )
     contract: Contract = Contract()
     goals: tuple[Goal, ...] = ()
     gates: Gates = Gates()

@@ -33,6 +33,9 @@ ROW_GROUP_ROWS = 122_880
 ENGINE_MEMORY = "900MB"
 """Ten million rows of twenty columns are assessed with it; more makes large tables faster."""
 
+LOOKUPS = "lookups.parquet"
+"""`column`, `value` of the reference tables of a run."""
+
 _CHUNK_BYTES = 1 << 20
 _KEY_BYTES = 32
 _PARQUET = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
@@ -97,7 +100,7 @@ class Staging:
 
     @contextmanager
     def open(self, snapshot: Snapshot, views: Mapping[str, str] = {}) -> Iterator[Backend]:
-        """A DuckDB connection with the view `snapshot`, the view `domains` once written, and `views` by address.
+        """A DuckDB connection with the view `snapshot`, `domains` and `lookups` once written, and `views` by address.
 
         Queries over it can compute pseudonyms (`tasks.quality.pseudonyms`) with the key that lies under the root.
 
@@ -106,8 +109,9 @@ class Staging:
         """
         from tasks.quality.pseudonyms import lend
 
-        domains = _beside(snapshot.uri, ".domains.parquet")
-        known = {"snapshot": snapshot.uri, **views} | ({"domains": str(domains)} if domains.exists() else {})
+        domains, lookups = _beside(snapshot.uri, ".domains.parquet"), Path(snapshot.uri).with_name(LOOKUPS)
+        beside = {name: str(path) for name, path in (("domains", domains), ("lookups", lookups)) if path.exists()}
+        known = {"snapshot": snapshot.uri, **views, **beside}
         with connected() as backend:
             for name, uri in known.items():
                 if not Path(uri).exists():
@@ -249,6 +253,15 @@ def connected() -> Iterator[Backend]:
             yield backend
         finally:
             backend.disconnect()
+
+
+def distinct_values(uri: str, column: str, name: str) -> str:
+    """A query for `column` (which is `name`) and `value`: every value that a column of a snapshot holds, once."""
+    own = _identifier(column)
+    return (
+        f'SELECT DISTINCT {_text(name)} AS "column", {own} AS value FROM read_parquet({_text(uri)}) '
+        f"WHERE {own} IS NOT NULL"
+    )
 
 
 def fingerprint_of(path: Path) -> str:

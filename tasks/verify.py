@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from blocks.staging import fingerprint_of
+from blocks.staging import LOOKUPS, fingerprint_of
 from tasks.quality.errors import GonogoError
 from tasks.quality.ledger import Entry
 from tasks.quality.verify import Check, chain, change_sets, conservation, decided, lineage, same
@@ -29,16 +29,19 @@ def verify(run: Run, head: str | None = None) -> tuple[Check, ...]:
         decided(entries),
         conservation(entries),
         lineage(entries),
-        same("snapshot fingerprints", _snapshots(run), "snapshots"),
+        same("snapshot fingerprints", _snapshots(run, entries), "snapshots"),
         same("change set fingerprints", _change_sets(entries), "files"),
         same("issue counts", _issue_counts(run, entries), "counts, queried again"),
         same("goal figures", _figures(run, entries), "figures, queried again"),
     )
 
 
-def _snapshots(run: Run) -> Iterator[tuple[str, object, object]]:
+def _snapshots(run: Run, entries: tuple[Entry, ...]) -> Iterator[tuple[str, object, object]]:
     for snapshot in run.snapshots():
         yield snapshot.id, snapshot.fingerprint, _fingerprint(snapshot.uri)
+    for extracted in _stages(entries, "extract"):
+        if extracted.get("lookups"):
+            yield "lookups", extracted["lookups"], _fingerprint(str(Path(run.staging) / run.id / LOOKUPS))
 
 
 def _change_sets(entries: tuple[Entry, ...]) -> Iterator[tuple[str, object, object]]:

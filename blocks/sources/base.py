@@ -60,6 +60,7 @@ class Batch:
         position: where the next read goes on, as JSON values; empty for a source that has no such thing.
         places: address of a Parquet file with `_row`, `origin` and `place` of every row, where a row's place in its
             origin is more than its number.
+        lookups: fingerprint of the values that references may refer to, empty without such.
     """
 
     snapshot: Snapshot
@@ -72,6 +73,7 @@ class Batch:
     since: Mapping[str, Any] = field(default_factory=dict)
     position: Mapping[str, Any] = field(default_factory=dict)
     places: str = ""
+    lookups: str = ""
 
     @property
     def rows_read(self) -> int:

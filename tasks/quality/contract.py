@@ -155,7 +155,7 @@ class Reference(_Model):
 
     Attributes:
         column: the column that refers.
-        to: the column that it refers to.
+        to: the column that it refers to; `NAME.column` is a column of one of the pipeline's lookups.
         values: the list that it refers to.
     """
 

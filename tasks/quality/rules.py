@@ -335,20 +335,21 @@ def _orphan_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
 def unreconciled(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Finding]:  # noqa: ARG001
     """Keys that refer to nothing, and sums that differ from the control total in the contract."""
     for reference in data.contract.references:
-        if reference.column in data.columns and (not reference.to or reference.to in data.columns):
-            yield from _orphans(data, reference)
+        known = _referred_to(data, reference)
+        if reference.column in data.columns and (known is not None or not reference.to):
+            yield from _orphans(data, reference, known)
     for total in data.contract.totals:
         if total.column in data.columns:
             yield from _differing_total(data, total)
 
 
-def _orphans(data: Dataset, reference: Reference) -> Iterator[Finding]:
+def _orphans(data: Dataset, reference: Reference, known: ibis.Table | None) -> Iterator[Finding]:
     name = reference.column
     table = only(data.table, (ROW, name))
     present = table.filter(~is_missing(table[name]))
-    if reference.to:
-        known = data.domains.filter(data.domains.column == reference.to).select(known="value")
-        orphans = present.anti_join(known, present[name] == known.known)
+    if known is not None:
+        there = known.select(known="value")
+        orphans = present.anti_join(there, present[name] == there.known)
     else:
         orphans = present.filter(~present[name].isin(list(reference.values)))
     count = count_rows(orphans)
@@ -363,23 +364,36 @@ def _orphans(data: Dataset, reference: Reference) -> Iterator[Finding]:
         f"{count:,} values of {name} are not {where}",
         Severity.HIGH,
         title=f"Orphan keys in {name}",
-        facts={"nearest": _nearest_keys(data, reference, orphans)},
+        facts={"nearest": _nearest_keys(reference, known, orphans)},
         confidence=0.9,
     )
 
 
+def _referred_to(data: Dataset, reference: Reference) -> ibis.Table | None:
+    """The values of the column that a reference is to: of the table, or of a lookup; None where there is none."""
+    if reference.to in data.columns:
+        return data.domains.filter(data.domains.column == reference.to)
+    backend = data.table.get_backend()
+    if "." not in reference.to or LOOKUPS not in backend.list_tables():
+        return None
+    lookups = backend.table(LOOKUPS)
+    return lookups.filter(lookups.column == reference.to)
+
+
+LOOKUPS = "lookups"
+"""The view of the values of other tables: `column` (as a reference names it), `value`."""
+
 MOST_KEYS = 100_000
 
 
-def _nearest_keys(data: Dataset, reference: Reference, orphans: ibis.Table) -> dict[str, str]:
+def _nearest_keys(reference: Reference, known: ibis.Table | None, orphans: ibis.Table) -> dict[str, str]:
     """Orphans that are an existing key but for case, spaces and punctuation."""
     strange = orphans.select(value=orphans[reference.column]).distinct().order_by("value").limit(MOST_KEYS)
-    known = list(reference.values)
-    if reference.to:
-        own = data.domains.filter(data.domains.column == reference.to)
-        known = own.order_by("value").limit(MOST_KEYS).to_pyarrow()["value"].to_pylist()
+    keys = list(reference.values)
+    if known is not None:
+        keys = known.order_by("value").limit(MOST_KEYS).to_pyarrow()["value"].to_pylist()
     prints: dict[str, list[str]] = {}
-    for key in known:
+    for key in keys:
         prints.setdefault(_bare(key), []).append(key)
     pairs = {}
     for value in strange.to_pyarrow()["value"].to_pylist():
