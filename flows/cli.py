@@ -16,6 +16,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+PlaceKind = Annotated[str, typer.Argument(metavar="[KIND]", help="One kind, with its settings.", show_default=False)]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, the start of its id, or 'latest'.")]
 
 
@@ -204,6 +205,43 @@ def kinds(
     from flows.commands import list_kinds
 
     list_kinds(name, html, markdown)
+
+
+@app.command(rich_help_panel="Connect")
+def sources(
+    kind: Annotated[
+        str, typer.Argument(metavar="[KIND]", help="One kind, with all settings.", show_default=False)
+    ] = "",
+) -> None:
+    """List what data can come from, each with an example."""
+    from flows.connections import list_places
+
+    list_places("sources", kind)
+
+
+@app.command(rich_help_panel="Connect")
+def destinations(
+    kind: Annotated[
+        str, typer.Argument(metavar="[KIND]", help="One kind, with all settings.", show_default=False)
+    ] = "",
+) -> None:
+    """List what data can go to, each with an example."""
+    from flows.connections import list_places
+
+    list_places("destinations", kind)
+
+
+@app.command("test-connection", rich_help_panel="Connect")
+def test_connection(
+    target: Annotated[str, typer.Argument(metavar="BLOCK|PIPELINE.yaml", help="A saved block's name, or a pipeline.")],
+) -> None:
+    """Try a saved connection, or those of a pipeline, and say what works and what doesn't; nothing is changed.
+
+    Exit status 1 when something doesn't work.
+    """
+    from flows.connections import try_connection
+
+    try_connection(target)
 
 
 @app.command(rich_help_panel="Prove")

@@ -203,6 +203,7 @@ def provision(
             channels = _channels(slack_webhook, pages_url, outbox_token)
             return [
                 *_pool(client),
+                *_block_types(client),
                 *_automations(client, channels, notices(remind_after)),
                 *_deployments(client, pipelines),
                 *_pipelines_own(client, pipelines, channels),
@@ -223,6 +224,15 @@ def _pool(client: SyncPrefectClient) -> Iterator[str]:
         except ObjectAlreadyExists:
             return
         yield f"work pool {POOL} made"
+
+
+def _block_types(client: SyncPrefectClient) -> Iterator[str]:
+    """Every kind of source and destination as a form under Blocks in the UI."""
+    from blocks import destinations, sources
+    from blocks.saved import kinds, register
+
+    for side, models in (("source", kinds(sources.Single)), ("destination", kinds(destinations.Single))):
+        yield from (f"block type {name} made" for name in register(client, side, models))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,20 @@ from pydantic import Field
 from blocks.destinations.base import Destination, LoadBatch, Receipt
 from blocks.destinations.database import DatabaseDestination
 from blocks.destinations.file import FileDestination
+from blocks.destinations.saved import SavedDestination
 
-DestinationSpec: TypeAlias = Annotated[DatabaseDestination | FileDestination, Field(discriminator="kind")]
+Single: TypeAlias = DatabaseDestination | FileDestination
+"""A destination whose settings are its own."""
 
-__all__ = ["DatabaseDestination", "Destination", "DestinationSpec", "FileDestination", "LoadBatch", "Receipt"]
+DestinationSpec: TypeAlias = Annotated[Single | SavedDestination, Field(discriminator="kind")]
+
+__all__ = [
+    "DatabaseDestination",
+    "Destination",
+    "DestinationSpec",
+    "FileDestination",
+    "LoadBatch",
+    "Receipt",
+    "SavedDestination",
+    "Single",
+]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from blocks.probe import Probe
 from tasks.quality.errors import DestinationError
 from tasks.quality.model import ROW
 from tasks.quality.profile import is_missing
@@ -96,11 +97,21 @@ class Destination(Protocol):
         """Take the batch wholly and once; `base` is the folder that relative addresses start from."""
         ...
 
+    def probe(self, base: Path) -> Iterator[Probe]:
+        """Try the connection step by step, changing nothing."""
+        ...
+
 
 class DestinationModel(BaseModel):
     """Base of the destinations' settings as a pipeline's YAML gives them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
+
+    HIDDEN: ClassVar[tuple[str, ...]] = ()
+    """Settings that may hold a password although their names do not say so."""
+
+    EXAMPLE: ClassVar[str] = ""
+    """YAML of such a destination."""
 
     wrong_types: WrongTypes = Field(
         default="text", description="when values are not of the contract's type: load the column as text, or refuse"

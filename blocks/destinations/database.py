@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -31,9 +31,10 @@ from blocks.destinations.base import (
     typed,
 )
 from blocks.destinations.refusals import told
+from blocks.probe import Probe, may_write
 from blocks.staging import doing
 from blocks.variables import resolved
-from tasks.quality.errors import DestinationError, SpecError, did_you_mean
+from tasks.quality.errors import DestinationError, GonogoError, SpecError, did_you_mean
 from tasks.quality.secrets import mask
 from tasks.quality.typed import ColumnType
 
@@ -51,6 +52,16 @@ _DRIVERS = {"postgresql": "pip install 'gonogo[postgres]'"}
 
 class DatabaseDestination(DestinationModel):
     """A table of a database."""
+
+    HIDDEN: ClassVar = ("url",)
+    EXAMPLE: ClassVar = """
+kind: database
+url: postgresql+psycopg://loader:${WAREHOUSE_PASSWORD}@db.example.org/warehouse
+table: orders
+schema: sales
+mode: merge             # append, replace, or merge on the key
+key: [order_id]
+"""
 
     kind: Literal["database"] = "database"
     url: str = Field(min_length=1, description="SQLAlchemy URL; write passwords as ${NAME} of an environment variable")
@@ -73,6 +84,27 @@ class DatabaseDestination(DestinationModel):
     def describe(self) -> str:
         """The destination in words, without its password."""
         return f"table {self._name()} in {mask(self.url) if '://' in self.url else 'a database'}"
+
+    def probe(self, base: Path) -> Iterator[Probe]:
+        """Whether the database answers, what is in the table's place, and whether a table may be made there."""
+        what = f"connect to {mask(self.url) if '://' in self.url else 'the database'}"
+        try:
+            url = self._url(base)
+            if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+                yield may_write(Path(str(url.database)))
+                return
+            with told(self.describe()), _connected(url) as connection:
+                yield Probe(what, True, f"{url.get_backend_name()} answers")
+                what = f"look for the table {self._name()}"
+                present = self._present(connection)
+                yield Probe(what, True, f"columns {', '.join(present)}" if present else "it would be made")
+                what = "make a table, and take it back"
+                stage = _table("gonogo_probe", {"a": "integer"}, prefixes=["TEMPORARY"])
+                stage.create(connection)
+                connection.rollback()
+                yield Probe(what, True, "allowed")
+        except GonogoError as error:
+            yield Probe(what, False, error.message)
 
     def load(self, batch: LoadBatch, base: Path) -> Receipt:
         """Load the batch in one transaction.

@@ -6,13 +6,15 @@ import gzip
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from blocks.destinations.base import DestinationModel, LoadBatch, Receipt, read_receipt, typed
+from blocks.probe import Probe, may_write
 from blocks.staging import doing, fingerprint_of, publish, sweep, write_table, write_text
 from blocks.variables import resolved
 from tasks.quality.errors import DestinationError
@@ -36,6 +38,11 @@ _OPTIONS = {
 class FileDestination(DestinationModel):
     """One file that holds the rows of the last run; Parquet keeps the types, the others are text."""
 
+    EXAMPLE: ClassVar = """
+kind: file
+path: out/orders.parquet
+"""
+
     kind: Literal["file"] = "file"
     path: str = Field(min_length=1, description="e.g. 'out/orders.parquet'; .csv and .ndjson also as .gz or .zst")
     format: Literal["parquet", "csv", "json"] | None = Field(default=None, description="by default what the name tells")
@@ -54,6 +61,14 @@ class FileDestination(DestinationModel):
         """The destination in words."""
         return f"file {self.path}"
 
+    def probe(self, base: Path) -> Iterator[Probe]:
+        """Whether the file's folder is there, or can be made, and can be written to."""
+        yield may_write(self._path(base))
+
+    def _path(self, base: Path) -> Path:
+        path = Path(resolved(self.path, "destination.path")).expanduser()
+        return path if path.is_absolute() else base / path
+
     def load(self, batch: LoadBatch, base: Path) -> Receipt:
         """Write the file under a temporary name and rename it; a marker beside it says which run it is of.
 
@@ -61,8 +76,7 @@ class FileDestination(DestinationModel):
             DestinationError: the path is a folder, or values are not of the contract's type.
             TryAgain: the disk is full or the folder cannot be written to.
         """
-        path = Path(resolved(self.path, "destination.path")).expanduser()
-        path = path if path.is_absolute() else base / path
+        path = self._path(base)
         marker = path.with_name(f".{path.name}.gonogo.json")
         if known := _loaded_before(marker, path, batch.run_id):
             return known

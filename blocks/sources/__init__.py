@@ -6,24 +6,31 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from blocks.sources.base import Batch, Origin, Outcome, Probe, Reading, Source
+from blocks.probe import Probe
+from blocks.sources.base import Batch, Origin, Outcome, Reading, Source
 from blocks.sources.file import FileSource
+from blocks.sources.saved import SavedSource
 from blocks.sources.union import UnionSource
 
 Single: TypeAlias = FileSource
+"""A source whose settings are its own."""
+
+Member: TypeAlias = Annotated[Single | SavedSource, Field(discriminator="kind")]
 """A source that is not made of others."""
 
-UnionSource.model_rebuild(_types_namespace={"Single": Single})
+UnionSource.model_rebuild(_types_namespace={"Member": Member})
 
-SourceSpec: TypeAlias = Annotated[Single | UnionSource, Field(discriminator="kind")]
+SourceSpec: TypeAlias = Annotated[Single | SavedSource | UnionSource, Field(discriminator="kind")]
 
 __all__ = [
     "Batch",
     "FileSource",
+    "Member",
     "Origin",
     "Outcome",
     "Probe",
     "Reading",
+    "SavedSource",
     "Single",
     "Source",
     "SourceSpec",

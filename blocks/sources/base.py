@@ -12,10 +12,11 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from blocks.probe import Probe
 from tasks.quality.model import ROW, Snapshot
 
 if TYPE_CHECKING:
@@ -130,21 +131,6 @@ class Outcome:
     destination: str
 
 
-@dataclass(frozen=True)
-class Probe:
-    """One thing that was tried to see whether a connection works.
-
-    Attributes:
-        what: what was tried, e.g. "list the bucket orders".
-        ok: whether it worked.
-        said: what was found, or why not and what to do about it.
-    """
-
-    what: str
-    ok: bool
-    said: str
-
-
 class Source(Protocol):
     """What a source can do."""
 
@@ -179,6 +165,12 @@ class SourceModel(BaseModel):
     """Base of the sources' settings as a pipeline's YAML gives them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    HIDDEN: ClassVar[tuple[str, ...]] = ()
+    """Settings that may hold a password although their names do not say so."""
+
+    EXAMPLE: ClassVar[str] = ""
+    """YAML of such a source."""
 
     def describe(self) -> str:
         """The source in words, without secrets."""

@@ -7,12 +7,13 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from blocks.probe import Probe
 from blocks.sources import remote
-from blocks.sources.base import Batch, Outcome, Probe, Reading
+from blocks.sources.base import Batch, Outcome, Reading
 from blocks.sources.formats import format_of
 from blocks.sources.records import FORMATS_TODO, FileOptions, Landed, read_files
 from blocks.staging import doing, fingerprint_of, write_text
@@ -30,6 +31,15 @@ class FileSource(FileOptions):
     A path with `://` is an address that fsspec knows, e.g. `https://host/orders.csv` or
     `sftp://user:${PASSWORD}@host/out/*.csv`; its files are fetched first.
     """
+
+    HIDDEN: ClassVar = ("path",)
+    EXAMPLE: ClassVar = """
+kind: file
+path: in/*.csv          # a file, a folder, a pattern, or an address such as sftp://ann@host/out/*.csv
+once: true              # each file once, known by its content
+after: archive          # move what was loaded
+archive: done
+"""
 
     kind: Literal["file"] = "file"
     path: str = Field(min_length=1, description="file, folder, or pattern such as 'in/*.csv'; or an address")

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from blocks.sources.base import Batch, Origin, Outcome, Probe, Reading, SourceModel, staged_names
+from blocks.probe import Probe
+from blocks.sources.base import Batch, Origin, Outcome, Reading, SourceModel, staged_names
 from blocks.staging import connected
 from tasks.quality.errors import NothingNew
 from tasks.quality.model import ROW
 from tasks.quality.queries import quoted, text
 
 if TYPE_CHECKING:
-    from blocks.sources import Single
+    from blocks.sources import Member
 
 FEWEST = 2
 
@@ -24,13 +25,21 @@ FEWEST = 2
 class UnionSource(SourceModel):
     """Sources by name; columns are united by name, and null where a source lacks one."""
 
+    EXAMPLE: ClassVar = """
+kind: union
+origin: channel         # the column that says which source a row came from
+sources:
+  shop: {kind: file, path: shop.csv}
+  web: {kind: file, path: web.ndjson}
+"""
+
     kind: Literal["union"] = "union"
-    sources: Mapping[str, Single] = Field(description="name → source; the name is what the origin column says")
+    sources: Mapping[str, Member] = Field(description="name → source; the name is what the origin column says")
     origin: str = Field(default="origin", min_length=1, description="name of the column that says the source")
 
     @field_validator("sources")
     @classmethod
-    def _several(cls, sources: Mapping[str, Single]) -> Mapping[str, Single]:
+    def _several(cls, sources: Mapping[str, Member]) -> Mapping[str, Member]:
         if len(sources) < FEWEST:
             raise ValueError("name two sources or more; one alone needs no union")
         return sources

@@ -34,6 +34,15 @@ _KEY = re.compile(
 )
 
 
+def is_secret(name: str) -> bool:
+    """Whether what is kept under this name is a secret.
+
+    >>> is_secret("secret_key"), is_secret("bucket")
+    (True, False)
+    """
+    return bool(_KEY.search(name))
+
+
 def mask(text: str) -> str:
     """The text with every password, token and webhook address replaced by `***`.
 
@@ -69,7 +78,7 @@ def redact(value: Any, exact: Collection[str] = ()) -> Any:
 
 
 def _redacted(key: object, item: Any, exact: Collection[str]) -> Any:
-    return _hidden(item) if _KEY.search(str(key)) else redact(item, exact)
+    return _hidden(item) if is_secret(str(key)) else redact(item, exact)
 
 
 def _hidden(value: Any) -> Any:
