@@ -6,12 +6,13 @@ encrypted by Prefect. A pipeline names the block, so a run's spec never holds wh
 
 from __future__ import annotations
 
+import types
 import typing
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, create_model
+from pydantic import BaseModel, Field, SecretStr, TypeAdapter, ValidationError, WithJsonSchema, create_model
 
 from tasks.quality.errors import SpecError, Unavailable, did_you_mean
 from tasks.quality.secrets import is_secret
@@ -63,12 +64,17 @@ def slug(side: str, kind: str) -> str:
 
 
 def _typed(name: str, field: Any, model: type[BaseModel]) -> tuple[Any, Any]:
+    """A field of a block: hidden where it may hold a secret, and asked for without a choice between it and nothing."""
     hidden = is_secret(name) or name in getattr(model, "HIDDEN", ())
-    if not hidden:
-        return field.annotation, field
-    default = ... if field.is_required() else None
-    kind: Any = SecretStr if field.is_required() else SecretStr | None
-    return kind, Field(default, description=field.description)
+    kind = SecretStr if hidden else field.annotation
+    if hidden and not field.is_required():
+        kind = SecretStr | None
+    told = field if not hidden else Field(... if field.is_required() else None, description=field.description)
+    some = tuple(each for each in typing.get_args(kind) if each is not type(None))
+    if typing.get_origin(kind) in (typing.Union, types.UnionType) and len(some) == 1:
+        schema = TypeAdapter(some[0]).json_schema()
+        return Annotated[kind, WithJsonSchema(schema)], told
+    return kind, told
 
 
 def loaded(side: str, name: str, models: Mapping[str, type[BaseModel]], settings: Mapping[str, Any]) -> Any:

@@ -32,7 +32,6 @@ class FileSource(FileOptions):
     `sftp://user:${PASSWORD}@host/out/*.csv`; its files are fetched first.
     """
 
-    HIDDEN: ClassVar = ("path",)
     EXAMPLE: ClassVar = """
 kind: file
 path: in/*.csv          # a file, a folder, a pattern, or an address such as sftp://ann@host/out/*.csv
@@ -42,7 +41,10 @@ archive: done
 """
 
     kind: Literal["file"] = "file"
-    path: str = Field(min_length=1, description="file, folder, or pattern such as 'in/*.csv'; or an address")
+    path: str = Field(
+        min_length=1,
+        description="file, folder, or pattern such as 'in/*.csv'; or an address, its password written as ${NAME}",
+    )
     once: bool = Field(default=False, description="read each file once, known by its content, however it is called")
     after: Literal["keep", "archive", "tag"] = Field(
         default="keep",

@@ -155,14 +155,14 @@ FAULTS = [
         22,
         "kind: database",
         "kind: databse",
-        "destination.kind: 'databse' is not one of database, file. Did you mean 'database'?",
+        "destination.kind: 'databse' is not one of database, file",
     ),
     (27, "0 6 * * mon-fri", "61 6 * * *", "schedule.cron: '61' is no minute; write 0 to 59"),
     (27, "0 6 * * mon-fri", "0 6 * *", "schedule.cron: '0 6 * *' has 4 fields"),
     (27, "Europe/Berlin", "Europe/Belrin", "schedule.timezone: 'Europe/Belrin' is no time zone"),
     (27, "cron:", "interval: 1d, cron:", "schedule: name either 'cron' or 'interval'"),
     (26, "{slack: shop-alerts}", "slack", "notify: must be a mapping of 'key: value' lines, not 'slack'"),
-    (29, "goal:", "gaols: []", "gaols: unknown key 'gaols'; available: name, description, source, contract, goals"),
+    (29, "goal:", "gaols: []", "gaols: unknown key 'gaols'; available: name, description, source, lookups"),
     (29, "goal:", "folder: /tmp", "folder: unknown key 'folder'; available: name"),
 ]
 
