@@ -1,7 +1,7 @@
 """Values that stand for one thing in several spellings, typing errors, and values that are not allowed.
 
-Every remedy here is a table of old and new values; the new value is always one that the column has already, or that
-the contract or the pilot names. Recommended are only lines that hardly any sound table would have.
+What is recommended is a table of old and new values; the new value is always one that the column has already, or that
+the contract names. Recommended are only lines that hardly any sound table would have.
 """
 
 from __future__ import annotations
@@ -15,34 +15,21 @@ import ibis
 from ibis import _
 from pydantic import Field
 
-from tasks.quality.model import ColumnProfile, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
+from tasks.quality.model import ColumnProfile, Dataset, Dimension, Finding, Issue, Option, Severity
 from tasks.quality.profile import is_blank
 from tasks.quality.queries import cells_where, only, rows_where
-from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
-from tasks.quality.universal import Edits, edited
-from tasks.quality.words import NO_VALUE
+from tasks.quality.registry import KindSettings, Settings, kind
+from tasks.quality.values import has_letter, telling_values
 
 MOST_VALUES = 100_000
 """A column with more distinct values is no list of names; its spellings are not compared."""
 
-LONGEST = 200
 FEWEST_ROWS = 20
 
 
-def _named_values(data: Dataset, columns: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Per column its distinct values with a letter and their counts, the most frequent first; one query for all."""
-    found: dict[str, dict[str, int]] = {name: {} for name in columns}
-    if not columns:
-        return found
-    value = data.domains.value
-    there = data.domains.filter(
-        data.domains.column.isin(columns), value.re_search(r"\p{L}"), value.length() <= LONGEST
-    ).order_by("column", ibis.desc("n"), "value")
-    table = there.to_pyarrow()
-    for name, text, n in zip(*(table[c].to_pylist() for c in ("column", "value", "n")), strict=True):
-        if text.strip().lower() not in NO_VALUE:
-            found[name][text] = n
-    return found
+def _named_values(data: Dataset) -> dict[str, dict[str, int]]:
+    """The values with a letter of every column that may hold names, the most frequent first."""
+    return telling_values(data, _nameable(data), has_letter, frequent_first=True)
 
 
 def _nameable(data: Dataset) -> list[str]:
@@ -95,7 +82,7 @@ def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -
     Certain are those whose usual spelling is `times` as frequent, and those that differ in spaces only; the others may
     be meant. Confidence: the share of certain cells.
     """
-    for name, counts in _named_values(data, _nameable(data)).items():
+    for name, counts in _named_values(data).items():
         pairs = _spelled_alike(counts)
         if pairs:
             times = settings.of(name).times
@@ -196,7 +183,7 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
     too), or when the column is a list of categories: frequent values make up nearly all of it. Names of places and
     people differ by a letter and are both right; such columns are no lists. Confidence: the share of certain cells.
     """
-    for name, counts in _named_values(data, _nameable(data)).items():
+    for name, counts in _named_values(data).items():
         chosen = settings.of(name)
         pairs = _misspelled(counts, chosen)
         if not pairs:
@@ -347,12 +334,6 @@ def _usual_beside(
 # --- not in the allowed set -------------------------------------------------------------------------------------
 
 
-class Other(Parameters):
-    """Attributes: value: what is written instead of every value that is not allowed."""
-
-    value: str = Field(min_length=1)
-
-
 def _allowed_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
     facts = issue.facts
     if pairs := facts["nearest"]:
@@ -361,8 +342,8 @@ def _allowed_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: 
         why = "each has one allowed value within two edits, or differs in case and punctuation only"
         label = "write the nearest allowed value"
         yield Option("nearest", "map_values", label, {"values": pairs}, why, leaves, 0.9, safe=True)
-    yield Option("to-other", "to_other", "write one value of yours instead", needs=("value",))
-    yield Option("to-null", "not_allowed_to_null", "to null")
+    yield Option("to-other", "suspects_to_value", "write one value of yours instead", needs=("value",))
+    yield Option("to-null", "suspects_to_null", "to null")
 
 
 @kind("Not in the allowed set", dimension=Dimension.VALIDITY, recommend=_allowed_options)
@@ -390,7 +371,7 @@ def not_allowed(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Fin
             column.present_count,
             f"{len(counts):,} values are not among the {len(allowed)} that the contract allows: {shown}",
             Severity.HIGH,
-            facts={"nearest": nearest, "mapped": sum(counts[old] for old in nearest), "allowed": list(allowed)},
+            facts={"nearest": nearest, "mapped": sum(counts[old] for old in nearest)},
             confidence=0.95,
         )
 
@@ -416,22 +397,3 @@ def _nearest(counts: Mapping[str, int], allowed: Sequence[str]) -> dict[str, str
         if len(near) == 1:
             pairs[old] = near[0]
     return dict(sorted(pairs.items()))
-
-
-@remedy("Write another value", parameters=Other)
-def to_other(data: Dataset, issue: Issue, p: Other) -> tuple[Effect, ...]:
-    """Write one value wherever the column holds a value that is not allowed."""
-    return (_replaced(data, issue, p.value),)
-
-
-@remedy("Values that are not allowed to null")
-def not_allowed_to_null(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
-    """Write null wherever the column holds a value that is not allowed."""
-    return (_replaced(data, issue, None),)
-
-
-def _replaced(data: Dataset, issue: Issue, new: str | None) -> Effect:
-    column, allowed = issue.columns[0], issue.facts["allowed"]
-    own = data.domains.filter(data.domains.column == column)
-    olds = own.filter(_not_among(allowed)(own.value)).order_by("value").to_pyarrow()["value"].to_pylist()
-    return edited(column, {old: new for old in olds if old != new}, Edits())

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from tasks.quality.model import Dataset
+
 LOST = "\ufffd"
 SIGNS = "\ufffd\u00c2\u00c3\u00c4\u00c5\u00c6\u00d0\u00d1\u00e2\u00ef\u00f0"
 """What damaged text contains: the replacement character, or a letter that starts a wrongly read sequence."""
@@ -21,6 +23,19 @@ SUSPECT = (
 
 _SEQUENCE = re.compile("[\u00c2-\u00df][\u0080-\u00bf\u0152-\u2122]|[\u00e0-\u00ef].{2}|[\u00f0-\u00f4].{3}", re.DOTALL)
 _MOST = 100_000
+
+MOST_VALUES = 300_000
+"""Suspect values of all columns together that are read one by one."""
+
+
+def damaged_values(data: Dataset) -> dict[str, dict[str, int]]:
+    """Per column its damaged values with their counts, in their order."""
+    likely = data.domains.filter(data.domains.value.re_search(SUSPECT)).order_by("column", "value")
+    found: dict[str, dict[str, int]] = {}
+    for cell in likely.limit(MOST_VALUES).to_pyarrow().to_pylist():
+        if is_damaged(cell["value"]):
+            found.setdefault(cell["column"], {})[cell["value"]] = cell["n"]
+    return found
 
 
 def redecoded(text: str) -> str | None:

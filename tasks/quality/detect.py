@@ -34,7 +34,7 @@ from tasks.quality.model import (
     Snapshot,
 )
 from tasks.quality.notes import notes
-from tasks.quality.queries import kept, suspects, union
+from tasks.quality.queries import cells_of, kept, suspects, union
 from tasks.quality.registry import Kind, KindSettings, Settings, find_kind, find_remedy, kinds
 from tasks.quality.score import score
 from tasks.quality.watched import watched
@@ -201,10 +201,8 @@ def _flagged(data: Dataset, issue: Issue) -> Iterator[ibis.Table]:
     if issue.unit == "cell":
         yield found.select(row=_[ROW], column=_.column, kind=kind, value=_.value)
     elif issue.columns:
-        rows = data.table.semi_join(found, ROW)
-        cells = [ibis.struct({"column": ibis.literal(c), "value": rows[c]}) for c in issue.columns]
-        long = rows.select(row=rows[ROW], cell=ibis.array(cells).unnest()).unpack("cell")
-        yield long.select("row", "column", kind=kind, value=long["value"])
+        long = cells_of(data.table.semi_join(found, ROW), issue.columns)
+        yield long.select(row=long[ROW], column=long.column, kind=kind, value=long["value"])
 
 
 def _detected(kind: Kind, data: Dataset, settings: Settings[Any]) -> tuple[Issue, ...]:

@@ -45,6 +45,12 @@ def cells_where(data: Dataset, column: str, suspect: Callable[[Any], Any]) -> ib
     return table.filter(suspect(table[column])).select(ROW, column=ibis.literal(column), value=table[column])
 
 
+def cells_of(rows: ibis.Table, columns: Sequence[str]) -> ibis.Table:
+    """`_row`, `column`, `value` of the rows' cells in these columns."""
+    cells = [ibis.struct({"column": ibis.literal(name), "value": rows[name]}) for name in columns]
+    return rows.select(ROW, cell=ibis.array(cells).unnest()).unpack("cell").select(ROW, "column", "value")
+
+
 def rows_where(data: Dataset, column: str, suspect: Callable[[Any], Any]) -> int:
     """How many rows hold a suspect value, from the value domains; null is never one."""
     own = data.domains.filter(data.domains.column == column)

@@ -35,7 +35,7 @@ from tasks.quality.model import (
     Severity,
 )
 from tasks.quality.profile import NUMBER, number
-from tasks.quality.queries import cells_where, only, rows_where, suspects
+from tasks.quality.queries import cells_of, cells_where, only, rows_where, suspects
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.sequences import Ordered, in_order, late, readers, words
 from tasks.quality.typed import ColumnType, read
@@ -349,14 +349,6 @@ def _bound_text(data: Dataset, column: str, bound: Bound | None, format_: str | 
     return ibis.literal(plain_number(float(bound), max(decimals, own), fixed))
 
 
-@remedy("Suspect values to null")
-def suspects_to_null(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
-    """Write null into every suspect cell."""
-    found = suspects(data, issue)
-    null = ibis.null("string")
-    return tuple(CellWrites(c, found.filter(_.column == c).select(ROW, after=null)) for c in issue.columns)
-
-
 @remedy("Take the sign off")
 def absolute(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
     """Write suspect negative numbers without their sign."""
@@ -396,12 +388,10 @@ def _disordered(data: Dataset, pair: Ordered) -> Finding:
     names = (pair.first, pair.last)
     table = only(data.table, (ROW, *names))
     rows = table.filter(late(table, *names, readers(data, names)).fill_null(False))
-    each = ibis.array([ibis.struct({"column": ibis.literal(c), "value": rows[c]}) for c in names])
-    cells = rows.select(ROW, cell=each.unnest()).unpack("cell").select(ROW, "column", "value")
     sound = 1 - pair.broken / pair.complete
     return Finding(
         names,
-        cells,
+        cells_of(rows, names),
         2 * pair.broken,
         2 * pair.complete,
         f"in {pair.broken:,} of {pair.complete:,} rows {pair.first} is after {pair.last}; {pair.why}",
@@ -433,12 +423,6 @@ class Winsorised(Parameters):
 
     low: float
     high: float
-
-
-class Median(Parameters):
-    """Attributes: value: what is written, the median of the column."""
-
-    value: str = Field(min_length=1)
 
 
 def _outlier_options(data: Dataset, issue: Issue) -> Iterator[Option]:
@@ -543,13 +527,6 @@ def winsorise(data: Dataset, issue: Issue, p: Winsorised) -> tuple[Effect, ...]:
     x = number(table[column])
     beyond = table.select(ROW, after=ibis.cases((x < p.low, ends[0][0]), (x > p.high, ends[1][0])))
     return (CellWrites(column, beyond.filter(_.after.notnull())),)
-
-
-@remedy("One value for suspect cells", parameters=Median)
-def suspects_to_value(data: Dataset, issue: Issue, p: Median) -> tuple[Effect, ...]:
-    """Write one value into every suspect cell."""
-    rows = suspects(data, issue).select(ROW, after=ibis.literal(p.value))
-    return (CellWrites(issue.columns[0], rows),)
 
 
 # --- infinite, not a number, cut off ------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import ibis
@@ -20,6 +19,7 @@ from tasks.quality.queries import apart, kept, only, quoted, suspects, text
 from tasks.quality.records import check_columns, count_rows, whole_rows
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.typed import ColumnType, column_types, date_formats
+from tasks.quality.words import bare
 
 # --- broken dependency ----------------------------------------------------------------------------------------
 
@@ -317,18 +317,12 @@ def recompute(data: Dataset, issue: Issue, p: Recompute) -> tuple[Effect, ...]:
 # --- orphan keys and totals ---------------------------------------------------------------------------------------
 
 
-class Parent(Parameters):
-    """Attributes: value: what is written instead of every orphan."""
-
-    value: str = Field(min_length=1)
-
-
 def _orphan_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
     if pairs := issue.facts.get("nearest"):
         why = "each has one existing key that differs in case, spaces and punctuation only"
         yield Option("nearest", "map_values", "write the existing key", {"values": pairs}, why, "", 0.95, safe=True)
     if not issue.facts.get("total"):
-        yield Option("default-parent", "default_parent", "write a key of yours", needs=("value",))
+        yield Option("default-parent", "suspects_to_value", "write a key of yours", needs=("value",))
 
 
 @kind("Orphan keys and control totals", dimension=Dimension.INTEGRITY, recommend=_orphan_options)
@@ -394,17 +388,13 @@ def _nearest_keys(reference: Reference, known: ibis.Table | None, orphans: ibis.
         keys = known.order_by("value").limit(MOST_KEYS).to_pyarrow()["value"].to_pylist()
     prints: dict[str, list[str]] = {}
     for key in keys:
-        prints.setdefault(_bare(key), []).append(key)
+        prints.setdefault(bare(key), []).append(key)
     pairs = {}
     for value in strange.to_pyarrow()["value"].to_pylist():
-        near = prints.get(_bare(value), [])
-        if len(near) == 1 and _bare(value):
+        near = prints.get(bare(value), [])
+        if len(near) == 1 and bare(value):
             pairs[value] = near[0]
     return pairs
-
-
-def _bare(key: str) -> str:
-    return re.sub(r"[\W_]+", "", key.casefold())
 
 
 def _differing_total(data: Dataset, total: ControlTotal) -> Iterator[Finding]:
@@ -425,10 +415,3 @@ def _differing_total(data: Dataset, total: ControlTotal) -> Iterator[Finding]:
         title=f"Control total of {total.column} differs",
         facts={"total": total.equals, "found": found},
     )
-
-
-@remedy("Default parent", parameters=Parent)
-def default_parent(data: Dataset, issue: Issue, p: Parent) -> tuple[Effect, ...]:
-    """Write one existing key into every suspect cell."""
-    rows = suspects(data, issue).select(ROW, after=ibis.literal(p.value))
-    return (CellWrites(issue.columns[0], rows),)

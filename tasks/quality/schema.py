@@ -32,11 +32,12 @@ from tasks.quality.model import (
     Severity,
 )
 from tasks.quality.profile import BOOLEANS, DATE, INTEGER, is_missing, number
-from tasks.quality.queries import cells_where, rows_where
+from tasks.quality.queries import cells_where, rows_where, text
 from tasks.quality.records import whole_rows
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.shifts import shifts
 from tasks.quality.typed import date_formats, read
+from tasks.quality.words import bare
 
 FEWEST_ROWS = 20
 
@@ -49,10 +50,6 @@ def _of_table(data: Dataset, about: str, holds: str, why: str, severity: Severit
         f'FROM "snapshot" WHERE {holds}'
     )
     return Finding((), whole_rows(data.table), rows, rows, why, severity, unit="row", sql=sql, about=about, **more)
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 # --- schema drift -------------------------------------------------------------------------------------------
@@ -138,7 +135,7 @@ def _gone(data: Dataset, name: str, source: str, wanted: Sequence[str], known: I
     return _of_table(
         data,
         name,
-        f"NOT list_contains({there}, {_text(name)})",
+        f"NOT list_contains({there}, {text(name)})",
         f"{source} has a column {name}, this table has not",
         Severity.HIGH if source == CONTRACT else Severity.MEDIUM,
         title=f"Column {name} is missing",
@@ -157,10 +154,10 @@ def _candidates(data: Dataset, name: str, strange: Sequence[str]) -> list[dict[s
     """Columns that may be the missing one, the likest first: by name, or by what they hold."""
     from rapidfuzz.distance import OSA
 
-    wanted = _bare(name)
+    wanted = bare(name)
     found: list[tuple[float, str, dict[str, Any]]] = []
     for other in strange:
-        edits = OSA.distance(wanted, _bare(other))
+        edits = OSA.distance(wanted, bare(other))
         if not edits:
             why, sure = "their names differ in case and punctuation only", 0.95
         elif edits <= len(wanted) / 4:
@@ -171,10 +168,6 @@ def _candidates(data: Dataset, name: str, strange: Sequence[str]) -> list[dict[s
             continue
         found.append((edits, other, {"column": other, "why": why, "sure": sure}))
     return [each for _edits, _other, each in sorted(found, key=lambda f: f[:2])][:3]
-
-
-def _bare(name: str) -> str:
-    return "".join(c for c in name.casefold() if c.isalnum())
 
 
 def _holds_the_same(data: Dataset, name: str, other: str) -> bool:

@@ -1,14 +1,27 @@
-"""What a pilot can do about any issue: keep it, flag it, put its rows into quarantine, drop them, map its values."""
+"""What a pilot can do about any issue: keep it, flag it, quarantine or drop its rows, map or overwrite its values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 import ibis
+from ibis import _
 from pydantic import Field
 
 from tasks.quality.errors import AnswerError, did_you_mean
-from tasks.quality.model import ROW, ColumnAdd, Dataset, Disposition, Effect, Issue, Option, Preview, RowExits, ValueMap
+from tasks.quality.model import (
+    ROW,
+    CellWrites,
+    ColumnAdd,
+    Dataset,
+    Disposition,
+    Effect,
+    Issue,
+    Option,
+    Preview,
+    RowExits,
+    ValueMap,
+)
 from tasks.quality.queries import suspects
 from tasks.quality.registry import Parameters, remedy
 
@@ -41,6 +54,12 @@ class Replacements(Edits):
     values: Mapping[str, str | None] = Field(min_length=1)
 
 
+class OneValue(Parameters):
+    """Attributes: value: what is written into every suspect cell."""
+
+    value: str = Field(min_length=1)
+
+
 @remedy("Replace values", parameters=Replacements)
 def map_values(data: Dataset, issue: Issue, p: Replacements) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
     """Write the new value wherever the issue's column holds an old one."""
@@ -64,6 +83,23 @@ def edited(column: str, values: Mapping[str, str | None], edits: Edits) -> Value
             )
     wanted = {**values, **edits.change}
     return ValueMap(column, tuple((old, new) for old, new in wanted.items() if new != old and old not in edits.exclude))
+
+
+@remedy("Suspect values to null")
+def suspects_to_null(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
+    """Write null into every suspect cell."""
+    return _overwritten(data, issue, None)
+
+
+@remedy("One value for suspect cells", parameters=OneValue)
+def suspects_to_value(data: Dataset, issue: Issue, p: OneValue) -> tuple[Effect, ...]:
+    """Write one value into every suspect cell."""
+    return _overwritten(data, issue, p.value)
+
+
+def _overwritten(data: Dataset, issue: Issue, value: str | None) -> tuple[Effect, ...]:
+    found, after = suspects(data, issue), ibis.literal(value, "string")
+    return tuple(CellWrites(c, found.filter(_.column == c).select(ROW, after=after)) for c in issue.columns)
 
 
 @remedy("Keep as it is", parameters=Keep)

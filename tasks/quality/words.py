@@ -15,3 +15,12 @@ AMBIGUOUS_WORDS = (
 
 NO_VALUE = frozenset((*NULL_WORDS, *AMBIGUOUS_WORDS))
 """Words that say nothing about what a column holds or how it is written."""
+
+
+def bare(text: str) -> str:
+    """A name or key without case, spaces and punctuation.
+
+    >>> bare("Order-ID "), bare("order_id")
+    ('orderid', 'orderid')
+    """
+    return "".join(c for c in text.casefold() if c.isalnum())

@@ -28,7 +28,12 @@ def found(data: Dataset, name: str, *, missing_ok: bool = False) -> Issue | None
 
 
 def recommended_values(data: Dataset, issue: Issue, column: str) -> list[str | None]:
-    option = issue.option(issue.recommended)
+    return chosen_values(data, issue, issue.recommended, column)
+
+
+def chosen_values(data: Dataset, issue: Issue, key: str, column: str, **parameters: object) -> list[str | None]:
+    """A column as an option makes it, with what the pilot adds to its parameters."""
+    option = issue.option(key)
     remedy = find_remedy(option.remedy)
-    effects = remedy.effects(data, issue, remedy.parameters(**option.parameters))
+    effects = remedy.effects(data, issue, remedy.parameters(**option.parameters, **parameters))
     return values(apply(data, effects).table, column)

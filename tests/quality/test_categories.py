@@ -7,7 +7,7 @@ import pytest
 from tasks.quality.categories import fingerprint
 from tasks.quality.contract import Contract
 from tests.quality.opened import opened
-from tests.quality.remedied import found, recommended_values
+from tests.quality.remedied import chosen_values, found, recommended_values
 
 TIERS = ["silver", "golden", "basic"] * 60
 
@@ -62,3 +62,11 @@ def test_the_nearest_allowed_value_is_recommended_and_the_rest_said():
         assert issue.count == 3
         assert recommended_values(data, issue, "size") == ["small", "large", "small", "huge"]
         assert issue.option("nearest").leaves.startswith("1 ")
+
+
+def test_what_is_not_allowed_becomes_null_or_one_value_of_the_pilots():
+    contract = Contract.model_validate({"columns": {"size": {"allowed": ["small", "large"]}}})
+    with opened({"size": ["small", "huge", None, "tiny"]}, contract) as data:
+        issue = found(data, "not_allowed")
+        assert chosen_values(data, issue, "to-null", "size") == ["small", None, None, None]
+        assert chosen_values(data, issue, "to-other", "size", value="large") == ["small", "large", None, "large"]

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from tasks.quality.contract import Contract
 from tasks.quality.dates import read_date
 from tasks.quality.numerals import decimal_mark, digits, read_numeral, shortest
-from tests.quality.opened import opened
-from tests.quality.remedied import found, recommended_values
+from tasks.quality.queries import suspects
+from tasks.quality.tidying import LONGEST, SPACES, Tidy, tidied
+from tasks.quality.values import has_letter, telling_values
+from tests.quality.opened import opened, records
+from tests.quality.remedied import chosen_values, found, recommended_values
 
 UNITS = [f"{n % 9 + 10}.0 {u}" for n, u in enumerate(["oz", "oz.", "ounce", "OZ"] * 10)]
 
@@ -131,6 +134,66 @@ def test_the_contracts_type_is_what_counts():
     with opened({"n": ["1", "two", None, "N/A"]}, contract) as data:
         issue = found(data, "wrong_type")
         assert (issue.count, issue.confidence) == (1, 0.95)
+
+
+def test_what_is_of_the_wrong_type_becomes_null_or_the_number_in_it_is_kept():
+    contract = Contract.model_validate({"columns": {"n": {"type": "integer"}}})
+    with opened({"n": ["12", "€7", None, "n/a", "x-"]}, contract) as data:
+        issue = found(data, "wrong_type")
+        assert chosen_values(data, issue, "to-null", "n") == ["12", None, None, "n/a", None]
+        assert chosen_values(data, issue, "strip", "n") == ["12", "7", None, "n/a", "x-"]
+
+
+def test_what_breaks_the_contracts_pattern_becomes_null_or_the_part_that_is_found_is_kept():
+    contract = Contract.model_validate({"columns": {"n": {"pattern": "[0-9]+"}}})
+    with opened({"n": ["12", "€7", None, "n/a"]}, contract) as data:
+        issue = found(data, "pattern_violation")
+        assert chosen_values(data, issue, "to-null", "n") == ["12", None, None, None]
+        assert chosen_values(data, issue, "extract", "n", pattern="[0-9]+") == ["12", "7", None, "n/a"]
+
+
+def test_spaces_and_every_entity_that_is_found_are_tidied_and_the_pilot_edits_the_table():
+    messy = [" Bonn", "R&amp;D", "it&#39;s", "&#x41;&nbsp;B", "&amp;lt;", "&#0;", "a  b", "fine", None, " "]
+    with opened({"a": messy}) as data:
+        issue = found(data, "untidy_text")
+        assert issue.count == 7
+        tidy = ["Bonn", "R&D", "it's", "A B", "&lt;", "&#0;", "a  b", "fine", None, " "]
+        assert recommended_values(data, issue, "a") == tidy
+        assert chosen_values(data, issue, "collapse", "a") == [*tidy[:6], "a b", *tidy[7:]]
+        assert chosen_values(data, issue, "upper", "a")[-4:] == ["A  B", "FINE", None, " "]
+        edits = {"exclude": (" Bonn",), "change": {"R&amp;D": None}}
+        assert chosen_values(data, issue, "tidy", "a", **edits) == [" Bonn", None, *tidy[2:]]
+
+
+@given(st.text(st.sampled_from("ab&;#39 \t\u2003") | st.characters(exclude_categories=["Cs"])))
+def test_a_tidy_text_is_left_alone_and_keeps_its_words(text):
+    tidy = tidied(text, Tidy(collapse=True))
+    assert tidied(tidy, Tidy(collapse=True)) == tidy
+    assert tidy.translate(dict.fromkeys(map(ord, SPACES))) == text.translate(dict.fromkeys(map(ord, SPACES)))
+
+
+def test_values_too_long_for_a_table_stay_as_they_are_and_are_told():
+    with opened({"a": ["x ", "&amp; " * LONGEST, "y"]}) as data:
+        issue = found(data, "untidy_text")
+        assert (issue.count, issue.option("tidy").leaves) == (2, "1 cells of more than 100,000 characters")
+        assert recommended_values(data, issue, "a") == ["x", "&amp; " * LONGEST, "y"]
+    with opened({"a": ["&amp; " * LONGEST, "y"]}) as data:
+        assert found(data, "untidy_text").recommended == "keep", "nothing would change"
+
+
+def test_the_engine_and_the_remedy_mean_the_same_by_a_space():
+    signs = [chr(code) for code in range(1, 0x10FFFF) if not 0xD800 <= code <= 0xDFFF and not chr(code).isalnum()]
+    with opened({"a": [f"a{sign}" for sign in signs]}) as data:
+        (issue,) = [i for i in _all(data) if i.kind == "untidy_text"]
+        suspect = {row["value"] for row in records(suspects(data, issue))}
+    assert suspect == {f"a{sign}" for sign in SPACES}
+
+
+def test_words_for_null_say_nothing_about_a_column():
+    with opened({"a": ["b", "N/A", None, " ", "c", "c"], "empty": [None] * 6}) as data:
+        assert telling_values(data, ["a", "empty"]) == {"a": {"b": 1, "c": 2}, "empty": {}}
+        assert list(telling_values(data, ["a"], has_letter, frequent_first=True)["a"]) == ["c", "b"]
+        assert telling_values(data, []) == {}
 
 
 def _all(data):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tasks.quality.contract import Contract
 from tasks.quality.detect import assess
 from tasks.quality.effects import apply, preview
 from tasks.quality.errors import PilotMustDecide
@@ -97,3 +98,21 @@ def test_previews_are_what_the_engine_counts(gaps):
 
 def test_free_names_do_not_tell_cases_apart():
     assert free_name("Flag", ["flag", "FLAG_2"]) == "Flag_3"
+
+
+ODD = {"n": ["1", "x", "3", "x"], "city": ["Bonn", "Ulm", "Kiel", "Jena"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "after"),
+    [("suspects_to_null", {}, ["1", None, "3", None]), ("suspects_to_value", {"value": "0"}, ["1", "0", "3", "0"])],
+)
+def test_suspect_cells_are_emptied_or_get_one_value_in_each_of_the_issues_columns(name, parameters, after):
+    contract = Contract.model_validate({"columns": {"n": {"type": "integer"}}})
+    with opened(ODD, contract) as data:
+        issue = next(i for i in assess(data, snapshot(data)).issues if i.kind == "wrong_type")
+        (effect,) = chosen(data, issue, name, **parameters)
+        assert values(apply(data, [effect]).table, "n") == after
+        both = replace(issue, columns=("city", "n"))
+        table = apply(data, chosen(data, both, name, **parameters)).table
+        assert (values(table, "n"), values(table, "city")) == (after, ODD["city"]), "only cells of the query"

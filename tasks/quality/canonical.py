@@ -1,0 +1,242 @@
+"""How a column's numbers are written: the way that most of them have, and every other number written in it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
+from statistics import median
+from typing import Any, Literal, TypeAlias
+
+from pydantic import Field
+
+from tasks.quality.model import ColumnProfile
+from tasks.quality.numerals import CLEAR, UNITS, Numeral, code_like, decimal_mark, digits, read_numeral, shortest
+from tasks.quality.universal import Edits
+
+MOST, FEW = 0.5, 0.3
+"""What more than half of a column has is its way of writing; zeros that less than three in ten have are slips."""
+
+MOST_PATTERNS = 400
+MOST_LISTED = 2_000
+
+Told: TypeAlias = Sequence[tuple[str, int, Numeral]]
+"""Values, their rows, and the numerals that they are."""
+
+
+class CanonicalNumber(Edits):
+    """How numbers are written anew.
+
+    Attributes:
+        mark: what separates decimals in the data.
+        unit: the unit that every number without another one has, "" for none.
+        suffix: what is written behind the number, "" for nothing.
+        shorten: take needless zeros off (12.0 → 12).
+        grouped: separate thousands.
+        decimals: write at least so many decimals, as the column's other numbers have.
+        percent: what becomes of a percent sign: left out ("strip"), or the number divided by a hundred ("divide").
+        convert: convert other units of the same quantity; else values in them stay as they are.
+    """
+
+    mark: Literal[".", ","] = "."
+    unit: str = ""
+    suffix: str = ""
+    shorten: bool = True
+    grouped: bool = False
+    decimals: int = Field(0, ge=0, le=12)
+    percent: Literal["strip", "divide"] = "strip"
+    convert: bool = False
+
+
+def mixes(column: ColumnProfile) -> bool:
+    """Whether most patterns of a column are numbers, and more than one of them, or one with a word."""
+    numeric = [p for p in column.patterns if read_numeral(p.text)]
+    return (
+        column.pattern_count <= MOST_PATTERNS
+        and (len(numeric) > 1 or any("a" in p.text for p in numeric))
+        and sum(p.rows for p in numeric) > column.present_count / 2
+    )
+
+
+def numbers_in(values: Mapping[str, int]) -> Told:
+    """The values that are numerals."""
+    return [(text, n, numeral) for text, n in values.items() if (numeral := read_numeral(text))]
+
+
+def plan_for(told: Told) -> CanonicalNumber | None:
+    """How these numbers would be written alike; None for codes and for separators that contradict one another."""
+    mark = decimal_mark((numeral.body, n) for _t, n, numeral in told)
+    if mark is None or any(code_like(m.body) for _t, _n, m in told):
+        return None
+    if any(_digits(m, mark) is None for _t, _n, m in told):
+        return None
+    units = _rows_per(told, lambda m: m.unit)
+    spelled = _rows_per(told, lambda m: m.prefix + "\0" + m.suffix)
+    rows = sum(units.values())
+    usual, of_usual = min(spelled.items(), key=lambda each: (-each[1], each[0]))
+    prefix, _zero, suffix = usual.partition("\0")
+    told_units = {unit: n for unit, n in units.items() if unit}
+    unit = min(told_units, key=lambda u: (-told_units[u], u)) if told_units else ""
+    keeps = bool(prefix or suffix) and of_usual > MOST * rows
+    if keeps and prefix:
+        return None
+    usual_ones = [(m, n) for _t, n, m in told if m.suffix == (suffix if keeps else "") and not m.prefix]
+    decimals, shorten = _decimals_of(usual_ones, mark) if usual_ones else (0, True)
+    return CanonicalNumber(
+        mark=mark,
+        unit=unit,
+        suffix=suffix if keeps else "",
+        shorten=shorten,
+        grouped=_mostly_grouped(told, mark),
+        decimals=decimals,
+    )
+
+
+def _digits(numeral: Numeral, mark: str) -> str | None:
+    """A numeral's digits with a decimal point, also where it is written with the other mark beyond doubt."""
+    own = digits(numeral.body, mark)
+    if own is not None:
+        return own
+    return digits(numeral.body, "," if mark == "." else ".")
+
+
+def _rows_per(told: Told, what: Callable[[Numeral], str]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for _text, n, numeral in told:
+        counts[what(numeral)] += n
+    return counts
+
+
+def _decimals_of(numerals: Sequence[tuple[Numeral, int]], mark: str) -> tuple[int, bool]:
+    """How many decimals nearly all numbers have (else 0), and whether zeros behind a whole number are slips."""
+    lengths: Counter[int] = Counter()
+    whole = zeros = 0
+    for numeral, n in numerals:
+        fraction = (_digits(numeral, mark) or "").partition(".")[2]
+        lengths[len(fraction)] += n
+        whole += n * (not fraction)
+        zeros += n * (bool(fraction) and not fraction.strip("0"))
+    rows = sum(lengths.values())
+    usual, n = min(lengths.items(), key=lambda each: (-each[1], each[0]))
+    fixed = usual if n >= CLEAR * rows else 0
+    return fixed, not fixed and 0 < zeros < FEW * rows and whole + zeros >= CLEAR * rows
+
+
+def _mostly_grouped(told: Told, mark: str) -> bool:
+    """Whether most numbers from a thousand on have their thousands separated."""
+    large = [(n, m.body) for _t, n, m in told if len((_digits(m, mark) or "").partition(".")[0]) > 3]  # noqa: PLR2004
+    separated = sum(n for n, body in large if not re.fullmatch(r"[0-9]+(?:[.,][0-9]{1,2}|[.,][0-9]{4,})?", body))
+    return bool(large) and separated > MOST * sum(n for n, _body in large)
+
+
+def forms_of(told: Told) -> Counter[str]:
+    """The rows of each way in which the numbers are written, runs of digits as one zero."""
+    return _rows_per(told, lambda m: f"'{m.prefix}{re.sub('[0-9]+', '0', m.body)}{m.suffix}'")
+
+
+def facts_about(told: Told, plan: CanonicalNumber) -> dict[str, Any]:
+    """What speaks for the plan and what against it."""
+    units = _rows_per(told, lambda m: m.unit)
+    slips = {m.unit for _t, _n, m in told if plan.suffix and _slips(m.suffix, plan.suffix)}
+    rows = sum(units.values())
+    odd = {unit for unit, n in units.items() if unit not in UNITS and n <= 0.02 * rows}
+    others = sorted(set(units) - {plan.unit, "", "%"} - slips - odd)
+    percents = "%" in units and "" in units
+    bare, signed = _medians(told, "", plan.mark), _medians(told, "%" if percents else plan.unit, plan.mark)
+    same = bare is None or signed is None or not bare or 1 / 5 <= signed / bare <= 5  # noqa: PLR2004
+    known = UNITS.get(plan.unit)
+    convertible = bool(others) and known is not None and all(UNITS.get(u, ("",))[0] == known[0] for u in others)
+    because = "every number has the same unit" if plan.unit not in ("", "%") else "only the way of writing changes"
+    if percents:
+        because = "the numbers with and without a percent sign are as large as one another, so the sign says nothing"
+    few = sum(units[u] for u in others) <= 0.05 * rows
+    convert = convertible and few and _fits(told, plan, others)
+    sure = 0.95 if same and (convert or not others) else 0.3
+    return {
+        "classes": dict(forms_of(told).most_common(20)),
+        "others": others,
+        "percents": percents,
+        "convertible": convertible,
+        "convert": convert,
+        "usual": _usual_example(told, plan),
+        "because": because if same else "numbers with and without unit differ in size: look at them first",
+        "safe": same and (convert or not others),
+        "sure": sure,
+    }
+
+
+def _usual_example(told: Told, plan: CanonicalNumber) -> str:
+    return next((text for text, _n, m in told if m.suffix == plan.suffix and _canonical(m, plan) == text), "1")
+
+
+def _fits(told: Told, plan: CanonicalNumber, others: Iterable[str]) -> bool:
+    """Whether numbers in other units are as large as the others when they are converted."""
+    own = _medians(told, plan.unit, plan.mark) or 0.0
+    for unit in others:
+        theirs = (_medians(told, unit, plan.mark) or 0.0) * float(UNITS[unit][2] / UNITS[plan.unit][2])
+        if not own / 5 <= theirs <= 5 * own:
+            return False
+    return True
+
+
+def _medians(told: Told, unit: str, mark: str) -> float | None:
+    found = [float(d) for _t, _n, m in told if m.unit == unit and (d := _digits(m, mark))]
+    return median(found) if found else None
+
+
+def otherwise(plan: CanonicalNumber, changed: Collection[str]) -> Callable[[Any], Any]:
+    """Which values the plan writes otherwise, as an expression: few are listed, many are told by their form."""
+    if len(changed) <= MOST_LISTED:
+        few = sorted(changed)
+        return lambda value: value.isin(few)
+    whole = r"[1-9][0-9]{0,2}(?:[^0-9][0-9]{3})*" if plan.grouped else r"(?:0|[1-9][0-9]*)"
+    plain = rf"^-?{whole}(?:\.[0-9]*[1-9])?" if plan.shorten else rf"^-?{whole}(?:[.,][0-9]+)?"
+    form = plain + (re.escape(plan.suffix) if plan.suffix else "") + "$"
+    return lambda value: ~value.re_search(form) & value.re_search("[0-9]")
+
+
+def rewritten(told: Told, plan: CanonicalNumber) -> dict[str, str]:
+    """The values that the plan writes otherwise, and how."""
+    written = ((text, _canonical(numeral, plan)) for text, _n, numeral in told)
+    return {text: new for text, new in written if new is not None and new != text}
+
+
+def _canonical(numeral: Numeral, plan: CanonicalNumber) -> str | None:
+    """A numeral as the plan writes it; None where it has another unit that is not to be converted."""
+    number = _digits(numeral, plan.mark)
+    if number is None:
+        return None
+    unit = plan.unit if plan.suffix and _slips(numeral.suffix, plan.suffix) else numeral.unit
+    value = f"{Decimal(number + numeral.power):f}" if numeral.power else number
+    noisy = plan.shorten or len(value.replace(".", "")) > 15  # noqa: PLR2004  (binary fractions)
+    if unit not in ("", plan.unit, "%"):
+        if not plan.convert or unit not in UNITS or UNITS[unit][0] != UNITS.get(plan.unit, ("?",))[0]:
+            return None
+        value, noisy = f"{Decimal(value) * UNITS[unit][2] / UNITS[plan.unit][2]:f}", True
+    if unit == "%" and plan.percent == "divide":
+        value, noisy = f"{Decimal(value) / 100:f}", True
+    written = shortest(value) if noisy else value
+    if plan.decimals and written != numeral.body:
+        whole, _point, rest = written.partition(".")
+        written = f"{whole}.{rest:0<{plan.decimals}}"
+    if plan.grouped:
+        whole, point, rest = written.partition(".")
+        written = f"{int(whole):,}{point}{rest}"
+    if plan.mark == "," and (plan.suffix or plan.grouped):
+        written = written.translate(str.maketrans(",.", ".,"))
+    return ("-" if numeral.negative and written != "0" else "") + written + plan.suffix
+
+
+def _slips(suffix: str, usual: str) -> bool:
+    """Whether a suffix is the usual one with a typing error, which may not be a digit that became a letter.
+
+    >>> _slips(" patixnts", " patients"), _slips(" g", " kg"), _slips("x patients", " patients")
+    (True, False, False)
+    """
+    from rapidfuzz.distance import OSA
+
+    edits = len(usual.strip()) // 3
+    if suffix[:1].isspace() != usual[:1].isspace() and len(suffix) > len(usual):
+        return False
+    return edits > 0 and OSA.distance(suffix.strip(), usual.strip(), score_cutoff=edits) <= edits

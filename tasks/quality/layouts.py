@@ -1,0 +1,183 @@
+"""How a column's dates are written: its layouts, what they show of the order of day and month, and one for all."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from tasks.quality.dates import MAY, Order, Written, read_date, shown_order, written_as
+from tasks.quality.model import ColumnProfile
+from tasks.quality.universal import Edits
+
+SHOWING = 10
+"""So many dates that can be read in one order only show the order of day and month, if none contradicts."""
+
+SETTLED = 0.2
+"""Share of a column's dates that must show where two-digit years stand before it holds for the others."""
+
+Told: TypeAlias = Sequence[tuple[str, int, Written]]
+"""Values, their rows, and the dates that they may be."""
+
+
+class ParsedDates(Edits):
+    """How dates are written anew.
+
+    Attributes:
+        layout: "iso" (2026-01-31), or the layout that most have, e.g. "0/0/0" or "0 aa 0" (`tasks.quality.dates`).
+        write_order: the order in which day, month and year are written.
+        order: how dates that can be read in several ways are meant; null leaves them as they are.
+        padded: days and months have two digits.
+        short_year: years have two digits.
+    """
+
+    layout: str = "iso"
+    write_order: Order = "ymd"
+    order: Order | None = None
+    padded: bool = True
+    short_year: bool = False
+
+
+_DATE_PATTERN = re.compile(
+    r"^9[-/. ]9[-/. ]9(?:$|[T ,])|^9(?:a)?[-/., ]+a\.?[-/., ]+9|^a\.?[-/ ]+9(?:a)?(?:,? +|[-/])9|^9$"
+)
+
+
+def mixes(column: ColumnProfile) -> bool:
+    """Whether most patterns of a column may be dates, and not all of them in ISO 8601."""
+    dated = [p for p in column.patterns if _DATE_PATTERN.match(p.text)]
+    several = any(p.text != "9" for p in dated) and sum(p.rows for p in dated) > column.present_count / 2
+    return several and column.kind != "date"
+
+
+def dates_in(values: Mapping[str, int]) -> Told:
+    """The values that may be dates."""
+    return [(text, n, written) for text, n in values.items() if (written := read_date(text))]
+
+
+def rows_of(told: Told) -> int:
+    """The rows that hold these dates."""
+    return sum(n for _text, n, _written in told)
+
+
+@dataclass(frozen=True)
+class Layouts:
+    """How a column's dates are written.
+
+    Attributes:
+        members: the dates of each layout.
+        usual: the layout that most have.
+        others: the dates of all other layouts.
+        undecided: of these, the ones that may be several days.
+        ambiguous: of all, the ones that may be several days.
+        plan: how all would be written as most are.
+    """
+
+    members: Mapping[str, Told]
+    usual: str
+    others: Told
+    undecided: Told
+    ambiguous: Told
+    plan: ParsedDates
+
+
+def layouts_of(told: Told) -> Layouts:
+    """The layouts of some dates, one at least."""
+    members = _by_layout(told)
+    shown = {layout: _settled(own) for layout, own in members.items()}
+    usual = min(members, key=lambda layout: (-rows_of(members[layout]), layout))
+    undecided = {layout: _undecided(own, shown[layout]) for layout, own in members.items()}
+    return Layouts(
+        members,
+        usual,
+        [each for layout, own in members.items() if layout != usual for each in own],
+        [each for layout, own in undecided.items() if layout != usual for each in own],
+        [each for own in undecided.values() for each in own],
+        _plan_for(usual, shown[usual].order, members[usual]),
+    )
+
+
+def _by_layout(told: Told) -> Mapping[str, Told]:
+    """The dates by their layout; "May" is a short or a full name like the other months of its column."""
+    layouts: dict[str, list[tuple[str, int, Written]]] = {}
+    for each in told:
+        layouts.setdefault(each[2].layout, []).append(each)
+    for layout in [name for name in layouts if MAY in name]:
+        full, short = layout.replace(MAY, "aa"), layout.replace(MAY, "a")
+        like = short if len(layouts.get(short, ())) > len(layouts.get(full, ())) else full
+        moved = [(text, n, replace(written, layout=like)) for text, n, written in layouts.pop(layout)]
+        layouts.setdefault(like, []).extend(moved)
+    return layouts
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """What a layout's dates show together: the order of day and month, and that the year comes last."""
+
+    order: Order | None
+    year_last: bool
+
+
+def _settled(members: Told) -> _Settled:
+    """Ten dates or more that can be read in one order only settle it, if none contradicts.
+
+    Where a two-digit year stands is settled when a fifth of the dates show it: fewer may have come from elsewhere.
+    """
+    total = rows_of(members)
+    order, rows = shown_order((written, n) for _t, n, written in members)
+    last = sum(n for _t, n, written in members if "ymd" not in written.readings)
+    return _Settled(order if rows >= min(SHOWING, SETTLED * total) else None, last >= SETTLED * total)
+
+
+def _undecided(members: Told, shown: _Settled) -> Told:
+    """The dates that may still be several days."""
+    return [each for each in members if len(_possible(each[2], shown)) > 1]
+
+
+def _possible(written: Written, shown: _Settled) -> Mapping[Order, dt.date]:
+    """The readings that remain, one for each day."""
+    remain = {
+        order: day
+        for order, day in written.readings.items()
+        if len(written.readings) == 1
+        or (order == "ymd" and not shown.year_last)
+        or (order != "ymd" and shown.order in (None, order))
+    }
+    return {order: day for order, day in remain.items() if day not in [d for o, d in remain.items() if o < order]}
+
+
+def _plan_for(usual: str, order: Order | None, members: Told) -> ParsedDates:
+    """How all dates would be written as most are; ISO where the usual layout has times or is not settled."""
+    if order is None or usual in ("00000000", "0000-0-0") or members[0][2].time:
+        return ParsedDates()
+    padded = not any(re.search(r"(?<![0-9])[0-9](?![0-9])", text) for text, _n, _w in members)
+    return ParsedDates(layout=usual, write_order=order, padded=padded, short_year=members[0][2].short_year)
+
+
+def rewritten(told: Told, plan: ParsedDates) -> dict[str, str]:
+    """The dates of other layouts that have one reading, or one in the plan's order, and how the plan writes them."""
+    pairs = {}
+    for layout, members in _by_layout(told).items():
+        shown = _settled(members)
+        for text, _n, written in members if layout != plan.layout else ():
+            if day := _day(written, shown, plan.order):
+                pairs[text] = _date_text(day, written, plan)
+    return pairs
+
+
+def _day(written: Written, shown: _Settled, order: Order | None) -> dt.date | None:
+    possible = _possible(written, shown)
+    if len(possible) == 1:
+        return next(iter(possible.values()))
+    return written.readings.get(order) if order else None
+
+
+def _date_text(day: dt.date, written: Written, plan: ParsedDates) -> str:
+    text = (
+        day.isoformat()
+        if plan.layout == "iso"
+        else written_as(day, plan.layout, plan.write_order, padded=plan.padded, short_year=plan.short_year)
+    )
+    return f"{text} {written.time}" if written.time else text

@@ -1,0 +1,143 @@
+"""Values of one column that stand in another: strangers that are at home elsewhere, and values spilled to an end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+from ibis import _
+
+from tasks.quality.model import ROW, ColumnProfile, Dataset
+from tasks.quality.profile import is_blank, is_missing
+from tasks.quality.queries import cells_of, only
+
+MOST_STRANGERS = 2_000
+SHARED = 0.5
+"""Columns that share more of their values than this, as two times of day do, are of one sort: none is a stranger."""
+
+FEWEST_SPILLED = 3
+MOST_SPILLED = 500
+"""Distinct values of a column that may have been spilled: codes, states, categories."""
+
+MOST_WORDS = 4
+MOST_SOURCES = 40
+LONGEST_SPILL = 200
+GAPS_SCREENED = 2_000
+
+
+def strangers(data: Dataset, times: int) -> dict[tuple[str, str], list[str]]:
+    """(where they stand, where they are at home) → values that are rare here and frequent there; numbers aside."""
+    numeric = [c.name for c in data.profile.columns if c.numeric_count > c.present_count / 2 and c.kind != "text"]
+    here = data.domains.filter(~data.domains.column.isin(numeric), ~is_blank(data.domains.value))
+    home = here.select(home="column", value="value", often="n")
+    both = here.join(home, "value").filter(_.column != _.home)
+    distinct = {c.name: c.distinct_count for c in data.profile.columns}
+    apart = {
+        (pair["column"], pair["home"])
+        for pair in both.group_by("column", "home").agg(shared=_.count()).to_pyarrow().to_pylist()
+        if pair["shared"] <= SHARED * min(distinct[pair["column"]], distinct[pair["home"]])
+    }
+    met = both.filter(_.often >= times, _.n * times <= _.often)
+    found: dict[tuple[str, str], list[str]] = {}
+    for cell in met.order_by("column", "home", "value").limit(50 * MOST_STRANGERS).to_pyarrow().to_pylist():
+        found.setdefault((cell["column"], cell["home"]), []).append(cell["value"])
+    return {pair: values for pair, values in found.items() if pair in apart and len(values) <= MOST_STRANGERS}
+
+
+def may_have_spilled(column: ColumnProfile) -> bool:
+    """Whether a column has gaps, and few enough values to tell them at the end of other columns' cells."""
+    listed = 2 <= column.distinct_count <= MOST_SPILLED  # noqa: PLR2004  (anything has one value)
+    return listed and column.missing_count >= FEWEST_SPILLED and column.kind not in ("integer", "number", "boolean")
+
+
+@dataclass(frozen=True)
+class Spill:
+    """Values of one column that stand behind those of another.
+
+    Attributes:
+        words: how many words they have.
+        rows: how many rows have one.
+        share: of the rows without a target.
+        known: rows in which what would remain is a value that the source has elsewhere.
+        cells: `_row`, `column`, `value` of both columns in these rows.
+    """
+
+    source: str
+    target: str
+    words: int
+    rows: int
+    share: float
+    known: int
+    cells: ibis.Table
+
+
+def spill(
+    data: Dataset, target: ColumnProfile, sources: Sequence[ColumnProfile], known: Collection[str], share: float
+) -> Spill | None:
+    """The spill from the column that most of the gaps point to.
+
+    Args:
+        data: the table.
+        target: the column with gaps.
+        sources: the columns whose cells may end with its values; the first is taken among equals, and of the first 40.
+        known: the values.
+        share: how many of the gaps it must explain at least, 0 to 1.
+    """
+    source, words, met = _likely(data, target, sources[:MOST_SOURCES], known)
+    if met < share:
+        return None
+    there = spilled(data, source, target.name, known, words)
+    rows = int(there.count().to_pyarrow().as_py())
+    if rows < max(FEWEST_SPILLED, share * target.missing_count):
+        return None
+    heads = there.select(head=head(there[source], words))
+    elsewhere = data.domains.filter(data.domains.column == source).select(head="value")
+    again = int(heads.semi_join(elsewhere, "head").count().to_pyarrow().as_py())
+    cells = cells_of(there, (source, target.name))
+    return Spill(source, target.name, words, rows, rows / target.missing_count, again, cells)
+
+
+def _likely(
+    data: Dataset, target: ColumnProfile, sources: Sequence[ColumnProfile], known: Collection[str]
+) -> tuple[str, int, float]:
+    """The source, how many words its last value has, and in what share of the first gaps it is so."""
+    words = min(MOST_WORDS, max(len(text.split()) for text in known))
+    table = only(data.table, (ROW, target.name, *(c.name for c in sources)))
+    gaps = table.filter(is_missing(table[target.name])).order_by(ROW).limit(GAPS_SCREENED).to_pyarrow()
+    tallies = [
+        (sum(_tail_of(value, length) in known for value in gaps[source.name].to_pylist()), -place, -length)
+        for place, source in enumerate(sources)
+        for length in range(1, words + 1)
+    ]
+    met, place, length = max(tallies)
+    return sources[-place].name, -length, met / max(gaps.num_rows, 1)
+
+
+def _tail_of(value: str | None, words: int) -> str:
+    """A value's last words as they are written, if something stands before them."""
+    found = re.search(_form(words), value) if value and len(value) <= LONGEST_SPILL else None
+    return found[2] if found else ""
+
+
+def spilled(data: Dataset, source: str, target: str, known: Collection[str], words: int) -> ibis.Table:
+    """`_row` and both columns of the rows without a target whose source ends with one of its known values."""
+    table = only(data.table, (ROW, target, source))
+    ending = tail(table[source], words)
+    return table.filter(is_missing(table[target]) & (ending != "") & ending.isin(sorted(known)))
+
+
+def head(value: Any, words: int) -> Any:
+    """What stands before a value's last words, as an expression."""
+    return value.re_extract(_form(words), 1)
+
+
+def tail(value: Any, words: int) -> Any:
+    """A value's last words, if something stands before them, as an expression."""
+    return value.re_extract(_form(words), 2)
+
+
+def _form(words: int) -> str:
+    return r"^(.*[^\s,;])[\s,;]+(" + r"\s+".join([r"\S+"] * words) + r")\s*$"

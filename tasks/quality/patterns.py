@@ -1,0 +1,131 @@
+"""What nearly all values of a column are: of one type, or written in a few patterns; and what differs from that."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tasks.quality.model import ColumnProfile, Pattern
+from tasks.quality.numerals import read_numeral
+from tasks.quality.profile import DATE, NUMBER, is_missing, pattern
+from tasks.quality.typed import ColumnType, read
+from tasks.quality.words import NO_VALUE
+
+FEWEST_ALIKE = 3
+FEWEST_ROWS = 20
+"""A column with fewer values has no way of writing that one could break."""
+
+Suspect = Callable[[Any], Any]
+"""What a column's text must be for its cell to be suspect, as an expression; null is never suspect."""
+
+
+def too_few(column: ColumnProfile) -> bool:
+    """Whether a column has too few values for a way of writing."""
+    return column.present_count < FEWEST_ROWS
+
+
+def breach(suspects: int, rows: int) -> float:
+    """How sure it is that what breaks a column's way of writing is wrong: 1 − 10 × the share that does.
+
+    >>> breach(1, 100), breach(20, 100)
+    (0.9, 0.0)
+    """
+    return round(max(0.0, 1 - 10 * suspects / rows), 4) if rows else 0.0
+
+
+def usual_type(column: ColumnProfile, share: float) -> ColumnType | None:
+    """The type that so large a share of a column's values has, but not all; words for null aside."""
+    present, counted = column.present_count, _counted_words(column)
+    if present in (column.numeric_count, column.date_count):
+        return None
+    types: tuple[tuple[ColumnType, int], ...] = (
+        ("integer", column.integer_count),
+        ("number", column.numeric_count),
+        ("date", column.date_count),
+    )
+    return next((t for t, n in types if share * (present - counted) <= n < present), None)
+
+
+def _counted_words(column: ColumnProfile) -> int:
+    return sum(n for value, n in column.top if value.strip().lower() in NO_VALUE)
+
+
+def contrary(type_: ColumnType, format_: str | None) -> Suspect:
+    """Whether a value cannot be read as a type that the contract wants."""
+    return lambda value: _says_something(value) & read(value, type_, format_).isnull()
+
+
+def not_like(type_: ColumnType) -> Suspect:
+    """Whether a value is not written as nearly all others of its column, which are of a type; digits alone are."""
+    sound = DATE if type_ == "date" else NUMBER
+    return lambda value: _says_something(value) & ~value.re_search(sound) & ~value.re_search("^[0-9]+$")
+
+
+def _says_something(value: Any) -> Any:
+    return ~is_missing(value) & ~value.strip().lower().isin(sorted(NO_VALUE))
+
+
+def against(promised: str) -> Suspect:
+    """Whether a value is not wholly what the contract's regular expression (RE2) matches."""
+    return lambda value: ~is_missing(value) & ~value.re_search(f"^(?:{promised})$")
+
+
+def usual_patterns(column: ColumnProfile, *, covering: float, least: float, most: int) -> tuple[Pattern, ...]:
+    """The patterns that nearly all values of a column have; none when there is no such way, or it is a type.
+
+    Args:
+        column: whose values.
+        covering: the share of the values that they must cover together.
+        least: the share of the values that each must have.
+        most: how many there may be.
+    """
+    present = column.present_count - _counted_words(column)
+    if usual_type(column, 0.9) is not None or present < FEWEST_ROWS:
+        return ()
+    words = Counter[str]()
+    for value, n in column.top:
+        if value.strip().lower() in NO_VALUE:
+            words[_pattern_of(value)] += n
+    telling = [replace(p, rows=p.rows - words[p.text]) for p in column.patterns]
+    usual = tuple(p for p in telling if p.rows >= max(least * present, FEWEST_ALIKE))
+    covered = sum(p.rows for p in usual)
+    if not usual or len(usual) > most or not covering * present <= covered < present:
+        return ()
+    return usual
+
+
+def _pattern_of(value: str) -> str:
+    """`tasks.quality.profile.pattern` of a word."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub("[0-9]+", "9", value))
+
+
+def unusual(usual: Sequence[str]) -> Suspect:
+    """Whether a value has another pattern; where only letters are usual, whether it has a digit within a word, too."""
+    has_digits = any("9" in text for text in usual)
+    numbers = all(read_numeral(text) for text in usual)
+
+    def suspect(value: Any) -> Any:
+        odd = ~is_missing(value) & ~pattern(value).isin(usual) & ~value.strip().lower().isin(sorted(NO_VALUE))
+        if numbers:  # a number of another size is no breach
+            odd &= ~value.re_search(r"^[-+]?[0-9][0-9., ']*%?$")
+        return odd if has_digits else odd & value.re_search(r"\p{L}[0-9]+\p{L}")
+
+    return suspect
+
+
+def trust(usual: Sequence[Pattern]) -> float:
+    """How much a breach of these patterns says: the more of them are usual, the less."""
+    return (1.0, 1.0, 0.9, 0.8, 0.7)[min(len(usual), 4)]
+
+
+def expression(text: str) -> str:
+    r"""A regular expression of a pattern.
+
+    >>> expression("9-a")
+    '[0-9]+\\-\\p{L}+'
+    """
+    parts = {"9": "[0-9]+", "a": r"\p{L}+"}
+    return "".join(parts.get(sign, re.escape(sign)) for sign in text)

@@ -1,0 +1,99 @@
+"""Untidy text: spaces around a value, several spaces in a row, HTML entities; and the same text without them.
+
+Which values are untidy the engine says (RE2), what becomes of them is computed here: both mean the same by a space.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any, Literal
+
+from ibis import _
+
+from tasks.quality.model import Dataset
+from tasks.quality.profile import is_blank
+from tasks.quality.universal import Edits
+
+EDGE = r"^[\s\p{Z}]+|[\s\p{Z}]+$"
+INNER = r"[\s\p{Z}]{2,}"
+ENTITY = r"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});"
+BLEMISHES = {"edges": EDGE, "inner": INNER, "entities": ENTITY}
+
+LONGEST = 100_000
+"""Longer values stay as they are: a table of old and new ones is held in memory, and read by people."""
+
+SPACES = (
+    "\t\n\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+r"""The characters that `[\s\p{Z}]` is in RE2."""
+
+_SEVERAL = re.compile(f"[{SPACES}]{{2,}}")
+_ENTITY = re.compile(ENTITY)
+
+
+class Tidy(Edits):
+    """Which blemishes are mended.
+
+    Attributes:
+        trim: spaces before and after the value.
+        collapse: several spaces in a row become one.
+        unescape: HTML entities such as &amp; become the characters they stand for.
+        case: all letters "lower" or "upper", or "keep".
+    """
+
+    trim: bool = True
+    collapse: bool = False
+    unescape: bool = False
+    case: Literal["keep", "lower", "upper"] = "keep"
+
+
+def is_untidy(value: Any) -> Any:
+    """Whether a value has any of the blemishes, as an expression."""
+    return value.re_search(EDGE) | value.re_search(INNER) | value.re_search(ENTITY)
+
+
+def untidy_rows(data: Dataset) -> dict[str, dict[str, int]]:
+    """Per column with untidy values how many rows have one, each of the blemishes, and a "long" one that stays."""
+    value = data.domains.value
+    flags = {name: value.re_search(form) for name, form in BLEMISHES.items()}
+    there = data.domains.filter(~is_blank(value)).select("column", "n", too_long=value.length() > LONGEST, **flags)
+    untidy = there.edges | there.inner | there.entities
+    sums = {"rows": untidy, "long": untidy & there.too_long, **{name: there[name] for name in BLEMISHES}}
+    counted = there.group_by("column").agg(**{name: there.n.sum(where=flag) for name, flag in sums.items()})
+    records = counted.filter(_["rows"] > 0).to_pyarrow().to_pylist()
+    return {record["column"]: {name: int(record[name] or 0) for name in sums} for record in records}
+
+
+def rewritten(data: Dataset, column: str, p: Tidy) -> dict[str, str]:
+    """The column's values that are written otherwise, and how; only for a change of case tidy ones are looked at."""
+    value = data.domains.value
+    there = data.domains.filter(data.domains.column == column, value.length() <= LONGEST, ~is_blank(value))
+    if p.case == "keep":
+        there = there.filter(is_untidy(there["value"]))
+    olds = there.select("value").order_by("value").to_pyarrow()["value"].to_pylist()
+    return {old: new for old in olds if (new := tidied(old, p)) != old}
+
+
+def tidied(text: str, p: Tidy) -> str:
+    """A text without the blemishes.
+
+    >>> tidied(" R&amp;D  lab ", Tidy(unescape=True)), tidied("it&#39;s  A", Tidy(unescape=True, collapse=True))
+    ('R&D  lab', "it's A")
+    """
+    if p.unescape:
+        text = _ENTITY.sub(_sign, text)
+    if p.trim:
+        text = text.strip(SPACES)
+    if p.collapse:
+        text = _SEVERAL.sub(" ", text)
+    if p.case == "keep":
+        return text
+    return text.lower() if p.case == "lower" else text.upper()
+
+
+def _sign(entity: re.Match[str]) -> str:
+    """The character of an entity, a plain space for one that does not break; nothing is made of one without any."""
+    sign = html.unescape(entity[0])
+    return {"\u00a0": " ", "\ufffd": entity[0], "": entity[0]}.get(sign, sign)
