@@ -37,12 +37,13 @@ _ANSWER_LINKS = "\nRun: {{ flow_run|ui_url }} – press Resume there" + _REPORT_
 
 
 def _while_held(text: str) -> str:
-    """The text as long as the run is held, else nothing, which is not sent.
+    """The text as long as the run is held at the event's gate, else nothing, which is not sent.
 
-    Prefect evaluates events side by side, so an answer that comes within milliseconds of its question can be missed;
-    and a run that was cancelled never answers.
+    Prefect evaluates events side by side and may lose one when its database is busy, so that an answer can be missed;
+    and a run that was cancelled never answers. The key that a run is held under begins with its gate.
     """
-    return "{% if flow_run and flow_run.state.type == 'PAUSED' %}" + text + "{% endif %}"
+    here = "(flow_run.state.state_details.pause_key or '').startswith(event.payload.gate ~ '-a')"
+    return f"{{% if flow_run and flow_run.state.type == 'PAUSED' and {here} %}}{text}{{% endif %}}"
 
 
 @dataclass(frozen=True)
