@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Files of tests side by side: they wait for servers a lot.
+ASIDE := --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: help demo test lint services benchmark up sample clean
 
@@ -22,7 +24,7 @@ demo: $(READY) ## Run the sample pipeline; at a terminal you are the pilot
 	$(BIN)/gonogo run deployments/pipelines/orders.yaml --accept-recommended; fi
 
 test: $(READY) ## Run the tests; those that need a server which is not installed are skipped, with the reason
-	$(BIN)/pytest
+	$(BIN)/pytest $(ASIDE)
 
 lint: $(READY) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -31,7 +33,7 @@ lint: $(READY) ## Check style, types and the direction of imports
 	$(BIN)/lint-imports
 
 services: $(READY) ## Run the tests against real servers; fail where one is missing
-	GONOGO_REQUIRE_SERVICES=1 $(BIN)/pytest -m service
+	GONOGO_REQUIRE_SERVICES=1 $(BIN)/pytest -m service $(ASIDE)
 
 benchmark: $(READY) ## Measure speed beside peers, and cleaning on dirt of our own (PAIRS="DIR …": on these, too)
 	$(BIN)/python tests/benchmarks/speed.py

@@ -27,9 +27,7 @@ settings:               # instead of what is saved
 
     kind: Literal["saved"] = "saved"
     name: str = Field(pattern=r"^[a-z0-9-]+$", description="the block's name")
-    settings: Mapping[str, Any] = Field(
-        default_factory=dict, description="they hold instead of what is saved"
-    )
+    settings: Mapping[str, Any] = Field(default_factory=dict, description="they hold instead of what is saved")
 
     def describe(self) -> str:
         """The source in words."""

@@ -94,23 +94,19 @@ def pilot(path: Path, rounds: int, trusted: Trusted | None = None) -> Piloted:
     Raises:
         Unusable: some records cannot be read, so the rows would not be those of the other file.
     """
-    from blocks.sources import FileSource
+    from blocks.sources import FileSource, Reading
     from blocks.staging import Staging
 
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="gonogo-benchmark-") as folder:
         staging = Staging(folder)
-        batch = FileSource(path=str(path), header=True).read(staging, "benchmark", path.parent, _silent)
+        batch = FileSource(path=str(path), header=True).read(Reading(staging, "benchmark", "benchmark", path.parent))
         if batch.quarantined:
             raise Unusable(f"{path}: {batch.quarantined:,} malformed records; a pair needs every row in both files")
         with staging.open(batch.snapshot) as tables:
             outcome = _Pilot(tables, batch.snapshot, trusted or {}).fly(rounds)
     outcome.seconds = time.perf_counter() - started
     return outcome
-
-
-def _silent(doing: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
 
 
 class _Pilot:

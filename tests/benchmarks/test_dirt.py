@@ -40,7 +40,7 @@ def test_every_sort_of_dirt_falls_somewhere():
     assert fallen - {""} == set(SORTS)
 
 
-@pytest.mark.parametrize("kind", set(SORTS) - {"swapped", "spilled", "out of date"})
+@pytest.mark.parametrize("kind", sorted(set(SORTS) - {"swapped", "spilled", "out of date"}))
 def test_a_sort_changes_its_cell_or_leaves_it(kind):
     rng = random.Random(kind)
     values = ["Zoë & Meier", "12.5", "1,234", "1234.50", "7", "", "90 min", "2.50 kg", "2024-03-01", "3 May 1999"]

@@ -23,12 +23,14 @@ ORDERS = """id,customer,price,quantity,total
 
 @pytest.fixture(scope="session")
 def prefect_server():
+    from prefect.events.worker import EventsWorker
     from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 
     quiet = {PREFECT_LOGGING_TO_API_ENABLED: False}
     with prefect_test_harness(server_startup_timeout=120), temporary_settings(quiet):
         yield PREFECT_API_URL.value()
+        EventsWorker.drain_all(timeout=10)  # events for servers that are gone would be waited for without end
 
 
 @pytest.fixture

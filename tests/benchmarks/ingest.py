@@ -1,0 +1,132 @@
+"""How fast data comes in and goes out, side by side with the engine's or the driver's own way, in one run.
+
+Each contender runs in a process of its own, its own way and gonogo's in turn and the turns several times over; the
+median counts, beside the largest peak of resident memory.
+
+    python tests/benchmarks/ingest.py                        # all that can run here, a million rows
+    python tests/benchmarks/ingest.py csv --rows 100000
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contenders import peak_mb
+
+HERE = Path(__file__).parent
+COLUMNS = 20
+
+
+@dataclass(frozen=True)
+class Race:
+    """gonogo's way against the own way of what it uses.
+
+    Attributes:
+        own: what is done without gonogo; does it and gives the seconds.
+        ours: the same with gonogo.
+        most: the largest ratio that is meant to be.
+    """
+
+    own: Callable[[Path], float]
+    ours: Callable[[Path], float]
+    most: float
+    said: str
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def csv_file(folder: Path, rows: int) -> None:
+    """A messy table of orders as CSV, made when it is not there."""
+    import duckdb
+    import messy
+
+    path = folder / "orders.csv"
+    if not path.exists():
+        with duckdb.connect() as connection:
+            picked = messy.query(rows, COLUMNS)
+            connection.execute(f"COPY (SELECT * EXCLUDE (_row) FROM ({picked})) TO '{path}' (HEADER)")
+
+
+def duckdb_csv(folder: Path) -> float:
+    """DuckDB's CSV → Parquet, all text."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        query = f"SELECT * FROM read_csv('{folder / 'orders.csv'}', all_varchar = true, header = true)"
+        return _timed(lambda: connection.execute(f"COPY ({query}) TO '{folder / 'own.parquet'}' (COMPRESSION zstd)"))
+
+
+def staged_csv(folder: Path) -> float:
+    """The file source's CSV → snapshot."""
+    from blocks.sources import FileSource, Reading
+    from blocks.staging import Staging
+
+    with tempfile.TemporaryDirectory(dir=folder) as staging:
+        reading = Reading(Staging(staging), "benchmark", "benchmark", folder)
+        return _timed(lambda: FileSource(path="orders.csv").read(reading))
+
+
+RACES = {"csv": Race(duckdb_csv, staged_csv, 1.5, "CSV → snapshot, against DuckDB's CSV → Parquet")}
+
+
+def _run(name: str, side: str, folder: Path) -> dict[str, Any]:
+    command = [sys.executable, str(HERE / "ingest.py"), name, "--side", side, "--folder", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE)
+    if done.returncode:
+        raise RuntimeError(f"{name} ({side}) failed:\n{done.stderr.strip()[-2000:]}")
+    told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return told
+
+
+def main() -> int:
+    """Run the races and print their ratios; exit status 1 when a goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("race", nargs="*", metavar="RACE", help=f"of {', '.join(RACES)} (default: all)")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="default: 1000000")
+    parser.add_argument("--repeat", type=int, default=3, help="default: 3")
+    parser.add_argument("--folder", type=Path, help="where the data is made, and kept for the next time")
+    parser.add_argument("--side", choices=("own", "ours"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if unknown := set(given.race) - set(RACES):
+        parser.error(f"no race {', '.join(sorted(unknown))}; there are {', '.join(RACES)}")
+    if given.side:
+        seconds = getattr(RACES[given.race[0]], given.side)(given.folder)
+        print(json.dumps({"seconds": seconds, "peak_mb": peak_mb()}))
+        return 0
+    missed = 0
+    with tempfile.TemporaryDirectory(prefix="gonogo-ingest-") as temporary:
+        folder = given.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        csv_file(folder, given.rows)
+        for name in given.race or RACES:
+            race = RACES[name]
+            runs: dict[str, list[dict[str, Any]]] = {"own": [], "ours": []}
+            for _turn in range(given.repeat):
+                for side, told in runs.items():
+                    told.append(_run(name, side, folder))
+            own, ours = (statistics.median(run["seconds"] for run in runs[side]) for side in ("own", "ours"))
+            peak = max(run["peak_mb"] for run in runs["ours"])
+            met = ours <= race.most * own
+            missed += not met
+            print(f"{name}: {given.rows:,} rows, {race.said}")
+            print(f"  own {own:.2f} s, gonogo {ours:.2f} s: {ours / own:.2f} ×, {peak:,.0f} MB at most")
+            print(f"  {'met' if met else 'NOT MET'}: at most {race.most} ×")
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
