@@ -14,13 +14,13 @@ import datetime as dt
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from blocks.databases import connected, database_url
 from blocks.destinations.base import (
     DestinationModel,
     LoadBatch,
@@ -30,24 +30,18 @@ from blocks.destinations.base import (
     read_receipt,
     typed,
 )
-from blocks.destinations.refusals import told
 from blocks.probe import Probe, may_write
-from blocks.staging import doing
-from blocks.variables import resolved
-from tasks.quality.errors import DestinationError, GonogoError, SpecError, did_you_mean
+from blocks.refusals import LOADING, told
+from tasks.quality.errors import DestinationError, GonogoError, did_you_mean
 from tasks.quality.secrets import mask
 from tasks.quality.typed import ColumnType
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Table
-    from sqlalchemy.engine import URL
+    from sqlalchemy import Connection, Table
 
 MARKERS = "gonogo_commits"
 CHUNK_ROWS = 5_000
-BUSY_SECONDS = 30
 LONGEST_NAME_BYTES = {"postgresql": 63, "mysql": 64, "mariadb": 64}
-
-_DRIVERS = {"postgresql": "pip install 'gonogo[postgres]'"}
 
 
 class DatabaseDestination(DestinationModel):
@@ -89,11 +83,11 @@ key: [order_id]
         """Whether the database answers, what is in the table's place, and whether a table may be made there."""
         what = f"connect to {mask(self.url) if '://' in self.url else 'the database'}"
         try:
-            url = self._url(base)
+            url = database_url(self.url, base, "destination.url")
             if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
                 yield may_write(Path(str(url.database)))
                 return
-            with told(self.describe()), _connected(url) as connection:
+            with told(self.describe(), LOADING), connected(url, "destination.url") as connection:
                 yield Probe(what, True, f"{url.get_backend_name()} answers")
                 what = f"look for the table {self._name()}"
                 present = self._present(connection)
@@ -114,9 +108,9 @@ key: [order_id]
             Unavailable: the database cannot be reached.
             TryAgain: it is locked or its disk is full.
         """
-        url = self._url(base)
+        url = database_url(self.url, base, "destination.url")
         self._check_names(names(batch), url.get_backend_name())
-        with told(self.describe()), _connected(url) as connection, connection.begin():
+        with told(self.describe(), LOADING), connected(url, "destination.url") as connection, connection.begin():
             _begin(connection)
             if known := self._loaded_before(connection, batch.run_id):
                 return known
@@ -265,19 +259,6 @@ key: [order_id]
         if self.table.lower() == MARKERS:
             raise DestinationError(f"'{MARKERS}' keeps which runs were loaded", todo="name another table")
 
-    def _url(self, base: Path) -> URL:
-        from sqlalchemy import make_url
-        from sqlalchemy.exc import ArgumentError
-
-        try:
-            url = make_url(resolved(self.url, "destination.url"))
-        except ArgumentError as error:
-            todo = "write e.g. sqlite:///out.db or postgresql+psycopg://user:${PASSWORD}@host/database"
-            raise SpecError("this is not a database URL", where="destination.url", todo=todo) from error
-        if url.get_backend_name() == "sqlite":
-            return _beside(url, base)
-        return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
-
     def _name(self) -> str:
         return f"{self.schema_name}.{self.table}" if self.schema_name else self.table
 
@@ -302,15 +283,6 @@ def _held(type: Any) -> ColumnType | None:
         (String, "text"),
     )
     return next((ours for theirs, ours in known if isinstance(type, theirs)), None)
-
-
-def _beside(url: URL, base: Path) -> URL:
-    """The address of an SQLite file, from `base` when it is relative."""
-    if url.database in (None, "", ":memory:"):
-        raise SpecError(
-            "SQLite would only keep the table in memory", where="destination.url", todo="write e.g. sqlite:///out.db"
-        )
-    return url if str(url.database).startswith("file:") else url.set(database=str(base / str(url.database)))
 
 
 def _mark(connection: Connection, markers: Table, target: str, batch: LoadBatch, receipt: Receipt) -> None:
@@ -372,38 +344,6 @@ def _same_columns(connection: Connection, present: Mapping[str, Any], target: Ta
         return wanted == {name: type.compile(dialect) for name, type in present.items()}
     except CompileError:  # a type that SQLAlchemy doesn't know, and so not one of ours
         return False
-
-
-@contextmanager
-def _connected(url: URL) -> Iterator[Connection]:
-    from sqlalchemy import create_engine, event
-    from sqlalchemy.exc import NoSuchModuleError
-    from sqlalchemy.pool import NullPool
-
-    backend = url.get_backend_name()
-    options: dict[str, Any] = {"timeout": BUSY_SECONDS} if backend == "sqlite" else {}
-    if backend == "postgresql":
-        options = {"connect_timeout": 10}
-    if backend == "sqlite" and url.database and not url.database.startswith("file:"):
-        folder = Path(url.database).parent
-        with doing("make", folder):
-            folder.mkdir(parents=True, exist_ok=True)
-    try:
-        engine: Engine = create_engine(url, poolclass=NullPool, connect_args=options, hide_parameters=True)
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        todo = _DRIVERS.get(backend, "install its SQLAlchemy driver")
-        raise SpecError(f"no driver for {backend}", where="destination.url", todo=todo) from error
-    if backend == "sqlite":
-        event.listen(engine, "connect", _leave_transactions_to_us)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
-def _leave_transactions_to_us(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # the driver's own would end the transaction before DDL
 
 
 def _begin(connection: Connection) -> None:

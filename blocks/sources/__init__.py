@@ -8,11 +8,12 @@ from pydantic import Field
 
 from blocks.probe import Probe
 from blocks.sources.base import Batch, Origin, Outcome, Reading, Source
+from blocks.sources.database import DatabaseSource
 from blocks.sources.file import FileSource
 from blocks.sources.saved import SavedSource
 from blocks.sources.union import UnionSource
 
-Single: TypeAlias = FileSource
+Single: TypeAlias = DatabaseSource | FileSource
 """A source whose settings are its own."""
 
 Member: TypeAlias = Annotated[Single | SavedSource, Field(discriminator="kind")]
@@ -24,6 +25,7 @@ SourceSpec: TypeAlias = Annotated[Single | SavedSource | UnionSource, Field(disc
 
 __all__ = [
     "Batch",
+    "DatabaseSource",
     "FileSource",
     "Member",
     "Origin",

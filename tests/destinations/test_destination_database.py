@@ -301,7 +301,7 @@ def test_a_server_that_is_away_says_where_and_keeps_the_password(sqlite):
 
 def test_a_locked_database_is_to_be_tried_again(sqlite, monkeypatch):
     sqlite.load(people("1", "old", "run-1"))
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0)
+    monkeypatch.setattr("blocks.databases.BUSY_SECONDS", 0)
     with sqlite3.connect(sqlite.folder / "deep/out.db", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(TryAgain, match=r"the database is locked.*close what holds it"):

@@ -254,7 +254,7 @@ def test_ids_and_dates_move_by_nature():
         assert issues(data, "shift") == []
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, derandomize=True)  # chance itself is tested: it must be the same every time
 @given(st.integers(30, 200), st.integers(30, 200), st.integers(2, 12), st.randoms(use_true_random=False))
 def test_two_samples_of_the_same_are_no_shift(before, now, different, rng):
     words = [f"w{n}" for n in range(different)]

@@ -1,6 +1,7 @@
 """Real servers as fixtures. Where one is not installed its tests are skipped, saying so; in CI they fail instead.
 
-GONOGO_TEST_POSTGRES and GONOGO_TEST_REDIS name servers that run already (`docker/compose.test.yaml` has both).
+GONOGO_TEST_POSTGRES, GONOGO_TEST_MARIADB and GONOGO_TEST_REDIS name servers that run already
+(`docker/compose.test.yaml` has them).
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import os
 import pytest
 
 from tests.services.chromium import chromium
+from tests.services.mariadb import mariadb
 from tests.services.postgres import postgres
 from tests.services.process import NotInstalledError
 from tests.services.redis import redis
+from tests.services.sftp import sftp
 
 
 def _service(start, running=None):
@@ -31,6 +34,16 @@ def _service(start, running=None):
 @pytest.fixture(scope="session")
 def postgres_url():
     yield from _service(postgres, "GONOGO_TEST_POSTGRES")
+
+
+@pytest.fixture(scope="session")
+def mariadb_url():
+    yield from _service(mariadb, "GONOGO_TEST_MARIADB")
+
+
+@pytest.fixture(scope="session")
+def sftp_server():
+    yield from _service(sftp)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
-"""An SFTP server of its own, from the system's OpenSSH: `python -m tests.services.sftp FOLDER`.
+"""An SFTP server of its own, from the system's OpenSSH.
 
-It lets in the user who runs it, by a key that is made for it; `known_hosts` beside the folder names the server's key.
+It lets in the user who runs it, by a key that is made for it; `known_hosts` names the server's key.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-from tests.services.process import NotInstalledError, folder, free_port, listens, program, running
+from tests.services.process import folder, free_port, listens, program, running
 
 _CONFIG = """
 Port {port}
@@ -53,15 +51,3 @@ def sftp() -> Iterator[Sftp]:
             Path("/run/sshd").mkdir(exist_ok=True)  # where sshd as root separates privileges
         with running([server, "-D", "-e", "-f", str(path / "config")], path / "log", lambda: listens(port)):
             yield Sftp(f"sftp://{getpass.getuser()}@127.0.0.1:{port}", path / "known_hosts", path / "client")
-
-
-@pytest.fixture(scope="session")
-def sftp_server() -> Iterator[Sftp]:
-    """The server, for the whole session."""
-    try:
-        with sftp() as server:
-            yield server
-    except NotInstalledError as error:
-        if os.environ.get("GONOGO_REQUIRE_SERVICES"):
-            raise
-        pytest.skip(str(error))

@@ -18,7 +18,6 @@ import pytest
 from blocks.sources import FileSource, Reading
 from blocks.staging import Staging
 from tasks.quality.errors import SourceError, SpecError, Unavailable
-from tests.services.sftp import sftp_server  # noqa: F401  (a fixture)
 
 ORDERS = "id,city\n1,Bremen\n2,Kiel\n"
 
@@ -98,7 +97,7 @@ def test_what_cannot_be_fetched_is_said_without_the_password(tmp_path, site, pat
 
 
 @pytest.mark.service
-def test_a_pattern_is_read_over_sftp_from_a_server_that_is_known(tmp_path, sftp_server, monkeypatch):  # noqa: F811
+def test_a_pattern_is_read_over_sftp_from_a_server_that_is_known(tmp_path, sftp_server, monkeypatch):
     monkeypatch.setenv("GONOGO_KNOWN_HOSTS", str(sftp_server.known_hosts))
     (tmp_path / "out").mkdir()
     for name, text in (("b.csv", "id,city\n3,Jena\n"), ("a.csv", ORDERS), ("notes.md", "no data")):
@@ -113,7 +112,7 @@ def test_a_pattern_is_read_over_sftp_from_a_server_that_is_known(tmp_path, sftp_
 
 
 @pytest.mark.service
-def test_an_sftp_server_that_is_not_known_is_not_trusted(tmp_path, sftp_server, monkeypatch):  # noqa: F811
+def test_an_sftp_server_that_is_not_known_is_not_trusted(tmp_path, sftp_server, monkeypatch):
     (tmp_path / "known_hosts").write_text("")
     monkeypatch.setenv("GONOGO_KNOWN_HOSTS", str(tmp_path / "known_hosts"))
     source = FileSource(path=f"{sftp_server.address}{tmp_path}/a.csv", key_file=str(sftp_server.key))

@@ -1,0 +1,268 @@
+"""A database source stages what it read as the database said it, once, from one moment, and writes nothing."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from blocks.sources import DatabaseSource, Reading
+from blocks.staging import Staging
+from tasks.quality.errors import NothingNew, SourceError, SpecError, Unavailable
+
+SERVERS = ["sqlite", *(pytest.param(name, marks=pytest.mark.service) for name in ("postgres", "mariadb"))]
+
+
+class Place:
+    """A database in which tables of a test's own can be made."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+        self.table = f"orders_{uuid.uuid4().hex[:8]}"
+
+    def engine(self):
+        url = self.url.replace("sqlite:///", f"sqlite:///{self.folder}/")
+        return sa.create_engine(url, poolclass=sa.pool.NullPool)
+
+    def execute(self, *statements: str) -> None:
+        with self.engine().begin() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement.replace("{t}", self.table).replace("%", "%%"))
+
+    def source(self, **more) -> DatabaseSource:
+        what = {} if "query" in more else {"table": self.table}
+        return DatabaseSource.model_validate({"url": self.url, **what, **more})
+
+    def reading(self, run: str = "r1") -> Reading:
+        return Reading(Staging(str(self.folder / "staging")), run, "orders", self.folder)
+
+    def read(self, run: str = "r1", **more):
+        return self.source(**more).read(self.reading(run))
+
+
+@pytest.fixture(params=SERVERS)
+def place(request, tmp_path):
+    if request.param == "sqlite":
+        made = Place(tmp_path, "sqlite:///shop.db")
+    else:
+        made = Place(tmp_path, request.getfixturevalue(f"{request.param}_url"))
+    made.execute("CREATE TABLE {t} (id INTEGER PRIMARY KEY, city VARCHAR(40), changed INTEGER)")
+    made.execute("INSERT INTO {t} VALUES (2, 'Kiel', 10), (1, NULL, 10), (3, 'Jena', 20)")
+    yield made
+    made.execute("DROP TABLE {t}")
+
+
+def rows(batch):
+    return [tuple(row.values())[1:] for row in pq.read_table(batch.snapshot.uri).to_pylist()]
+
+
+def test_a_table_is_read_as_text_in_the_order_of_its_key_with_its_types(place):
+    batch = place.read(chunk_rows=2)
+    assert batch.snapshot.columns == ("id", "city", "changed")
+    assert rows(batch) == [("1", None, "10"), ("2", "Kiel", "10"), ("3", "Jena", "20")]
+    assert batch.types["id"].startswith("int")
+    assert batch.types["city"].startswith("varchar(40)")
+    assert [(o.name, o.rows) for o in batch.origins] == [(place.table, 3)]
+    assert batch == place.read(chunk_rows=2), "an attempt that was killed finds the same"
+
+
+def test_a_query_takes_parameters_and_gives_its_columns(place):
+    query = f"SELECT city, id * 2 AS twice FROM {place.table} WHERE changed >= :since ORDER BY id;"
+    batch = place.read(query=query, parameters={"since": 20})
+    assert (batch.snapshot.columns, rows(batch)) == (("city", "twice"), [("Jena", "6")])
+
+
+def test_only_what_is_new_is_read_and_equal_watermarks_lose_nothing(place):
+    source = place.source(incremental={"column": "changed"})
+    first = source.read(place.reading("r1"))
+    assert [row[0] for row in rows(first)] == ["1", "2", "3"]
+    source.acknowledge(first, place.reading("r1"))
+    with pytest.raises(NothingNew, match="was not read before"):
+        source.read(place.reading("r2"))
+    place.execute("INSERT INTO {t} VALUES (4, 'Ulm', 20), (5, 'Bonn', 30), (6, 'late', 15), (7, 'never', NULL)")
+    second = source.read(place.reading("r3"))
+    assert [row[0] for row in rows(second)] == ["4", "5"]
+    source.acknowledge(second, place.reading("r3"))
+    assert second.since["value"] == "20"
+    assert second.position["value"] == "30"
+
+
+def test_times_are_watermarks_too(place):
+    place.execute("DROP TABLE {t}", "CREATE TABLE {t} (id INTEGER PRIMARY KEY, at TIMESTAMP NULL)")
+    place.execute("INSERT INTO {t} VALUES (1, '2026-01-01 10:00:00'), (2, '2026-01-02 10:00:00')")
+    source = place.source(incremental={"column": "at", "first": "2026-01-02"})
+    batch = source.read(place.reading("r1"))
+    assert [row[0] for row in rows(batch)] == ["2"]
+    source.acknowledge(batch, place.reading("r1"))
+    place.execute("INSERT INTO {t} VALUES (3, '2026-01-02 10:00:00'), (4, '2026-01-03 00:00:00')")
+    assert [row[0] for row in rows(source.read(place.reading("r2")))] == ["3", "4"]
+
+
+def test_the_source_is_never_written_to(place):
+    for query in (f"DELETE FROM {place.table}", f"SELECT 1; DROP TABLE {place.table}"):
+        with pytest.raises(SourceError, match="the database refuses the query"):
+            place.read(query=query)
+    assert len(rows(place.read())) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"table": "orders"}, r"no table 'orders'.*available: .*orders_"),
+        ({"columns": ["cty"]}, r"no column 'cty'.*available: id, city, changed.*Did you mean 'city'"),
+        ({"incremental": {"column": "chnged"}}, r"no column 'chnged'.*Did you mean 'changed'"),
+        ({"query": "SELECT nothing FROM nowhere"}, "the database refuses the query"),
+    ],
+)
+def test_what_is_not_there_is_said_with_what_is(place, given, said):
+    with pytest.raises(SourceError, match=said) as raised:
+        place.read(**given)
+    assert "s3cret" not in raised.value.message
+    probes = list(place.source(**given).probe(place.folder))
+    assert [probe.ok for probe in probes][-1] is False
+
+
+def test_a_probe_tells_the_columns(place):
+    connect, read = place.source().probe(place.folder)
+    assert connect.ok
+    assert "read-only" in connect.said
+    assert read.said == "columns id, city, changed"
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("backend", ["postgresql+psycopg", "mysql+pymysql"])
+def test_a_server_that_is_away_is_said_without_the_password(tmp_path, backend):
+    source = DatabaseSource(url=f"{backend}://ann:s3cret-Passw0rd@127.0.0.1:9/x", table="t")
+    with pytest.raises(Unavailable, match="the database cannot be reached") as raised:
+        source.read(Reading(Staging(str(tmp_path)), "r", "p", tmp_path))
+    assert "s3cret" not in raised.value.message + source.describe() + source.identity()
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("server", ["postgres_url", "mariadb_url"])
+def test_a_wrong_password_is_said(tmp_path, request, server):
+    url = request.getfixturevalue(server).replace("s3cret-Passw0rd", "wrong-Passw0rd")
+    with pytest.raises(SourceError, match="refuses this user or password") as raised:
+        DatabaseSource(url=url, table="t").read(Reading(Staging(str(tmp_path)), "r", "p", tmp_path))
+    assert "wrong-Passw0rd" not in raised.value.message
+
+
+def test_a_file_that_is_not_there_is_not_made(tmp_path):
+    (tmp_path / "shop.db").touch()
+    with pytest.raises(Unavailable, match=r"no file 'shp\.db'.*Did you mean 'shop\.db'"):
+        DatabaseSource(url="sqlite:///shp.db", table="t").read(Reading(Staging(str(tmp_path)), "r", "p", tmp_path))
+    assert not (tmp_path / "shp.db").exists()
+    with pytest.raises(SpecError, match="ABSENT_PASSWORD is not set"):
+        next(DatabaseSource(url="mysql://a:${ABSENT_PASSWORD}@h/x", table="t")._open(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "either a 'table' or a 'query'"),
+        ({"table": "t", "query": "SELECT 1"}, "either a 'table' or a 'query'"),
+        ({"query": "SELECT 1", "columns": ["a"]}, "belong to a table"),
+        ({"table": "t", "parameters": {"a": 1}}, "belong to a query"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(given, said):
+    with pytest.raises(ValidationError, match=said):
+        DatabaseSource.model_validate({"url": "sqlite:///x.db", **given})
+
+
+@pytest.mark.service
+def test_every_type_says_what_the_database_says(tmp_path, postgres_url):
+    place = Place(tmp_path, postgres_url)
+    values = {
+        "smallint '7'": "7",
+        "bigint '9223372036854775807'": "9223372036854775807",
+        "numeric '12345678901234567890.1200'": "12345678901234567890.1200",
+        "numeric 'NaN'": "NaN",
+        "float8 '0.1'": "0.1",
+        "float8 '-Infinity'": "-inf",
+        "true": "true",
+        "text 'é🙂 \"quoted\"'": 'é🙂 "quoted"',
+        "date '2026-02-03'": "2026-02-03",
+        "time '10:11:12.5'": "10:11:12.500000",
+        "timestamp '2026-02-03 10:11:12'": "2026-02-03 10:11:12",
+        "timestamptz '2026-02-03 10:11:12+00' AT TIME ZONE 'UTC'": "2026-02-03 10:11:12",
+        "bytea '\\x00ff'": "00ff",
+        "jsonb '{\"b\": [1, null]}'": '{"b": [1, null]}',
+        "ARRAY[1, 2]": "[1, 2]",
+        "uuid '6f1a2c3e-0000-4000-8000-000000000000'": "6f1a2c3e-0000-4000-8000-000000000000",
+        "NULL::int": None,
+    }
+    columns = ", ".join(f"{value} AS c{i}" for i, value in enumerate(values))
+    (row,) = rows(place.read(query=f"SELECT {columns}"))
+    assert list(row) == list(values.values())
+
+
+@pytest.mark.service
+def test_rows_that_come_while_we_read_are_not_seen_and_memory_does_not_grow_with_them(tmp_path, postgres_url):
+    place = Place(tmp_path, postgres_url)
+    place.execute("CREATE TABLE {t} AS SELECT n AS id, repeat('x', 200) || n AS t FROM generate_series(1, 200000) n")
+    code = f"""
+import resource, sys
+from pathlib import Path
+import sqlalchemy as sa
+from blocks.sources import DatabaseSource, Reading
+from blocks.staging import Staging
+told = []
+def progress(what, done, total):
+    if not told:
+        with sa.create_engine({postgres_url!r}).begin() as other:
+            other.exec_driver_sql("INSERT INTO {place.table} SELECT -n, 'late' FROM generate_series(1, 1000) n")
+    told.append(done)
+reading = Reading(Staging({str(tmp_path / "staging")!r}), "r", "p", Path({str(tmp_path)!r}), progress)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+batch = DatabaseSource(url={postgres_url!r}, table={place.table!r}, chunk_rows=5000).read(reading)
+print(batch.snapshot.rows, len(told), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    staged, chunks, megabytes = map(int, done.stdout.split())
+    assert (staged, chunks) == (200_000, 40)
+    assert megabytes < 350
+    place.execute("DROP TABLE {t}")
+
+
+@pytest.mark.service
+def test_a_read_that_is_killed_leaves_nothing_half_and_is_done_again(tmp_path, postgres_url):
+    place = Place(tmp_path, postgres_url)
+    place.execute("CREATE TABLE {t} AS SELECT n AS id FROM generate_series(1, 300000) n")
+    code = f"""
+from pathlib import Path
+from blocks.sources import DatabaseSource, Reading
+from blocks.staging import Staging
+import time
+def progress(what, done, total):
+    print(done, flush=True)
+    time.sleep(0.2)
+reading = Reading(Staging({str(tmp_path / "staging")!r}), "r1", "orders", Path({str(tmp_path)!r}), progress)
+DatabaseSource(url={postgres_url!r}, table={place.table!r}, chunk_rows=1000).read(reading)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2], stdout=subprocess.PIPE)
+    assert re.match(rb"\d+", process.stdout.readline())
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert not (tmp_path / "staging" / "r1" / "source.landing" / "rows.parquet").exists()
+    at = place.reading()
+    batch = place.source().read(at)
+    assert batch.snapshot.rows == 300_000
+    at.clear()
+    assert sorted(path.name for path in (tmp_path / "staging" / "r1").iterdir()) == [
+        "snapshot-source.json",
+        "source.parquet",
+    ]
+    place.execute("DROP TABLE {t}")
