@@ -38,7 +38,7 @@ EXPLAINED = 0.3
 """Share of the rows without the column's commonest value that must be in groups which say their value: a column
 that is nearly constant is not determined by everything."""
 
-EXPLAINING = 0.2
+EXPLAINING = 0.05
 """Share of the differing rows that another column's values must go with to explain them."""
 
 
