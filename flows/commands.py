@@ -333,19 +333,6 @@ def list_kinds(name: str, html: Path | None, markdown: Path | None) -> None:
         tell_kinds(console, name)
 
 
-def verify_run(name: str, head: str | None) -> None:
-    """Check a run and say what was checked; exit status 1 when something does not hold."""
-    from flows.story import show_checks
-    from tasks.run import recall_run
-    from tasks.verify import verify
-
-    home = Home.here()
-    checks = verify(recall_run(str(home.staging), run_id_of(home, name)), head)
-    show_checks(Console(highlight=False), name, checks)
-    if not all(check.ok for check in checks):
-        raise typer.Exit(FAILED)
-
-
 def export_run(name: str, files: Mapping[str, Path | None], *, escape_formulas: bool) -> None:
     """Write what was asked for as CSV, and say where it is."""
     from tasks.export import EXPORTS

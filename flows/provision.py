@@ -32,8 +32,9 @@ FLOW = "gonogo"
 REMIND_AFTER = timedelta(hours=4)
 
 _REPORT_LINK = "{% if event.payload.report_url %}\nReport: {{ event.payload.report_url }}{% endif %}"
-_RUN_LINKS = "\nRun: {{ flow_run|ui_url }}" + _REPORT_LINK
-_ANSWER_LINKS = "\nRun: {{ flow_run|ui_url }} – press Resume there" + _REPORT_LINK
+_HEAD = "{% if event.payload.ledger_head %}\nLedger head: {{ event.payload.ledger_head }}{% endif %}"
+_RUN_LINKS = "\nRun: {{ flow_run|ui_url }}" + _REPORT_LINK + _HEAD
+_ANSWER_LINKS = "\nRun: {{ flow_run|ui_url }} – press Resume there" + _REPORT_LINK + _HEAD
 
 
 def _while_held(text: str) -> str:

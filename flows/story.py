@@ -15,7 +15,6 @@ from flows.home import Home
 from tasks.quality.errors import Unavailable
 from tasks.quality.history import ROWS_GONE, History
 from tasks.quality.ledger import Entry
-from tasks.quality.verify import Check
 from tasks.run import Run, recall_run
 
 if TYPE_CHECKING:
@@ -97,16 +96,6 @@ def _entries(console: Console, entries: Sequence[GuideEntry], indent: int) -> No
         value = f" = {escape(entry.default)}" if entry.default else " [yellow](required)[/]"
         told = f"{entry.name}{value}  [dim]{escape(entry.takes)}[/]  {escape(entry.doc)}"
         console.print(Padding(told, (0, 0, 0, indent)))
-
-
-def show_checks(console: Console, name: str, checks: Sequence[Check]) -> None:
-    """Each check with what it looked at, and the sum of them."""
-    for check in checks:
-        mark = "[green]✓[/]" if check.ok else "[red]✗[/]"
-        console.print(f"{mark} {check.name}: {escape(check.detail)}", soft_wrap=True)
-    failed = sum(not check.ok for check in checks)
-    verdict = f"[red]{failed} of {len(checks)} checks fail[/]" if failed else f"[green]all {len(checks)} checks hold[/]"
-    console.print(f"{escape(name)}: {verdict}")
 
 
 def _summary(run: Run, by_kind: dict[str, list[Entry]]) -> Iterator[str]:

@@ -48,6 +48,7 @@ class Announcement:
         title: one line.
         text: what happened, the numbers, and what is asked; plain text.
         gate: the gate it is about, or empty.
+        ledger_head: the head of the run's ledger, so that it is also known outside the database.
     """
 
     happened: Happened
@@ -60,6 +61,7 @@ class Announcement:
     stage: str = ""
     gate: str = ""
     report_url: str = ""
+    ledger_head: str = ""
     done: int = 0
     total: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -113,6 +115,7 @@ def _emit(announcement: Announcement) -> None:
         "stage": announcement.stage,
         "gate": announcement.gate,
         "report_url": announcement.report_url,
+        "ledger_head": announcement.ledger_head,
     }
     emit_event(
         event=announcement.happened.value,

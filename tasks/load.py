@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from tasks.announce import Happened
 from tasks.quality.errors import PilotMustDecide, TryAgain
 from tasks.quality.typed import column_types, date_formats
 from tasks.record import stage, tell
 from tasks.run import Examined, Loaded, Run
+
+if TYPE_CHECKING:
+    import ibis
+
+    from blocks.destinations import LoadBatch
+    from tasks.quality.model import Snapshot
 
 
 def _says(loaded: Loaded) -> str:
@@ -18,21 +25,10 @@ def _says(loaded: Loaded) -> str:
 @stage("load", doing="committing to the destination", says=_says, records=asdict)
 def load(run: Run, examined: Examined, *, round: int) -> Loaded:  # noqa: ARG001  (the attempt makes it another stage)
     """Load a snapshot; a destination that refuses is an outcome, and the gate asks again with the reason."""
-    from blocks.destinations import LoadBatch
-
     spec = run.spec()
-    types = column_types(run.profile(examined.round), spec.contract)
     try:
         with run.open_staging().open(examined.snapshot) as tables:
-            batch = LoadBatch(
-                table=tables.table("snapshot"),
-                types=types,
-                formats=date_formats(spec.contract),
-                declared=tuple(spec.contract.columns),
-                run_id=run.id,
-                fingerprint=examined.snapshot.fingerprint,
-                pipeline=run.pipeline,
-            )
+            batch = batch_of(run, tables.table("snapshot"), examined.snapshot, examined.round)
             receipt = spec.destination.load(batch, spec.base())
     except (PilotMustDecide, TryAgain) as problem:
         return Loaded(False, problem=problem.message)
@@ -46,3 +42,19 @@ def load(run: Run, examined: Examined, *, round: int) -> Loaded:  # noqa: ARG001
         f"{run.name}: {receipt.rows_written:,} rows committed to {receipt.destination}",
     )
     return Loaded(True, receipt.rows_written, receipt.destination)
+
+
+def batch_of(run: Run, table: ibis.Table, snapshot: Snapshot, round: int) -> LoadBatch:
+    """A table of the run as a destination is given it, when `round` was the last look at its columns."""
+    from blocks.destinations import LoadBatch
+
+    contract = run.spec().contract
+    return LoadBatch(
+        table=table,
+        types=column_types(run.profile(round), contract),
+        formats=date_formats(contract),
+        declared=tuple(contract.columns),
+        run_id=run.id,
+        fingerprint=snapshot.fingerprint,
+        pipeline=run.pipeline,
+    )

@@ -53,7 +53,7 @@ def source_question(run: Run, snapshot: Snapshot) -> Question:
             unasked=_unasked(gate, None),
             **_deadline(gate),
         ),
-        (snapshot.fingerprint, batch.origins, batch.quarantined, batch.renames),
+        *source_substance(run, snapshot),
     )
 
 
@@ -83,8 +83,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
             unasked=_unasked(gate, examined.score),
             **_deadline(gate),
         ),
-        (found.snapshot.fingerprint, found.profile, found.issues, found.score),
-        run.recall_all(ContractCheck, f"checks-{examined.round}"),
+        *quality_substance(run, examined.round),
     )
 
 
@@ -104,10 +103,8 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
         f"{len(changes)} decisions changed {cells:,} cells, {gone:,} rows left the table.{met}"
     )
     lines = [f"- {markdown(goal.sentence, 400)}" for goal in goals]
-    broken = [check for check in run.recall_all(ContractCheck, f"checks-{last.round}") if not check.passed]
-    lines += [
-        f"- contract: {markdown(c.title, 200)}: {c.problem or f'{c.failures:,} fail'}" for c in broken[:CHECKS_SHOWN]
-    ]
+    broken = _broken(run, last.round)[:CHECKS_SHOWN]
+    lines += [f"- contract: {markdown(c.title, 200)}: {c.problem or f'{c.failures:,} fail'}" for c in broken]
     links = f"[Insight report]({run.page('insight.html')}) · [Quality report]({last.page})\n\n"
     return sealed(
         Question(
@@ -122,8 +119,32 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
             unasked="" if problem else _unasked(gate, last.score),
             **_deadline(gate),
         ),
-        (first.snapshot.fingerprint, first.score, last.snapshot.fingerprint, last.score, measured.figures, broken),
+        *load_substance(run, last.round, measured.figures),
     )
+
+
+def source_substance(run: Run, snapshot: Snapshot) -> tuple[Any, ...]:
+    """What the evidence of the question about the source is made of."""
+    batch = run.recall(Batch, "batch")
+    return ((snapshot.fingerprint, batch.origins, batch.quarantined, batch.renames),)
+
+
+def quality_substance(run: Run, round: int) -> tuple[Any, ...]:
+    """What the evidence of a question about the quality is made of."""
+    found = run.assessment(round)
+    told = (found.snapshot.fingerprint, found.profile, found.issues, found.score)
+    return told, run.recall_all(ContractCheck, f"checks-{round}")
+
+
+def load_substance(run: Run, round: int, figures: Sequence[Any]) -> tuple[Any, ...]:
+    """What the evidence of the question about the load is made of, when this was the last look at the table."""
+    looks = [run.assessment(1), run.assessment(round)]
+    scores = [value for look in looks for value in (look.snapshot.fingerprint, look.score.overall)]
+    return ((*scores, figures, _broken(run, round)),)
+
+
+def _broken(run: Run, round: int) -> list[ContractCheck]:
+    return [check for check in run.recall_all(ContractCheck, f"checks-{round}") if not check.passed]
 
 
 def _unasked(gate: Gate, score: float | None) -> str:

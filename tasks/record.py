@@ -17,7 +17,7 @@ from prefect.cache_policies import INPUTS, RUN_ID, CacheKeyFnPolicy
 from prefect.serializers import JSONSerializer
 from prefect.tasks import Task
 
-from tasks.announce import Announcement, Happened, announce
+from tasks.announce import HEARD_HERE_ONLY, Announcement, Happened, announce
 from tasks.run import Run
 
 ONCE = INPUTS + RUN_ID + CacheKeyFnPolicy(cache_key_fn=lambda context, _: context.task.name)
@@ -77,9 +77,14 @@ def stage(
 
 
 def tell(run: Run, happened: Happened, key: str, title: str, **more: Any) -> None:
-    """Announce something about a run."""
-    announce(
-        Announcement(
-            happened, run_id=run.id, run=run.name, pipeline=run.pipeline, key=f"{happened}-{key}", title=title, **more
-        )
-    )
+    """Announce something about a run, with the head of its ledger."""
+    head = _head(run, happened)
+    key = f"{happened}-{key}"
+    announce(Announcement(happened, run.id, run.name, run.pipeline, key, title, ledger_head=head, **more))
+
+
+def _head(run: Run, happened: Happened) -> str:
+    if happened in HEARD_HERE_ONLY:
+        return ""
+    with run.open_ledger() as ledger:
+        return ledger.head(run.id)

@@ -12,17 +12,17 @@ replaces takes the whole table again, unless another run has replaced it since. 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import ibis
 import pyarrow as pa
 
+from tasks.load import batch_of
 from tasks.quality.checks import check_contract
 from tasks.quality.errors import PilotMustDecide, did_you_mean
 from tasks.quality.ledger import digest
 from tasks.quality.model import ROW, Snapshot
-from tasks.quality.typed import column_types, date_formats
 from tasks.quarantine import Held, Row, held_rows, returned_rows
 from tasks.run import Run
 from tasks.steps import Repeated, Steps, escaped
@@ -194,8 +194,6 @@ def _cells(came: ibis.Table, changed: Sequence[Held]) -> ibis.Table:
 
 def _loaded(run: Run, whole: ibis.Table, came: ibis.Table, snapshot: Snapshot) -> Receipt | None:
     """Give the rows to the destination, if it has the others; it takes a snapshot once."""
-    from blocks.destinations import LoadBatch
-
     committed = [entry for entry in run.entries() if entry.kind == "commit"]
     if not committed:
         return None
@@ -203,16 +201,9 @@ def _loaded(run: Run, whole: ibis.Table, came: ibis.Table, snapshot: Snapshot) -
     replaces = getattr(spec.destination, "mode", "replace") == "replace"
     if replaces:
         _check_not_replaced(run, str(committed[0].payload["destination"]), committed[0].at)
-    batch = LoadBatch(
-        table=whole if replaces else came.select(*whole.columns),
-        types=column_types(run.profile(run.rounds()), spec.contract),
-        formats=date_formats(spec.contract),
-        declared=tuple(spec.contract.columns),
-        run_id=f"{run.id}-{snapshot.id.rpartition('-')[2]}",
-        fingerprint=snapshot.fingerprint,
-        pipeline=run.pipeline,
-    )
-    return spec.destination.load(batch, spec.base())
+    batch = batch_of(run, whole if replaces else came.select(*whole.columns), snapshot, run.rounds())
+    once = replace(batch, run_id=f"{run.id}-{snapshot.id.rpartition('-')[2]}")
+    return spec.destination.load(once, spec.base())
 
 
 def _check_not_replaced(run: Run, destination: str, at: str) -> None:

@@ -97,6 +97,10 @@ class Destination(Protocol):
         """Take the batch wholly and once; `base` is the folder that relative addresses start from."""
         ...
 
+    def read_back(self, batch: LoadBatch, base: Path) -> str | None:
+        """The fingerprint of a batch that was loaded, from what the destination holds now; None when it is gone."""
+        ...
+
     def probe(self, base: Path) -> Iterator[Probe]:
         """Try the connection step by step, changing nothing."""
         ...
@@ -172,10 +176,18 @@ def content_fingerprint(rows: Iterable[Sequence[object]]) -> str:
     >>> content_fingerprint([(1, "a"), (2, None)]) == content_fingerprint([(2, None), (1, "a")])
     True
     """
-    total = 0
-    for row in rows:
-        text = json.dumps([None if value is None else _plain(value) for value in row])
-        total += int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+    return summed(map(row_digest, rows))
+
+
+def row_digest(row: Sequence[object]) -> bytes:
+    """The SHA-256 of one row, as `content_fingerprint` reads it."""
+    text = json.dumps([None if value is None else _plain(value) for value in row])
+    return hashlib.sha256(text.encode()).digest()
+
+
+def summed(digests: Iterable[bytes]) -> str:
+    """The fingerprint of rows with these digests."""
+    total = sum(int.from_bytes(digest, "big") for digest in digests)
     return f"rows:{total % (1 << 256):064x}"
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +29,8 @@ from blocks.destinations.base import (
     content_fingerprint,
     names,
     read_receipt,
+    row_digest,
+    summed,
     typed,
 )
 from blocks.probe import Probe, may_write
@@ -115,6 +118,39 @@ key: [order_id]
             if known := self._loaded_before(connection, batch.run_id):
                 return known
             return self._loaded(connection, batch)
+
+    def read_back(self, batch: LoadBatch, base: Path) -> str | None:
+        """The fingerprint of the batch's rows as the table holds them now; None when the table is gone.
+
+        A table that is replaced holds one batch. In others the batch's rows are told by their values, or by their key.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
+        url = database_url(self.url, base, "destination.url")
+        if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+            return None
+        with told(self.describe(), LOADING), connected(url, "destination.url") as connection:
+            present = self._present(connection)
+            if present is None or any(name not in present for name in names(batch)):
+                return None
+            return self._fingerprint_now(connection, batch, present)
+
+    def _fingerprint_now(self, connection: Connection, batch: LoadBatch, present: Mapping[str, Any]) -> str:
+        from sqlalchemy import select
+
+        types = {name: _held(present[name]) or "text" for name in names(batch)}
+        target = _table(self.table, types, schema=self.schema_name)
+        rows = connection.execute(select(*target.c).execution_options(yield_per=CHUNK_ROWS))
+        if self.mode == "replace":
+            return content_fingerprint(rows)
+        columns = list(types) if self.mode == "append" else list(self.key)
+        places = [list(types).index(name) for name in columns]
+        wanted = Counter(map(row_digest, _in(typed(batch, "text", self._fixed(present, batch)).table.select(*columns))))
+        return summed(row_digest(row) for row in rows if _taken(wanted, row_digest([row[i] for i in places])))
+
+    def _fixed(self, present: Mapping[str, Any], batch: LoadBatch) -> dict[str, ColumnType]:
+        return {name: type for name in names(batch) if (type := _held(present[name]))}
 
     def _loaded(self, connection: Connection, batch: LoadBatch) -> Receipt:
         from sqlalchemy import func, select
@@ -329,6 +365,18 @@ def _refuse_nul(batch: Any, first: int) -> None:
                     f"'{name}' has a NUL character in loaded row {first + i:,}, which PostgreSQL cannot hold",
                     todo="remove it; nothing was loaded",
                 )
+
+
+def _in(table: Any) -> Iterator[tuple[Any, ...]]:
+    """The rows of an Ibis table."""
+    for batch in table.to_pyarrow_batches(chunk_size=CHUNK_ROWS):
+        yield from _rows(batch)
+
+
+def _taken(wanted: Counter[bytes], row: bytes) -> bool:
+    """Whether a row is one of those wanted that were not met yet."""
+    wanted[row] -= 1
+    return wanted[row] >= 0
 
 
 def _rows(batch: Any) -> Iterator[tuple[Any, ...]]:

@@ -97,6 +97,11 @@ path: out/orders.parquet
             partial.unlink(missing_ok=True)
         return receipt
 
+    def read_back(self, batch: LoadBatch, base: Path) -> str | None:  # noqa: ARG002  (it holds one batch)
+        """The fingerprint of the file as it is now; None when it is gone."""
+        path = self._path(base)
+        return fingerprint_of(path) if path.is_file() else None
+
 
 def _told(path: str) -> str | None:
     endings = [ending.lower() for ending in Path(path).suffixes]

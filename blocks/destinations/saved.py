@@ -44,6 +44,10 @@ settings:               # instead of what is saved
         """
         return self.destination.load(batch, base)
 
+    def read_back(self, batch: LoadBatch, base: Path) -> str | None:
+        """What the saved destination holds now of a batch; raises as `load` does."""
+        return self.destination.read_back(batch, base)
+
     def probe(self, base: Path) -> Iterator[Probe]:
         """Look the block up, then try the destination."""
         what = f"look up the block {self.name}"

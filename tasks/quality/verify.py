@@ -1,13 +1,20 @@
-"""The promises as checks over a run's ledger: each says what it looked at, and names the first thing that is wrong."""
+"""The promises as checks over a run's ledger: each says what it looked at, and names the first thing that is wrong.
+
+What could not be looked at is said, too, and is neither: a check that found nothing wrong in what it could look at is
+`ok`, and `unchecked` says what is missing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tasks.quality.history import REVISIONS, ROWS_GONE, History, history
 from tasks.quality.ledger import Entry, broken
+
+SHOWN = 60
+"""Characters of a recorded or found value that a check tells."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +24,14 @@ class Check:
     Attributes:
         checked: how many things were looked at.
         detail: what was checked, or the first thing that is wrong.
+        unchecked: what could not be checked, and why.
     """
 
     name: str
     ok: bool
     checked: int
     detail: str
+    unchecked: str = ""
 
 
 def chain(entries: Sequence[Entry], head: str | None = None) -> Check:
@@ -129,11 +138,29 @@ def lineage(entries: Sequence[Entry]) -> Check:
     )
 
 
+@dataclass(frozen=True)
+class Unknown:
+    """What stands for a value that could not be looked at, and why."""
+
+    why: str
+
+
 def same(name: str, compared: Iterable[tuple[str, object, object]], what: str) -> Check:
-    """Things that must be equal: (what it is, as recorded, as found now)."""
+    """Things that must be equal: (what it is, as recorded, as found now or `Unknown`)."""
     pairs = list(compared)
-    faults = [f"{thing}: recorded {_short(then)}, found {_short(now)}" for thing, then, now in pairs if then != now]
-    return _check(name, faults, len(pairs), f"{len(pairs)} {what}")
+    known = [pair for pair in pairs if not isinstance(pair[2], Unknown)]
+    unknown = [f"{thing}: {now.why}" for thing, _then, now in pairs if isinstance(now, Unknown)]
+    faults = [f"{thing}: recorded {_short(then)}, found {_short(now)}" for thing, then, now in known if then != now]
+    check = _check(name, faults, len(known), f"{len(known)} {what}")
+    more = f"; and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+    return replace(check, unchecked=unknown[0] + more) if unknown else check
+
+
+def printed(entries: Sequence[Entry], heads: Iterable[tuple[str, str]]) -> Check:
+    """Every ledger head that was printed outside the ledger, (where, head), is the hash of an entry."""
+    known, found = {entry.hash for entry in entries}, list(heads)
+    faults = [f"{where} prints {head[:19]}…, which is not in the ledger" for where, head in found if head not in known]
+    return _check("printed ledger heads", faults, len(found), f"{len(found)} heads printed in reports")
 
 
 def _unbalanced(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -149,4 +176,4 @@ def _check(name: str, faults: Sequence[str], checked: int, detail: str) -> Check
 
 def _short(value: object) -> str:
     text = str(value)
-    return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

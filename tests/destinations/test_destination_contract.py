@@ -61,6 +61,18 @@ def test_a_second_load_of_the_same_run_changes_nothing_and_gives_the_same_receip
     assert [str(row[0]) for row in place.rows()] == ["1"]
 
 
+def test_what_was_loaded_can_be_read_back_and_a_change_of_it_shows(place):
+    loaded = batch(TYPED | {name: values * 4 for name, values in ODD.items()}, TYPES)
+    receipt = place.load(loaded)
+    assert place.destination().read_back(loaded, place.folder) == receipt.fingerprint
+    place.load(batch({"id": ["3"]}, run="run-2"))
+    assert place.destination().read_back(loaded, place.folder) != receipt.fingerprint
+
+
+def test_a_destination_that_is_not_there_any_more_reads_back_as_nothing(place):
+    assert place.destination().read_back(batch({"id": ["1"]}), place.folder) is None
+
+
 def test_types_survive_the_way(place):
     place.load(batch(TYPED, TYPES))
     if not place.keeps_types:

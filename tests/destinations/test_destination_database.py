@@ -46,6 +46,26 @@ def test_merge_replaces_the_rows_with_the_same_key_and_adds_the_others(database)
     assert (receipt.rows_before, receipt.rows_written, receipt.rows_after) == (3, 2, 4)
 
 
+@pytest.mark.parametrize(("mode", "key"), [("append", ()), ("merge", "id")])
+def test_a_batch_among_other_rows_is_read_back_and_a_changed_or_missing_row_shows(database, mode, key):
+    more = {"mode": mode, "key": key}
+    database.load(people("12", "old", "run-1"), **more)
+    loaded = people("34", "new", "run-2")
+    receipt = database.load(loaded, **more)
+    database.load(people("5", "later", "run-3"), **more)
+
+    def read_back():
+        return database.destination(**more).read_back(loaded, database.folder)
+
+    assert read_back() == receipt.fingerprint
+    database.execute("UPDATE {out} SET name = 'bob' WHERE id = 4 OR id = 1")
+    assert read_back() != receipt.fingerprint
+    database.execute("UPDATE {out} SET name = 'new' WHERE id = 4")
+    assert read_back() == receipt.fingerprint
+    database.execute("DELETE FROM {out} WHERE id = 3")
+    assert read_back() != receipt.fingerprint
+
+
 def test_merge_on_several_columns(database):
     for run, value in (("run-1", "old"), ("run-2", "new")):
         rows = {"a": ["x", "x"], "b b": ["1", "2" if run == "run-1" else "3"], "v": [value, value]}

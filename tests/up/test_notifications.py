@@ -21,6 +21,7 @@ from tasks.announce import Announcement, Happened, announce
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # in the library that sends to Slack
 
 REPORT = "http://127.0.0.1:4280/run/quality-1.html"
+HEAD = "sha256:5f3a"
 
 
 class Slack:
@@ -111,8 +112,8 @@ def held_at(run: str, gate: str) -> None:
 
 def happens(happened: Happened, run: str, title: str, *, gate: str = "", text: str = "") -> None:
     key = f"{happened}-{title}"
-    report = REPORT if gate else ""
-    announce(Announcement(happened, run, "orders-7f3a", "orders", key, title, text, gate=gate, report_url=report))
+    more = {"gate": gate, "report_url": REPORT if gate else "", "ledger_head": HEAD}
+    announce(Announcement(happened, run, "orders-7f3a", "orders", key, title, text, **more))
 
 
 def test_an_open_gate_is_announced_with_the_numbers_what_is_asked_and_where_to_answer(told, slack, eventually):
@@ -124,6 +125,7 @@ def test_an_open_gate_is_announced_with_the_numbers_what_is_asked_and_where_to_a
     ui = json.loads(told.server_file.read_text())["ui"]
     assert f"Run: {ui}/runs/flow-run/{run} – press Resume there" in body
     assert f"Report: {REPORT}" in body
+    assert f"Ledger head: {HEAD}" in body
     eventually(lambda: any("Quality: go?" in str(heard) for heard in slack.heard))
 
 
