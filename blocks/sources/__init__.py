@@ -10,10 +10,11 @@ from blocks.probe import Probe
 from blocks.sources.base import Batch, Origin, Outcome, Reading, Source
 from blocks.sources.database import DatabaseSource
 from blocks.sources.file import FileSource
+from blocks.sources.s3 import S3Source
 from blocks.sources.saved import SavedSource
 from blocks.sources.union import UnionSource
 
-Single: TypeAlias = DatabaseSource | FileSource
+Single: TypeAlias = DatabaseSource | FileSource | S3Source
 """A source whose settings are its own."""
 
 Member: TypeAlias = Annotated[Single | SavedSource, Field(discriminator="kind")]
@@ -32,6 +33,7 @@ __all__ = [
     "Outcome",
     "Probe",
     "Reading",
+    "S3Source",
     "SavedSource",
     "Single",
     "Source",
