@@ -11,9 +11,10 @@ from blocks.sources.base import Batch, Origin, Outcome, Reading, Source
 from blocks.sources.database import DatabaseSource
 from blocks.sources.file import FileSource
 from blocks.sources.saved import SavedSource
+from blocks.sources.stream import StreamSource
 from blocks.sources.union import UnionSource
 
-Single: TypeAlias = DatabaseSource | FileSource
+Single: TypeAlias = DatabaseSource | FileSource | StreamSource
 """A source whose settings are its own."""
 
 Member: TypeAlias = Annotated[Single | SavedSource, Field(discriminator="kind")]
@@ -36,5 +37,6 @@ __all__ = [
     "Single",
     "Source",
     "SourceSpec",
+    "StreamSource",
     "UnionSource",
 ]
