@@ -12,9 +12,10 @@ from blocks.sources.database import DatabaseSource
 from blocks.sources.file import FileSource
 from blocks.sources.s3 import S3Source
 from blocks.sources.saved import SavedSource
+from blocks.sources.stream import StreamSource
 from blocks.sources.union import UnionSource
 
-Single: TypeAlias = DatabaseSource | FileSource | S3Source
+Single: TypeAlias = DatabaseSource | FileSource | S3Source | StreamSource
 """A source whose settings are its own."""
 
 Member: TypeAlias = Annotated[Single | SavedSource, Field(discriminator="kind")]
@@ -38,5 +39,6 @@ __all__ = [
     "Single",
     "Source",
     "SourceSpec",
+    "StreamSource",
     "UnionSource",
 ]

@@ -332,7 +332,7 @@ def read_json(file: OpenFile, options: FileOptions) -> Piece:
     notes: list[str] = []
     text, _ = as_utf8(file, options.encoding, notes)
     try:
-        value = _parse(text.read_text("utf-8"))
+        value = parse(text.read_text("utf-8"))
     except (ValueError, RecursionError) as error:
         if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
             return read_ndjson(file, options)
@@ -366,7 +366,7 @@ def _json_lines(text: Path) -> Iterator[tuple[int, bytes, dict[str, Any] | str]]
             if not raw.strip():
                 continue
             try:
-                item = _parse(raw.decode("utf-8"))
+                item = parse(raw.decode("utf-8"))
             except (ValueError, RecursionError) as error:
                 yield line, raw, f"not JSON: {error}"
             else:
@@ -379,7 +379,8 @@ class _Number(str):
     __slots__ = ()
 
 
-def _parse(text: str) -> Any:
+def parse(text: str) -> Any:
+    """JSON with its numbers as they are spelt. Raises ValueError: it is none, or a key stands twice."""
     return json.loads(text, object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
 
 
@@ -420,11 +421,33 @@ def _from_objects(
     if not named and not bad:
         raise SourceError("holds no records", where=file.where, todo="export it again")
     columns, renames = staged_names(named or [""])
-    rows = ([_json_text(item.get(name)) for name in named or [""]] for item in objects)
+    rows = ([json_text(item.get(name)) for name in named or [""]] for item in objects)
     return _from_rows(file, columns, renames, rows, bad, notes)
 
 
-def _json_text(value: Any) -> str | None:
+def flat(record: Mapping[str, Any], start: str = "") -> dict[str, Any]:
+    """Objects in objects as one, their names joined by dots; an empty one is null.
+
+    Raises:
+        ValueError: two names become the same.
+
+    >>> flat({"id": 1, "at": {"city": "Kiel", "geo": {}}})
+    {'id': 1, 'at.city': 'Kiel', 'at.geo': None}
+    """
+    found: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict) and value:
+            inner = flat(value, f"{start}{name}.")
+        else:
+            inner = {f"{start}{name}": None if isinstance(value, dict) else value}
+        if twice := found.keys() & inner.keys():
+            raise ValueError(f"the name '{min(twice)}' stands for two values")
+        found |= inner
+    return found
+
+
+def json_text(value: Any) -> str | None:
+    """A value of JSON as the text that is staged: lists and objects as JSON."""
     if value is None or isinstance(value, str):
         return None if value is None else str(value)
     if isinstance(value, bool):
@@ -433,16 +456,17 @@ def _json_text(value: Any) -> str | None:
 
 
 def _json(value: Any) -> bytes:
-    return _compact(value).encode("utf-8", "surrogatepass")
+    return compact(value).encode("utf-8", "surrogatepass")
 
 
-def _compact(value: Any) -> str:
+def compact(value: Any) -> str:
+    """What was parsed as JSON again, its numbers as they were spelt."""
     if isinstance(value, _Number):
         return str(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_compact(v)}" for k, v in value.items()) + "}"
+        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{compact(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(_compact, value)) + "]"
+        return "[" + ",".join(map(compact, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -568,11 +592,11 @@ def _batch(chunk: list[tuple[int, Sequence[str | None]]], schema: Any) -> Any:
     import pyarrow as pa
 
     columns = zip(*(row for _, row in chunk), strict=True)
-    cells = [_strings(column) for column in columns]
+    cells = [strings(column) for column in columns]
     return pa.RecordBatch.from_arrays([pa.array([row for row, _ in chunk], pa.int64()), *cells], schema=schema)
 
 
-def _strings(values: Sequence[str | None]) -> Any:
+def strings(values: Sequence[str | None]) -> Any:
     r"""The values as an Arrow array; a lone surrogate, which no UTF-8 file can hold, is spelt `\ud800`."""
     import pyarrow as pa
 

@@ -1,7 +1,7 @@
 """Real servers as fixtures. Where one is not installed its tests are skipped, saying so; in CI they fail instead.
 
-GONOGO_TEST_POSTGRES, GONOGO_TEST_MARIADB, GONOGO_TEST_REDIS and GONOGO_TEST_S3 name servers that run already
-(`docker/compose.test.yaml` has them).
+GONOGO_TEST_POSTGRES, GONOGO_TEST_MARIADB, GONOGO_TEST_REDIS, GONOGO_TEST_S3 and GONOGO_TEST_KAFKA name servers that run
+already (`docker/compose.test.yaml` has them). A broker that is killed by a test is always the tests' own.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import os
 import pytest
 
 from tests.services.chromium import chromium
+from tests.services.kafka import kafka
 from tests.services.mariadb import mariadb
 from tests.services.postgres import postgres
 from tests.services.process import NotInstalledError
 from tests.services.redis import redis
+from tests.services.registry import registry
 from tests.services.s3 import s3
 from tests.services.sftp import sftp
 
@@ -40,6 +42,24 @@ def postgres_url():
 @pytest.fixture(scope="session")
 def mariadb_url():
     yield from _service(mariadb, "GONOGO_TEST_MARIADB")
+
+
+@pytest.fixture(scope="session")
+def kafka_broker():
+    """A broker of the tests' own, which may be killed and started again."""
+    yield from _service(kafka)
+
+
+@pytest.fixture(scope="session")
+def kafka_servers(request):
+    """The address of a broker."""
+    given = os.environ.get("GONOGO_TEST_KAFKA")
+    return given or request.getfixturevalue("kafka_broker").servers
+
+
+@pytest.fixture(scope="session")
+def schema_registry():
+    yield from _service(registry)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,539 @@
+"""Messages of a stream: landed in Parquet files as they come, then decoded into one snapshot.
+
+JSON messages that are flat are decoded by the engine; whatever could be spelt otherwise there (nested objects, numbers
+such as 1.50 or 1e5) and every other format is decoded one by one, a chunk at a time. What cannot be decoded goes to
+quarantine with its bytes, its topic and partition as origin, and its offset as line.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blocks.sources.base import Batch, Origin, Reading, staged_names
+from blocks.sources.formats import flat, json_text, parse, strings
+from blocks.staging import connected, doing, publish, sweep
+from tasks.quality.errors import NothingNew, SourceError
+from tasks.quality.model import ROW
+from tasks.quality.queries import quoted, text
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
+    from ibis.backends.duckdb import Backend
+
+Decode = Callable[[bytes], Mapping[str, str | None]]
+"""A message's bytes → name → text. Raises ValueError: why they are no record."""
+
+KEY, TIME, HEADERS, BODY = "message_key", "message_time", "message_headers", "message"
+MOST_NAMES = 5000
+
+_PART_ROWS = 100_000
+_PART_BYTES = 32 << 20
+_CHUNK_ROWS = 10_000
+_MEMORY = "300MB"
+_FLAT = r"^\s*\{[^\[{]*$"
+_ODD_NUMBER = (
+    r"[:,]\s*-?(?:[0-9]*\.[0-9]*0\s*[,}]|[0-9]+(?:\.[0-9]+)?[eE]|[0-9]*\.[0-9]{15}|[0-9]{15,}\.|0\.0000|0\s*[,}]"
+    r"|[a-zA-Z]*N)"
+)
+"""Numbers that the engine would spell otherwise than the message does: 1.50, 1e5, 0.00001, -0, NaN, many digits."""
+
+
+@dataclass
+class Landing:
+    """The messages of one read that are here, each once; a read that was killed goes on after the last of them.
+
+    Attributes:
+        places: "topic/partition" in the order of their rows.
+        begins: place → its first offset.
+        next: place → the offset that is expected next.
+        counts: place → messages that are here.
+        binary: whether values are no text.
+    """
+
+    folder: Path
+    places: tuple[str, ...]
+    begins: Mapping[str, int]
+    binary: bool
+    next: dict[str, int] = field(init=False)
+    counts: dict[str, int] = field(init=False)
+    _rows: dict[str, list[Any]] = field(init=False)
+    _writer: ThreadPoolExecutor = field(init=False)
+    _bytes: int = 0
+    _writing: Future[None] | None = None
+
+    def __post_init__(self) -> None:
+        self.next, self.counts = dict(self.begins), dict.fromkeys(self.places, 0)
+        self._rows = _no_rows()
+        if parts := self.parts():
+            with _engine() as tables:
+                query = f'SELECT tp, max("offset") + 1, count(*) FROM {_read(parts)} GROUP BY tp'
+                for number, expected, count in tables.raw_sql(query).fetchall():
+                    self.next[self.places[number]], self.counts[self.places[number]] = expected, count
+
+    @property
+    def total(self) -> int:
+        """Messages that came so far."""
+        return sum(self.counts.values())
+
+    def parts(self) -> list[Path]:
+        """The files, in the order in which they were written."""
+        return sorted(self.folder.glob("part-*.parquet"))
+
+    def add(self, place: str, messages: Sequence[Message], until: int | None) -> None:
+        """Take a partition's messages, in its order: those before `until` that are not here yet."""
+        offsets = [message.offset() for message in messages]
+        late = until is not None and offsets[-1] >= until
+        if offsets[0] < self.next[place] or late or any(after <= before for before, after in pairwise(offsets)):
+            messages = list(_once(messages, self.next[place], until))
+            offsets = [message.offset() for message in messages]
+        if not messages:
+            return
+        count, rows, seen = len(messages), self._rows, self.counts[place]
+        rows["tp"] += [self.places.index(place)] * count
+        rows["offset"] += offsets
+        rows["seq"] += range(seen, seen + count)
+        rows["time"] += [message.timestamp() for message in messages]
+        rows["key"] += [message.key() for message in messages]
+        rows["headers"] += [message.headers() for message in messages]
+        rows["value"] += [message.value() for message in messages]
+        self.next[place], self.counts[place] = offsets[-1] + 1, seen + count
+        self._bytes += sum(map(len, messages))
+        if len(rows["tp"]) >= _PART_ROWS or self._bytes >= _PART_BYTES:
+            self._flush()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """While messages are added; afterwards all of them are in files."""
+        with ThreadPoolExecutor(max_workers=1) as self._writer:
+            yield
+            self._flush()
+            self._wait()
+
+    def _flush(self) -> None:
+        self._wait()
+        if self._rows["tp"]:
+            path = self.folder / f"part-{len(self.parts()):06}.parquet"
+            self._writing = self._writer.submit(_write_part, path, self._rows, binary=self.binary)
+            self._rows, self._bytes = _no_rows(), 0
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+
+def _no_rows() -> dict[str, list[Any]]:
+    return {name: [] for name in ("tp", "offset", "seq", "time", "key", "headers", "value")}
+
+
+def _once(messages: Iterable[Message], expected: int, until: int | None) -> Iterator[Message]:
+    """The messages from the one that is expected, without those that are delivered again."""
+    for message in messages:
+        if message.offset() >= expected and (until is None or message.offset() < until):
+            expected = message.offset() + 1
+            yield message
+
+
+def _write_part(path: Path, rows: Mapping[str, list[Any]], *, binary: bool) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    none = pa.nulls(len(rows["tp"]), pa.string())
+    body, raw = (none, rows["value"]) if binary else _texts(rows["value"])
+    plain = pc.and_(pc.match_substring_regex(body, _FLAT), pc.invert(pc.match_substring_regex(body, _ODD_NUMBER)))
+    headers = [None if each is None else _headers(each) for each in rows["headers"]]
+    table = pa.table(
+        {
+            "tp": pa.array(rows["tp"], pa.int32()),
+            "offset": pa.array(rows["offset"], pa.int64()),
+            "seq": pa.array(rows["seq"], pa.int64()),
+            "time": pa.array([when if kind else None for kind, when in rows["time"]], pa.int64()),
+            "key": _keys(rows["key"]),
+            "headers": pa.array(headers, pa.string()),
+            "text": body,
+            "value": pa.array(raw, pa.binary()),
+            "plain": plain,
+        }
+    )
+    sweep(path)
+    partial = path.with_name(f".{path.name}.partial")
+    with doing("write", path):
+        pq.write_table(table, partial, compression="lz4", use_dictionary=False, write_statistics=False)
+    publish(partial, path)
+
+
+def _texts(values: list[bytes | None]) -> tuple[Any, list[bytes | None]]:
+    """The values as text where they are UTF-8, and the others as they are."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, pa.string()), [None] * len(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeDecodeError):
+        good = [None if value is None or not _is_text(value) else value for value in values]
+        return pa.array(good, pa.string()), [
+            value if known is None else None for value, known in zip(values, good, strict=True)
+        ]
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _keys(keys: list[bytes | str | None]) -> Any:
+    """Keys as text; where they are no UTF-8, in hexadecimal."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(keys, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeDecodeError):
+        return pa.array([_spelt(key) for key in keys], pa.string())
+
+
+def _spelt(value: bytes | str | None) -> str | None:
+    """Bytes as text; where they are no UTF-8, in hexadecimal.
+
+    >>> _spelt(b"abc"), _spelt(bytes([255])), _spelt(None)
+    ('abc', 'ff', None)
+    """
+    if not isinstance(value, bytes):
+        return value
+    return value.decode() if _is_text(value) else value.hex()
+
+
+def _headers(headers: Sequence[tuple[str, bytes | None]]) -> str:
+    """Headers as a JSON object; those of one name as a list.
+
+    >>> _headers([("trace", b"a"), ("hop", b"1"), ("hop", b"2")])
+    '{"trace": "a", "hop": ["1", "2"]}'
+    """
+    found: dict[str, list[str | None]] = {}
+    for name, value in headers:
+        found.setdefault(name, []).append(_spelt(value))
+    return json.dumps({n: each if len(each) > 1 else each[0] for n, each in found.items()}, ensure_ascii=False)
+
+
+# --- decoding -------------------------------------------------------------------------------------------------
+
+
+def json_decoder(*, flatten: bool) -> Decode:
+    """Objects in JSON, with or without the number of a schema in front."""
+
+    def decode(body: bytes) -> Mapping[str, str | None]:
+        body = body[5:] if body[:1] == b"\0" else body
+        try:
+            item = parse(body.decode("utf-8"))
+        except UnicodeDecodeError:
+            raise ValueError("not UTF-8") from None
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"not JSON: {error}") from error
+        if not isinstance(item, dict):
+            raise ValueError("not an object")  # noqa: TRY004  (of the message)
+        return record_texts(item, flatten=flatten)
+
+    return decode
+
+
+def csv_decoder(columns: Sequence[str], delimiter: str) -> Decode:
+    """One record of delimited text; what is empty is null."""
+
+    def decode(body: bytes) -> Mapping[str, str | None]:
+        try:
+            lines = io.StringIO(body.decode("utf-8"), newline="")
+            records = [record for record in csv.reader(lines, delimiter=delimiter, strict=True) if record]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError("not UTF-8" if isinstance(error, UnicodeDecodeError) else f"not CSV: {error}") from error
+        if len(records) != 1:
+            raise ValueError(f"{len(records)} records, 1 is expected")
+        if len(records[0]) != len(columns):
+            raise ValueError(f"{len(records[0])} values, {len(columns)} are expected")
+        return {name: value or None for name, value in zip(columns, records[0], strict=True)}
+
+    return decode
+
+
+def record_texts(record: Mapping[str, Any], *, flatten: bool) -> dict[str, str | None]:
+    """A record's values as text; objects in it as columns of their own, or as JSON."""
+    return {name: json_text(value) for name, value in (flat(record) if flatten else record).items()}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be made of messages.
+
+    Attributes:
+        decode: decodes one; None when the text itself is the record.
+        engine: whether the engine may decode what it spells alike.
+        keep: of KEY, TIME, HEADERS.
+        where: the source in words.
+    """
+
+    decode: Decode | None
+    engine: bool
+    keep: tuple[str, ...]
+    where: str
+
+
+def staged(landing: Landing, topic_ids: Mapping[str, str], wanted: Wanted, reading: Reading) -> Batch:
+    """Decode what has landed into one snapshot, in the order of partitions and offsets.
+
+    Raises:
+        NothingNew: nothing has landed but tombstones, or nothing at all.
+        SourceError: no message can be decoded.
+    """
+    reading.progress("decoding messages", landing.total, landing.total)
+    with _engine() as tables, _scratch(landing.folder) as scratch:
+        tables.raw_sql(f"CREATE VIEW landed AS SELECT * FROM {_read(landing.parts())}")
+        work = _Work(tables, scratch, wanted, landing)
+        work.decode()
+        origins = work.origins(topic_ids)
+        rows, quarantined = sum(origin.rows for origin in origins), sum(origin.quarantined for origin in origins)
+        if not rows:
+            raise _none_of(tables, quarantined, wanted.where)
+        names, renames = staged_names(work.names)
+        snapshot = reading.staging.write(
+            reading.run_id, reading.name, tables.sql(work.table(names, origins)), renames=renames, source=wanted.where
+        )
+        aside = {"places": work.places(origins)}
+        if quarantined:
+            aside["quarantine"] = work.quarantine()
+        addresses = {
+            what: reading.staging.write_aux(reading.run_id, f"{reading.name}.{what}", tables.sql(query))[0]
+            for what, query in aside.items()
+        }
+    quarantine = addresses.get("quarantine", "")
+    return Batch(snapshot, origins, quarantined, quarantine, renames, places=addresses["places"])
+
+
+def _none_of(tables: Backend, messages: int, where: str) -> NothingNew | SourceError:
+    query = 'SELECT reason FROM bad WHERE NOT tombstone ORDER BY tp, "offset" LIMIT 1'
+    first = tables.raw_sql(query).fetchone()
+    if first is None:
+        return NothingNew(f"{messages:,} tombstones and no record", where=where)
+    todo = "look at the topic, or set 'format' and 'registry'"
+    return SourceError(f"none of {messages:,} messages can be decoded: {first[0]}", where=where, todo=todo)
+
+
+class _Work:
+    """The decoding of landed messages within one connection: `good` and `bad` are its outcome."""
+
+    def __init__(self, tables: Backend, scratch: Path, wanted: Wanted, landing: Landing) -> None:
+        self._tables, self._scratch, self._wanted, self._landing = tables, scratch, wanted, landing
+        self._fields: dict[str, tuple[int, tuple[int, int]]] = {}
+        self._exprs: list[str] = []
+        self._bad = False
+        self.names: list[str] = []
+
+    def decode(self) -> None:
+        """Make the views `good` and `bad`."""
+        if self._wanted.decode is None:
+            self._fields = {BODY: (0, (0, 0))}
+            good, slow = [f'SELECT {_META}, text AS "{BODY}" FROM landed WHERE text IS NOT NULL'], "text IS NULL"
+        else:
+            keys = self._engine_keys() if self._wanted.engine else []
+            fast = "plain AND json_valid(text)" if keys else "false"
+            good, slow = [], f"NOT coalesce({fast}, false)"
+            paths = ", ".join(text('$."' + key + '"') for key in keys)
+            fields = ", ".join(f"found[{i + 1}] AS {quoted(_column(self._place(k)))}" for i, k in enumerate(keys))
+            if keys:
+                found = f"json_extract_string(text, [{paths}]) AS found"
+                good = [f"SELECT {_META}, {fields} FROM (SELECT {_META}, {found} FROM landed WHERE {fast})"]
+        pieces = self._one_by_one(slow)
+        if pieces["good"]:
+            good.append(f"SELECT * FROM read_parquet({_list(pieces['good'])}, union_by_name = true)")
+        none = f"SELECT {_META} FROM landed WHERE false"
+        self._tables.raw_sql(f"CREATE VIEW good AS {' UNION ALL BY NAME '.join(good or [none])}")
+        bad = f"SELECT * FROM read_parquet({_list(pieces['bad'])})" if pieces["bad"] else _NO_BAD
+        self._tables.raw_sql(f"CREATE VIEW bad AS {bad}")
+        self._bad = bool(pieces["bad"])
+        self._columns()
+
+    def _place(self, name: str, at: tuple[int, int] = (0, 0)) -> int:
+        """The number of a column; it is first met in the message at this partition and offset."""
+        if name not in self._fields and len(self._fields) >= MOST_NAMES:
+            what = f"the messages have more than {MOST_NAMES:,} different names"
+            raise SourceError(what, where=self._wanted.where, todo="set 'flatten: false' or 'format: text'")
+        number, first = self._fields.get(name, (len(self._fields), at))
+        self._fields[name] = (number, min(first, at))
+        return number
+
+    def _engine_keys(self) -> list[str]:
+        """The keys of the objects that the engine decodes; none when it cannot tell one of them."""
+        keys = "CASE WHEN plain AND json_valid(text) THEN json_keys(text) END"
+        query = f'SELECT k, min(row(tp, "offset")) AS at FROM (SELECT {keys} AS k, tp, "offset" FROM landed) GROUP BY k'
+        found = [(each, tuple(at)) for each, at in self._tables.raw_sql(query).fetchall() if each]
+        if any(len(set(each)) < len(each) or any(set(key) & set('"\\*') for key in each) for each, _ in found):
+            return []
+        for each, at in sorted(found, key=lambda known: known[1]):
+            for key in each:
+                self._place(key, at)
+        return list(self._fields)
+
+    def _one_by_one(self, which: str) -> dict[str, list[Path]]:
+        """Decode messages one by one into files of those that are records and those that are not."""
+        pieces: dict[str, list[Path]] = {"good": [], "bad": []}
+        query = f"SELECT {_META}, coalesce(value, encode(text)) AS body FROM landed WHERE {which}"
+        for number, chunk in enumerate(self._tables.con.sql(query).fetch_arrow_reader(_CHUNK_ROWS)):
+            for what, table in self._decoded(chunk).items():
+                if table.num_rows:
+                    path = self._scratch / f"{what}-{number:06}.parquet"
+                    _write(table, path)
+                    pieces[what].append(path)
+        return pieces
+
+    def _decoded(self, chunk: Any) -> dict[str, Any]:
+        import pyarrow as pa
+
+        rows, good, bad = chunk.to_pylist(), list[int](), list[dict[str, Any]]()
+        cells: dict[int, list[str | None]] = {}
+        for row_number, row in enumerate(rows):
+            try:
+                record = self._record(row["body"])
+            except ValueError as error:
+                bad.append(_spoilt(row, str(error)))
+                continue
+            for name, value in record.items():
+                column = cells.setdefault(self._place(name, (row["tp"], row["offset"])), [])
+                column += [None] * (len(good) - len(column))
+                column.append(value)
+            good.append(row_number)
+        meta = chunk.select([name for name in chunk.schema.names if name != "body"]).take(pa.array(good, pa.int64()))
+        filled = {_column(n): strings([*values, *[None] * (len(good) - len(values))]) for n, values in cells.items()}
+        table = pa.Table.from_batches([meta])
+        for name, values in filled.items():
+            table = table.append_column(name, values)
+        return {"good": table, "bad": pa.Table.from_pylist(bad, schema=_bad_schema())}
+
+    def _record(self, body: bytes | None) -> Mapping[str, str | None]:
+        if body is None or self._wanted.decode is None:
+            raise ValueError("not UTF-8")
+        return self._wanted.decode(body)
+
+    def _columns(self) -> None:
+        """The columns in the order in which messages show them, then those of the message itself that say anything."""
+        order = sorted(self._fields, key=lambda name: (self._fields[name][1], self._fields[name][0]))
+        kept = [f"count({_OWN[name]})" for name in self._wanted.keep]
+        counts = self._tables.raw_sql(f"SELECT {', '.join(kept)} FROM good").fetchone() if kept else ()
+        own = [name for name, count in zip(self._wanted.keep, counts, strict=True) if count]
+        self._exprs = [quoted(_column(self._fields[name][0])) for name in order] + [_SHOWN[name] for name in own]
+        if self._wanted.decode is None:
+            self._exprs[0] = quoted(BODY)
+        self.names = [*order, *own]
+
+    def origins(self, topic_ids: Mapping[str, str]) -> tuple[Origin, ...]:
+        """Each partition that gave something."""
+        landing = self._landing
+        bad = dict(self._tables.raw_sql("SELECT tp, count(*) FROM bad GROUP BY tp").fetchall())
+        first, found = 0, []
+        for number, place in enumerate(landing.places):
+            if landing.counts[place]:
+                rows, topic = landing.counts[place] - bad.get(number, 0), place.rpartition("/")[0]
+                known_by = f"{topic_ids[topic]}:{landing.begins[place]}-{landing.next[place] - 1}"
+                found.append(Origin(place, known_by, first, rows, bad.get(number, 0)))
+                first += rows
+        return tuple(found)
+
+    def table(self, names: Sequence[str], origins: Sequence[Origin]) -> str:
+        """The query for the snapshot's rows."""
+        picked = ", ".join(f"{expr} AS {quoted(name)}" for expr, name in zip(self._exprs, names, strict=True))
+        return f"SELECT {self._row(origins)} AS {quoted(ROW)}{', ' if picked else ''}{picked} FROM good"
+
+    def places(self, origins: Sequence[Origin]) -> str:
+        """The query for where each row is from."""
+        return (
+            f"SELECT {self._row(origins)} AS {quoted(ROW)}, {self._origin()} AS origin, "
+            f'"offset"::VARCHAR AS place FROM good ORDER BY {quoted(ROW)}'
+        )
+
+    def quarantine(self) -> str:
+        """The query for what could not be decoded."""
+        return f'SELECT {self._origin()} AS origin, "offset" AS line, bytes, reason FROM bad ORDER BY tp, "offset"'
+
+    def _row(self, origins: Sequence[Origin]) -> str:
+        if self._bad:
+            return 'row_number() OVER (ORDER BY tp, "offset") - 1'
+        starts = {origin.name: origin.first_row for origin in origins}
+        return f"[{', '.join(str(starts.get(place, 0)) for place in self._landing.places)}][tp + 1] + seq"
+
+    def _origin(self) -> str:
+        return f"[{', '.join(text(place) for place in self._landing.places)}][tp + 1]"
+
+
+def _spoilt(row: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """A row of the table of what could not be decoded; a tombstone is a key without a value."""
+    none = row["body"] is None
+    reason = f"a tombstone: no value for the key {row['key']!r}" if none else reason
+    return {"tp": row["tp"], "offset": row["offset"], "bytes": row["body"] or b"", "reason": reason, "tombstone": none}
+
+
+_META = 'tp, "offset", seq, time, key, headers'
+_OWN = {KEY: "key", TIME: "time", HEADERS: "headers"}
+_SHOWN = {
+    KEY: "key",
+    TIME: "strftime(make_timestamp(time * 1000), '%Y-%m-%dT%H:%M:%S.%g') || 'Z'",
+    HEADERS: "headers",
+}
+_NO_BAD = (
+    "SELECT 0::INT AS tp, 0::BIGINT AS \"offset\", ''::BLOB AS bytes, '' AS reason, false AS tombstone WHERE false"
+)
+
+
+def _column(number: int) -> str:
+    return f"c{number}"
+
+
+def _bad_schema() -> Any:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("tp", pa.int32()),
+            ("offset", pa.int64()),
+            ("bytes", pa.binary()),
+            ("reason", pa.string()),
+            ("tombstone", pa.bool_()),
+        ]
+    )
+
+
+@contextmanager
+def _engine() -> Iterator[Backend]:
+    with connected() as tables:
+        tables.raw_sql(f"SET memory_limit = '{_MEMORY}'")
+        yield tables
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix=".decoded-", dir=folder) as made:
+        yield Path(made)
+
+
+def _write(table: Any, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    with doing("write", path):
+        pq.write_table(table, path, compression="lz4")
+
+
+def _read(paths: Sequence[Path]) -> str:
+    return f"read_parquet({_list(paths)})"
+
+
+def _list(paths: Sequence[Path]) -> str:
+    return f"[{', '.join(text(str(path)) for path in paths)}]"

@@ -1,0 +1,546 @@
+"""Topics of Apache Kafka, read in bounded batches: each message is staged exactly once.
+
+A read begins with a plan: the offsets that it goes from and to. Messages land in files as they come, and a read that
+was killed goes on after the last that landed; what is delivered again is known by topic, partition and offset. Where
+the next read goes on is kept once staging is durable, as the position of the pipeline, which holds, and then as the
+offsets of the consumer group, for whoever watches it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from blocks.probe import Probe
+from blocks.registry import Registry
+from blocks.sources.base import Batch, Reading, SourceModel
+from blocks.sources.messages import (
+    HEADERS,
+    KEY,
+    TIME,
+    Decode,
+    Landing,
+    Wanted,
+    csv_decoder,
+    json_decoder,
+    record_texts,
+    staged,
+)
+from blocks.staging import write_text
+from blocks.streams import CONNECT_SECONDS, Cluster, Complaints, Telling, administered, patient, topics_of
+from blocks.variables import resolved
+from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
+from tasks.quality.ledger import canonical
+from tasks.quality.secrets import mask
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+    from confluent_kafka.admin import AdminClient, OffsetSpec
+
+Offsets = Mapping[str, int]
+"""topic/partition → offset."""
+
+_BATCH_BYTES = 16 << 20
+_BATCH_MESSAGES = 10_000
+_FIRST_MESSAGES = 200
+_FETCHING = {
+    "enable.auto.commit": False,
+    "enable.partition.eof": True,
+    "isolation.level": "read_committed",
+    "auto.offset.reset": "error",
+    "queued.max.messages.kbytes": 32 << 10,
+    "fetch.queue.backoff.ms": 10,
+}
+_STARTS = ("earliest", "latest", "stored")
+
+
+class StreamSource(Cluster, SourceModel):
+    """Topics of Apache Kafka, in bounded batches: each message once, from where the last read ended.
+
+    Beside the fields of a message there are the columns `message_key`, `message_time` (UTC) and `message_headers`
+    (JSON), where messages have them. Fields of objects in objects are columns such as `address.city`.
+    """
+
+    HIDDEN: ClassVar = ("registry",)
+    EXAMPLE: ClassVar = """
+kind: stream
+servers: kafka-1.example.org:9093,kafka-2.example.org:9093
+topics: [orders]
+group: shop-orders      # its offsets follow what is durably staged
+start: earliest         # of the first read; later ones go on where the last one ended
+format: avro
+registry: https://reader:${REGISTRY_PASSWORD}@registry.example.org
+tls: true
+username: reader
+password: ${KAFKA_PASSWORD}
+"""
+
+    kind: Literal["stream"] = "stream"
+    topics: tuple[str, ...] = Field(min_length=1, description="names of the topics")
+    group: str | None = Field(
+        default=None, min_length=1, description="consumer group whose offsets are kept; by default gonogo-PIPELINE"
+    )
+    start: str = Field(
+        default="earliest",
+        description="where the first read begins: earliest, latest, stored (where the group is), or a time in ISO 8601",
+    )
+    most_messages: int | None = Field(
+        default=None, ge=1, description="of one batch, from all partitions alike; by default all that are there"
+    )
+    for_seconds: float | None = Field(
+        default=None, gt=0, description="read this long, what comes meanwhile, too; by default what is there at first"
+    )
+    format: Literal["json", "avro", "protobuf", "csv", "text"] = Field(
+        default="json", description="of the messages; avro and protobuf as a schema registry has them"
+    )
+    registry: str | None = Field(default=None, description="address of the schema registry, for avro and protobuf")
+    columns: tuple[str, ...] = Field(default=(), description="csv: names of the values; a message is one record")
+    delimiter: str = Field(default=",", min_length=1, max_length=1, description="csv: what is between values")
+    flatten: bool = Field(default=True, description="objects in objects become columns such as 'address.city'")
+    keep: tuple[Literal["key", "time", "headers"], ...] = Field(
+        default=("key", "time", "headers"), description="what of a message itself becomes a column, too"
+    )
+    patience_seconds: float = Field(default=60, gt=0, description="how long the cluster may be silent during a read")
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("start")
+    @classmethod
+    def _a_time_or_a_word(cls, start: str) -> str:
+        if start not in _STARTS:
+            try:
+                dt.datetime.fromisoformat(start)
+            except ValueError:
+                hint = did_you_mean(start, _STARTS)
+                raise ValueError(f"'{start}' is none of {', '.join(_STARTS)}, and no time. {hint}".strip()) from None
+        return start
+
+    @model_validator(mode="after")
+    def _fits_the_format(self) -> StreamSource:
+        if (self.format in ("avro", "protobuf")) != bool(self.registry):
+            raise ValueError("'format: avro' or 'protobuf' and 'registry' go together")
+        if (self.format == "csv") != bool(self.columns):
+            raise ValueError("'format: csv' and 'columns' go together")
+        return self
+
+    def describe(self) -> str:
+        """The source in words, without secrets."""
+        what = f"topic {self.topics[0]}" if len(self.topics) == 1 else f"topics {', '.join(self.topics)}"
+        return f"{what} of kafka://{mask(self.servers)}"
+
+    def identity(self) -> str:
+        """The topics and the group: brokers come and go."""
+        return f"stream {json.dumps(sorted(self.topics))} {self.group or ''}"
+
+    def read(self, reading: Reading) -> Batch:
+        """Read the messages that the plan of this read is for.
+
+        Raises:
+            SourceError: there is no such topic or group, the cluster refuses us, or no message can be decoded.
+            Unavailable: the cluster or the registry cannot be reached.
+            NothingNew: there is no message that was not read before.
+        """
+        folder = reading.landing()
+        plan = self._planned(folder, reading)
+        landing = Landing(folder, tuple(plan.begin), plan.begin, binary=self.format in ("avro", "protobuf"))
+        ended = self._fetched(plan, landing, reading)
+        position = {"topics": dict(plan.topics), "offsets": dict(ended.offsets)}
+        notes = (*plan.notes, *ended.notes)
+        if not landing.total:  # the place is kept: 'latest' means the end as it is now
+            self._keep_place(plan.since, position, reading)
+            raise NothingNew("; ".join((f"no message of {self.describe()} was not read before", *notes)))
+        batch = staged(landing, plan.topics, self._wanted(), reading)
+        return replace(batch, notes=notes, since=dict(plan.since), position=position)
+
+    def acknowledge(self, batch: Batch, reading: Reading) -> None:
+        """Keep where the next read goes on, in the pipeline's position and then in the consumer group.
+
+        Raises:
+            Abort: another run has read the same messages meanwhile, and was acknowledged.
+            SourceError: the group has members of its own.
+            Unavailable: the cluster cannot be reached.
+        """
+        self._keep_place(batch.since, batch.position, reading)
+
+    def probe(self, base: Path) -> Iterator[Probe]:
+        """Whether the cluster answers, has the topics, and the group is ours to keep offsets in."""
+        what, telling = f"connect to kafka://{mask(self.servers)}", self._telling()
+        try:
+            with administered(self.settings(base, "source"), telling) as admin:
+                brokers = admin.list_topics(timeout=CONNECT_SECONDS).brokers
+                yield Probe(what, True, f"{len(brokers)} brokers answer" if len(brokers) > 1 else "1 broker answers")
+                what = f"find {self.describe()}"
+                places = [f"{t}/{p}" for t, (_, ps) in topics_of(admin, self.topics, telling).items() for p in ps]
+                low, high = (_offsets(admin, dict.fromkeys(places, spec)) for spec in _ends())
+                waiting = sum(high[place] - low[place] for place in places)
+                yield Probe(what, True, f"{len(places)} partitions, about {waiting:,} messages")
+                if self.group:
+                    what = f"keep offsets in group {self.group}"
+                    self._check_group(admin, self.group)
+                    yield Probe(what, True, "nobody else uses it now")
+            if self.registry:
+                what = f"ask the schema registry {mask(self.registry)}"
+                yield Probe(what, True, Registry(self.registry).probe())
+        except GonogoError as error:
+            yield Probe(what, False, error.message)
+
+    # --- planning -----------------------------------------------------------------------------------------------
+
+    def _planned(self, folder: Path, reading: Reading) -> _Plan:
+        """The plan of this read; the one that it had before it was killed, if it was."""
+        path = folder / "plan.json"
+        if not path.exists():
+            with administered(self.settings(reading.base, "source"), self._telling()) as admin:
+                plan = self._plan(admin, reading)
+            write_text(path, canonical(plan.__dict__))
+        return _Plan(**json.loads(path.read_text("utf-8")))
+
+    def _plan(self, admin: AdminClient, reading: Reading) -> _Plan:
+        since = reading.position(self.identity())
+        found = topics_of(admin, self.topics, self._telling())
+        self._check_group(admin, self._group(reading))
+        places = [f"{topic}/{part}" for topic, (_, parts) in sorted(found.items()) for part in parts]
+        low, high = (_offsets(admin, dict.fromkeys(places, spec)) for spec in _ends())
+        end = _offsets(admin, dict.fromkeys(places, _ends()[1]), committed=True)
+        topics = {topic: known for topic, (known, _) in found.items()}
+        notes: list[str] = []
+        if since:
+            begin = self._gone_on(since, topics, low, high, notes)
+        else:
+            begin = self._started(admin, low, high, reading, notes)
+        for place, offset in begin.items():
+            if offset < low[place]:
+                notes.append(_gone(place, offset, low[place]))
+        begin = {place: max(offset, low[place]) for place, offset in begin.items()}
+        if waiting := sum(high[place] - end[place] for place in places):
+            notes.append(f"about {waiting:,} messages of open transactions are left to the next read")
+        until = {place: max(end[place], begin[place]) for place in places}
+        if self.most_messages is not None:
+            share = shared(self.most_messages, {place: until[place] - begin[place] for place in places})
+            until = {place: begin[place] + share[place] for place in places}
+        return _Plan(dict(since), topics, begin, until, notes, time.time())
+
+    def _gone_on(
+        self, since: Mapping[str, Any], topics: Mapping[str, str], low: Offsets, high: Offsets, notes: list[str]
+    ) -> dict[str, int]:
+        """Where each partition goes on after the last read; new ones, and those of a new topic, at their beginning."""
+        begin = {}
+        for place in low:
+            topic = place.rpartition("/")[0]
+            known = since["offsets"].get(place)
+            anew = topic in since["topics"] and since["topics"][topic] != topics[topic]
+            begin[place] = low[place] if known is None or anew else int(known)
+            if anew:
+                note = f"topic {topic} was deleted and made anew since the last read; it is read from its beginning"
+                notes += [note] if note not in notes else []
+            elif known is None and low[place]:
+                notes.append(_gone(place, 0, low[place]))
+            elif known is not None and known > high[place]:
+                what = f"{place} ends at offset {high[place]:,}, but was read up to {known:,}: messages were lost there"
+                todo = "look into the cluster; to read what is there, give the pipeline another 'group'"
+                raise SourceError(what, where=self.describe(), todo=todo)
+        return begin
+
+    def _started(
+        self, admin: AdminClient, low: Offsets, high: Offsets, reading: Reading, notes: list[str]
+    ) -> dict[str, int]:
+        """Where the first read begins."""
+        from confluent_kafka.admin import OffsetSpec
+
+        if self.start == "earliest":
+            return dict(low)
+        if self.start == "latest":
+            return dict(high)
+        if self.start == "stored":
+            return self._stored(admin, low, self._group(reading), notes)
+        when = dt.datetime.fromisoformat(self.start)
+        when = when if when.tzinfo else when.replace(tzinfo=dt.UTC)
+        spec = OffsetSpec.for_timestamp(int(when.timestamp() * 1000))
+        found = _offsets(admin, dict.fromkeys(low, spec))
+        return {place: offset if offset >= 0 else high[place] for place, offset in found.items()}
+
+    def _stored(self, admin: AdminClient, low: Offsets, group: str, notes: list[str]) -> dict[str, int]:
+        from confluent_kafka import ConsumerGroupTopicPartitions
+
+        asked = ConsumerGroupTopicPartitions(group, [_partition(place) for place in low])
+        found = patient(lambda: _only(admin.list_consumer_group_offsets([asked], request_timeout=CONNECT_SECONDS)))
+        kept = {f"{each.topic}/{each.partition}": each.offset for each in found.topic_partitions}
+        stored = {place: offset for place, offset in kept.items() if offset >= 0}
+        if not stored:
+            listed = admin.list_consumer_groups(request_timeout=CONNECT_SECONDS).result()
+            there = sorted(each.group_id for each in listed.valid)
+            todo = did_you_mean(group, there) or "name another 'group', or another 'start'"
+            what = f"group '{group}' has stored no offset of {', '.join(self.topics)}"
+            raise SourceError(what, where=self.describe(), available=there, todo=todo)
+        if without := [place for place in low if place not in stored]:
+            notes.append(f"group {group} has stored no offset of {', '.join(without)}: read from the beginning")
+        return {place: stored.get(place, low[place]) for place in low}
+
+    # --- fetching -----------------------------------------------------------------------------------------------
+
+    def _fetched(self, plan: _Plan, landing: Landing, reading: Reading) -> _Ended:
+        """Have what is planned in the landing folder, and where it ends."""
+        path = landing.folder / "fetched.json"
+        if not path.exists():
+            fetch = _Fetch(self, plan, landing, reading)
+            fetch.run()
+            ends = {place: max(plan.until[place], landing.next[place]) for place in landing.places}
+            write_text(path, canonical(_Ended(ends, fetch.notes).__dict__))
+        return _Ended(**json.loads(path.read_text("utf-8")))
+
+    def _wanted(self) -> Wanted:
+        own = {"key": KEY, "time": TIME, "headers": HEADERS}
+        return Wanted(
+            self._decoder(),
+            engine=self.format == "json",
+            keep=tuple(own[each] for each in self.keep),
+            where=self.describe(),
+        )
+
+    def _decoder(self) -> Decode | None:
+        if self.format == "text":
+            return None
+        if self.format == "json":
+            return json_decoder(flatten=self.flatten)
+        if self.format == "csv":
+            return csv_decoder(self.columns, self.delimiter)
+        registry = Registry(str(self.registry))
+        return lambda body: record_texts(registry.read(body), flatten=self.flatten)
+
+    # --- the group ----------------------------------------------------------------------------------------------
+
+    def _group(self, reading: Reading) -> str:
+        return resolved(self.group, "source.group") if self.group else f"gonogo-{reading.pipeline}"
+
+    def _check_group(self, admin: AdminClient, group: str) -> None:
+        """See that nobody else keeps offsets in the group, as they would overwrite each other's."""
+        from confluent_kafka import KafkaException
+
+        try:
+            members = patient(
+                lambda: _only(admin.describe_consumer_groups([group], request_timeout=CONNECT_SECONDS)).members
+            )
+        except KafkaException as error:
+            if error.args[0].name() == "GROUP_ID_NOT_FOUND":
+                return
+            raise
+        if members:
+            what = f"group '{group}' is used by {len(members)} other consumers, e.g. {members[0].client_id}"
+            raise SourceError(what, where=self.describe(), todo="name a 'group' of the pipeline's own")
+
+    def _keep_place(self, since: Mapping[str, Any], position: Mapping[str, Any], reading: Reading) -> None:
+        from confluent_kafka import ConsumerGroupTopicPartitions
+
+        reading.staging.advance(reading.pipeline, self.identity(), reading.run_id, since=since, position=position)
+        places = [_partition(place, offset) for place, offset in position["offsets"].items()]
+        with administered(self.settings(reading.base, "source"), self._telling()) as admin:
+            group = self._group(reading)
+            self._check_group(admin, group)
+            asked = ConsumerGroupTopicPartitions(group, places)
+            done = patient(lambda: _only(admin.alter_consumer_group_offsets([asked], request_timeout=CONNECT_SECONDS)))
+            for each in done.topic_partitions:
+                if each.error:
+                    raise self._telling().of(each.error)
+
+    def _telling(self) -> Telling:
+        return Telling(self.describe(), SourceError, "run it again")
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a read goes from and to, by place.
+
+    Attributes:
+        since: the position that it began from.
+        topics: topic → id.
+        started: when, in seconds since 1970.
+    """
+
+    since: dict[str, Any]
+    topics: dict[str, str]
+    begin: dict[str, int]
+    until: dict[str, int]
+    notes: list[str]
+    started: float
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """Where a read ended, by place, and what was noticed on the way."""
+
+    offsets: dict[str, int]
+    notes: list[str]
+
+
+@dataclass
+class _Fetch:
+    """The consumer at work: it lands what is planned."""
+
+    source: StreamSource
+    plan: _Plan
+    landing: Landing
+    reading: Reading
+    notes: list[str] = field(default_factory=list)
+    _complaints: Complaints = field(default_factory=Complaints)
+    _open: set[str] = field(default_factory=set)
+    _bytes_each: float = _BATCH_BYTES / _FIRST_MESSAGES
+
+    def run(self) -> None:
+        """Consume until everything planned is here, or the time is over."""
+        from confluent_kafka import Consumer
+
+        at = self.landing.next
+        self._open = {place for place in at if self._timed or at[place] < self.plan.until[place]}
+        if not self._open or self._left() <= 0:
+            return
+        settings = self.source.settings(self.reading.base, "source")
+        group = {"group.id": self.source._group(self.reading), "error_cb": self._complaints}  # noqa: SLF001  (one module)
+        telling = self.source._telling()  # noqa: SLF001  (the same)
+        with telling.told(self._complaints):
+            consumer = Consumer({**settings, **_FETCHING, **group})
+            try:
+                with self.landing.writing():
+                    consumer.assign([_partition(place, at[place]) for place in sorted(self._open)])
+                    self._consume(consumer, telling)
+            finally:
+                consumer.close()
+
+    @property
+    def _timed(self) -> bool:
+        return self.source.for_seconds is not None
+
+    def _left(self) -> float:
+        """Seconds that are left."""
+        most = self.source.for_seconds
+        return 1.0 if most is None else self.plan.started + most - time.time()
+
+    def _consume(self, consumer: Consumer, telling: Telling) -> None:
+        heard, total = time.monotonic(), sum(self.plan.until.values()) - sum(self.plan.begin.values())
+        what = f"reading {', '.join(self.source.topics)}"
+        while self._open and (left := self._left()) > 0:
+            wanted = int(min(max(_BATCH_BYTES / self._bytes_each, 1), _BATCH_MESSAGES))
+            messages = consumer.consume(wanted, timeout=min(left, 0.2))
+            if messages:
+                heard = time.monotonic()
+                self._take(consumer, messages)
+                self.reading.progress(what, self.landing.total, 0 if self._timed else total)
+            elif not self._timed and time.monotonic() - heard > self.source.patience_seconds:
+                raise self._silent(telling)
+            self._heed(telling)
+        if self._timed and not self.landing.total and (told := self._complaints.worst()):
+            raise telling.of(told)
+
+    def _take(self, consumer: Consumer, messages: list[Message]) -> None:
+        by_place: dict[str, list[Message]] = {}
+        size = 0
+        for message in messages:
+            if error := message.error():
+                self._event(consumer, message, error)
+            else:
+                by_place.setdefault(f"{message.topic()}/{message.partition()}", []).append(message)
+        for place, found in by_place.items():
+            until = None if self._timed and self.source.most_messages is None else self.plan.until[place]
+            size += sum(map(len, found))
+            self.landing.add(place, found, until)
+            if until is not None and found[-1].offset() >= until - 1:
+                self._close(consumer, place)
+        self._bytes_each = max(size / len(messages), 1.0)
+
+    def _close(self, consumer: Consumer, place: str) -> None:
+        if place in self._open:
+            self._open.discard(place)
+            consumer.pause([_partition(place)])
+
+    def _event(self, consumer: Consumer, message: Message, error: KafkaError) -> None:
+        place = f"{message.topic()}/{message.partition()}"
+        if error.name() == "_PARTITION_EOF":
+            if not self._timed:
+                self._close(consumer, place)
+        elif error.name() in ("_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"):
+            self._removed(consumer, place)
+        elif not error.retriable():
+            raise self.source._telling().of(error)  # noqa: SLF001  (one module)
+
+    def _removed(self, consumer: Consumer, place: str) -> None:
+        """Go on where the partition begins now, as retention has removed what was to be read."""
+        settings = self.source.settings(self.reading.base, "source")
+        with administered(settings, self.source._telling()) as admin:  # noqa: SLF001  (one module)
+            low = _offsets(admin, {place: _ends()[0]})[place]
+        expected = self.landing.next[place]
+        if low <= expected:
+            raise SourceError(f"{place} has no offset {expected:,} any more", where=self.source.describe())
+        self.notes.append(_gone(place, expected, low))
+        self.landing.next[place] = low
+        if low >= self.plan.until[place] and not self._timed:
+            self._close(consumer, place)
+        else:
+            consumer.seek(_partition(place, low))
+
+    def _heed(self, telling: Telling) -> None:
+        told = self._complaints.worst()
+        if told is not None and not isinstance(error := telling.of(told), Unavailable) and not told.retriable():
+            raise error
+
+    def _silent(self, telling: Telling) -> GonogoError:
+        if told := self._complaints.worst():
+            return telling.of(told)
+        what = f"no message came for {self.source.patience_seconds:g} seconds"
+        return Unavailable(what, where=self.source.describe(), todo="run it again; what came is kept")
+
+
+def shared(most: int, waiting: Mapping[str, int]) -> dict[str, int]:
+    """How many messages of each partition are read, when there are at most so many: all partitions get on.
+
+    >>> shared(10, {"a": 2, "b": 100, "c": 5})
+    {'a': 2, 'b': 4, 'c': 4}
+    """
+    share, left = {}, most
+    for number, place in enumerate(sorted(waiting, key=lambda place: (waiting[place], place))):
+        share[place] = min(waiting[place], left // (len(waiting) - number))
+        left -= share[place]
+    return {place: share[place] for place in waiting}
+
+
+def _gone(place: str, first: int, low: int) -> str:
+    which = f"offset {first:,}" if low - first == 1 else f"offsets {first:,} to {low - 1:,}"
+    return f"{place}: retention removed {low - first:,} messages ({which}) before they were read"
+
+
+def _partition(place: str, offset: int | None = None) -> TopicPartition:
+    from confluent_kafka import TopicPartition
+
+    topic, _, number = place.rpartition("/")
+    return TopicPartition(topic, int(number)) if offset is None else TopicPartition(topic, int(number), offset)
+
+
+def _ends() -> tuple[OffsetSpec, OffsetSpec]:
+    from confluent_kafka.admin import OffsetSpec
+
+    return OffsetSpec.earliest(), OffsetSpec.latest()
+
+
+def _offsets(admin: AdminClient, asked: Mapping[str, OffsetSpec], *, committed: bool = False) -> dict[str, int]:
+    """Place → offset; the latest are those after the last message, of committed transactions only if so asked."""
+    from confluent_kafka import IsolationLevel
+
+    isolation = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+    wanted = {_partition(place): spec for place, spec in asked.items()}
+
+    def ask() -> dict[str, int]:
+        found = admin.list_offsets(wanted, isolation_level=isolation, request_timeout=CONNECT_SECONDS)
+        return {f"{each.topic}/{each.partition}": future.result().offset for each, future in found.items()}
+
+    return patient(ask)
+
+
+def _only(asked: Mapping[str, Future[Any]]) -> Any:
+    (future,) = asked.values()
+    return future.result()

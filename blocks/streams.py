@@ -1,0 +1,244 @@
+"""Kafka clusters: how to reach one, and what it refuses in words, grouped by what to do about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar
+
+from pydantic import BaseModel, Field, model_validator
+
+from blocks.variables import resolved
+from tasks.quality.errors import GonogoError, PilotMustDecide, TryAgain, Unavailable, did_you_mean
+from tasks.quality.secrets import mask
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError
+    from confluent_kafka.admin import AdminClient
+
+CONNECT_SECONDS = 10
+MOST_NAMED = 8
+_PAUSE_SECONDS = 0.2
+
+T = TypeVar("T")
+
+
+class Cluster(BaseModel):
+    """How a Kafka cluster is reached: TLS when `tls` is set, SASL when there is a `username`."""
+
+    SECRETS: ClassVar = ("password", "key_password")
+
+    servers: str = Field(min_length=1, description="host:port of one broker or several, with commas between them")
+    tls: bool = Field(default=False, description="speak TLS, and check the brokers' certificates")
+    ca_file: str | None = Field(default=None, description="certificates to trust; by default the system's")
+    certificate_file: str | None = Field(default=None, description="own certificate, where the brokers want one")
+    key_file: str | None = Field(default=None, description="its private key")
+    key_password: str | None = Field(default=None, description="of the private key; write ${NAME} of a variable")
+    username: str | None = Field(default=None, description="for SASL")
+    password: str | None = Field(default=None, description="for SASL; write ${NAME} of an environment variable")
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="PLAIN", description="of SASL, as the brokers have it"
+    )
+
+    @model_validator(mode="after")
+    def _all_or_nothing(self) -> Cluster:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("'username' and 'password' go together")
+        if not self.tls and (self.ca_file or self.certificate_file or self.key_file):
+            raise ValueError("certificates belong to 'tls: true'")
+        return self
+
+    def settings(self, base: Path, side: str) -> dict[str, Any]:
+        """The cluster as librdkafka's settings, with variables resolved.
+
+        Args:
+            base: the folder that relative files start from.
+            side: "source" or "destination", for errors.
+        """
+        found: dict[str, Any] = {
+            "bootstrap.servers": resolved(self.servers, f"{side}.servers"),
+            "security.protocol": f"{'SASL_' if self.username else ''}{'SSL' if self.tls else 'PLAINTEXT'}",
+            "client.id": "gonogo",
+            "socket.connection.setup.timeout.ms": CONNECT_SECONDS * 1000,
+            "log_level": 0,  # what goes wrong is told, not logged
+        }
+        if self.username:
+            found |= {
+                "sasl.mechanism": self.mechanism,
+                "sasl.username": resolved(self.username, f"{side}.username"),
+                "sasl.password": resolved(str(self.password), f"{side}.password"),
+            }
+        files = {"ca.location": "ca_file", "certificate.location": "certificate_file", "key.location": "key_file"}
+        for name, setting in files.items():
+            if given := getattr(self, setting):
+                found[f"ssl.{name}"] = str(base / Path(resolved(given, f"{side}.{setting}")).expanduser())
+        if self.key_password:
+            found["ssl.key.password"] = resolved(self.key_password, f"{side}.key_password")
+        return found
+
+
+@dataclass
+class Complaints:
+    """What librdkafka tells beside the call that fails, as an unreachable broker or a refused password."""
+
+    told: list[KafkaError] = field(default_factory=list)
+
+    def __call__(self, error: KafkaError) -> None:
+        """Take a complaint."""
+        self.told.append(error)
+
+    def worst(self) -> KafkaError | None:
+        """The complaint that says most: a refusal rather than silence."""
+        grave = [error for error in self.told if _refusal(error).error is not Unavailable]
+        return (grave or self.told or [None])[-1]
+
+
+class _Refusal(NamedTuple):
+    error: type[GonogoError]
+    what: str
+    todo: str
+
+
+_AWAY = _Refusal(Unavailable, "the cluster cannot be reached", "start it, or check 'servers', then {again}")
+_STRANGER = _Refusal(PilotMustDecide, "the cluster refuses this user or password", "check them, then {again}")
+_FORBIDDEN = _Refusal(PilotMustDecide, "not allowed", "check the rights (ACLs), then {again}")
+_TLS = _Refusal(PilotMustDecide, "TLS fails", "check 'tls' and the certificates, then {again}")
+_ABSENT = _Refusal(PilotMustDecide, "there is no such topic or partition", "create it, then {again}")
+_SOON = (
+    "COORDINATOR_LOAD_IN_PROGRESS",
+    "COORDINATOR_NOT_AVAILABLE",
+    "NOT_COORDINATOR",
+    "LEADER_NOT_AVAILABLE",
+    "NOT_LEADER_FOR_PARTITION",
+    "CONCURRENT_TRANSACTIONS",
+)
+"""What a broker says while it takes up its work, as after a restart."""
+
+_LATER = _Refusal(TryAgain, "the cluster is not ready", "{again} later")
+_OTHER = _Refusal(PilotMustDecide, "the cluster refuses", "nothing was changed")
+
+_BY_NAME = {
+    "_TRANSPORT": _AWAY,
+    "_ALL_BROKERS_DOWN": _AWAY,
+    "_TIMED_OUT": _AWAY,
+    "_RESOLVE": _AWAY,
+    "REQUEST_TIMED_OUT": _AWAY,
+    "_AUTHENTICATION": _STRANGER,
+    "SASL_AUTHENTICATION_FAILED": _STRANGER,
+    "_SSL": _TLS,
+    "TOPIC_AUTHORIZATION_FAILED": _FORBIDDEN,
+    "GROUP_AUTHORIZATION_FAILED": _FORBIDDEN,
+    "CLUSTER_AUTHORIZATION_FAILED": _FORBIDDEN,
+    "TRANSACTIONAL_ID_AUTHORIZATION_FAILED": _FORBIDDEN,
+    "UNKNOWN_TOPIC_OR_PART": _ABSENT,
+    "_UNKNOWN_TOPIC": _ABSENT,
+    "_UNKNOWN_PARTITION": _ABSENT,
+}
+"""By the name of librdkafka's error."""
+
+
+def _refusal(error: KafkaError) -> _Refusal:
+    known = _BY_NAME.get(error.name())
+    return known or (_LATER if error.retriable() or error.name() in _SOON else _OTHER)
+
+
+def patient(ask: Callable[[], T]) -> T:
+    """An answer of the cluster, asked for again while a broker takes up its work."""
+    from confluent_kafka import KafkaException
+
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].name() not in _SOON or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How refusals are told.
+
+    Attributes:
+        where: the source or destination in words.
+        error: raised for what a person has to mend.
+        again: what to do once it is mended.
+    """
+
+    where: str
+    error: type[PilotMustDecide]
+    again: str
+
+    def of(self, error: KafkaError) -> GonogoError:
+        """The error that says what was refused and what to do."""
+        refusal = _refusal(error)
+        kind = self.error if refusal.error is PilotMustDecide else refusal.error
+        why = mask(error.str()).strip().partition("\n")[0]
+        return kind(f"{refusal.what}: {why}", where=self.where, todo=refusal.todo.format(again=self.again))
+
+    @contextmanager
+    def told(self, complaints: Complaints | None = None) -> Iterator[None]:
+        """Turn what the cluster refuses into an error that says what to do.
+
+        Raises:
+            TryAgain: it may do it later.
+            Unavailable: it cannot be reached.
+            PilotMustDecide: of the side's kind: it will not do it.
+        """
+        from confluent_kafka import KafkaException
+
+        try:
+            yield
+        except KafkaException as raised:
+            error = raised.args[0]
+            if _refusal(error) is _AWAY and complaints and (worse := complaints.worst()):
+                error = worse
+            raise self.of(error) from raised
+
+
+@contextmanager
+def administered(settings: dict[str, Any], telling: Telling) -> Iterator[AdminClient]:
+    """A client that asks the cluster about itself."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    complaints = Complaints()
+    try:
+        client = AdminClient({**settings, "error_cb": complaints})
+    except KafkaException as error:  # a certificate that is not there, or no certificate
+        raise telling.of(error.args[0]) from error
+    with telling.told(complaints):
+        try:
+            yield client
+        except KafkaException:
+            client.poll(0)
+            raise
+
+
+def topics_of(admin: AdminClient, wanted: Iterable[str], telling: Telling) -> dict[str, tuple[str, list[int]]]:
+    """Topic → its id and partitions; every one is there.
+
+    Raises:
+        SourceError, DestinationError: a topic is not there; says which are.
+    """
+    from confluent_kafka import TopicCollection
+
+    there = sorted(name for name in admin.list_topics(timeout=CONNECT_SECONDS).topics if not name.startswith("__"))
+    for name in wanted:
+        if name not in there:
+            shown = there if len(there) <= MOST_NAMED else [*there[:MOST_NAMED], f"and {len(there) - MOST_NAMED} more"]
+            raise telling.error(
+                f"no topic '{name}'", where=telling.where, available=shown, todo=did_you_mean(name, there)
+            )
+    asked = TopicCollection(list(wanted))
+    described = patient(
+        lambda: {n: f.result() for n, f in admin.describe_topics(asked, request_timeout=CONNECT_SECONDS).items()}
+    )
+    return {
+        name: (str(topic.topic_id), sorted(partition.id for partition in topic.partitions))
+        for name, topic in described.items()
+    }
