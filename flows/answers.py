@@ -20,9 +20,10 @@ ACCEPTED = "automatic, --accept-recommended"
 def accept_recommended(question: Question, tables: Tables | None = None) -> Answer | None:  # noqa: ARG001
     """Go, with what is recommended; measure again for as long as something is recommended and rounds are left.
 
-    A gate at which nothing can be recommended, such as a load that has just failed, is left to a person.
+    A gate at which nothing can be recommended, such as a load that has just failed, is left to a person; so is one that
+    says who may answer.
     """
-    if question.needs_person:
+    if question.needs_person or question.who.strict:
         return None
     wanted = any(choice.recommended != KEEP for choice in question.choices)
     again = wanted and Verdict.RESOLVE in question.verdicts
@@ -68,11 +69,12 @@ class AnswersFile:
             return None
         if not isinstance(said, Mapping):
             raise AnswerError(f"{said!r} is not an answer", where=f"{self.path}: {question.gate}", todo="{verdict: go}")
-        name = self._said.get("answered_by") or getpass.getuser()
-        wanted = {"answered_by": name, **said}
+        user = getpass.getuser()
+        wanted = {"answered_by": self._said.get("answered_by") or user, **said}
+        known = "operating-system user" if wanted["answered_by"] == user else "unverified"
         if isinstance(wanted.get("actions"), Mapping):
             wanted["actions"] = {i: self._corrected(question, i, a, tables) for i, a in wanted["actions"].items()}
-        return answer_of(question, wanted, method=f"answers file {self.path.name}", tables=tables)
+        return answer_of(question, wanted, method=f"{known}, answers file {self.path.name}", tables=tables)
 
     def _corrected(self, question: Question, issue: object, action: Any, tables: Tables | None) -> Any:
         """An action whose corrected file is read: what it excludes and changes."""

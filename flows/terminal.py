@@ -118,6 +118,7 @@ class Prompt:
         self._console, self._answered = console, answered
         self._read = read or self._read_line
         self._lines, self._goals = lines, goals
+        self.code = ""
 
     def ask(self, question: Question, assessment: Assessment | None, problem: str = "") -> Answer | None:
         """The pilot's answer, or None when the gate is to stay open.
@@ -138,8 +139,20 @@ class Prompt:
 
     def _answer(self, question: Question, verdict: Verdict, chosen: dict[str, object]) -> Answer:
         comment = self._next("Comment (Enter for none): ") or ""
-        said = {"verdict": verdict.value, "answered_by": getpass.getuser(), "comment": comment, "actions": chosen}
-        return answer_of(question, said, method=AT_TERMINAL, tables=self._table if self._lines else None)
+        name = self._name(question)
+        said = {"verdict": verdict.value, "answered_by": name, "comment": comment, "actions": chosen}
+        method = AT_TERMINAL if name == getpass.getuser() else "unverified, at a terminal"
+        return answer_of(question, said, method=method, tables=self._table if self._lines else None)
+
+    def _name(self, question: Question) -> str:
+        """Who answers: the operating-system user, or at a strict gate who they say to be, with their code."""
+        user = getpass.getuser()
+        if not question.who.strict:
+            return user
+        name = self._next(f"Your name, for {question.who.told} (Enter for {user}): ") or user
+        if question.who.signed:
+            self.code = self._next(f"Code, with which you sign: {question.who.meaning(len(question.agreed))}: ") or ""
+        return name
 
     def _table(self, issue: str, option: str) -> dict[str, str | None]:
         return {line.old: line.new for line in self._lines(issue, option)} if self._lines else {}
@@ -151,6 +164,8 @@ class Prompt:
         self._console.print(
             Panel(escape(question.summary), title=f"[bold]{escape(question.title)}", title_align="left")
         )
+        for signature in question.agreed:
+            self._console.print(f"[cyan]signed[/] {escape(signature.line)}", soft_wrap=True)
         if question.choices:
             self._console.print(issues_table(question, Teller(assessment, self._goals) if assessment else None))
         if question.report_url:
@@ -255,7 +270,13 @@ def _times(change: Change) -> str:
     return f" ×{change.cells:,}" if change.cells > 1 else ""
 
 
-_LETTERS = {"g": Verdict.GO, "r": Verdict.RESOLVE, "n": Verdict.NO_GO}
+_LETTERS = {
+    "g": Verdict.GO,
+    "r": Verdict.RESOLVE,
+    "c": Verdict.CONFIRM,
+    "x": Verdict.REJECT,
+    "n": Verdict.NO_GO,
+}
 
 
 def _verdict(question: Question, typed: str) -> Verdict | None:

@@ -51,7 +51,7 @@ def source_question(run: Run, snapshot: Snapshot) -> Question:
             verdicts=GO_OR_NOT,
             meaning=GO_MEANS,
             unasked=_unasked(gate, None),
-            **_deadline(gate),
+            **_rules(gate),
         ),
         (snapshot.fingerprint, batch.origins, batch.quarantined, batch.renames),
     )
@@ -81,7 +81,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
             report_url=examined.page,
             round=examined.round,
             unasked=_unasked(gate, examined.score),
-            **_deadline(gate),
+            **_rules(gate),
         ),
         (found.snapshot.fingerprint, found.profile, found.issues, found.score),
         run.recall_all(ContractCheck, f"checks-{examined.round}"),
@@ -120,7 +120,7 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
             report_url=run.page("insight.html"),
             needs_person=bool(problem),
             unasked="" if problem else _unasked(gate, last.score),
-            **_deadline(gate),
+            **_rules(gate),
         ),
         (first.snapshot.fingerprint, first.score, last.snapshot.fingerprint, last.score, measured.figures, broken),
     )
@@ -135,8 +135,10 @@ def _unasked(gate: Gate, score: float | None) -> str:
     return "automatic: the pipeline never asks here"
 
 
-def _deadline(gate: Gate) -> dict[str, Any]:
-    return {"deadline_seconds": gate.deadline.total_seconds() if gate.deadline else None, "overdue": gate.overdue}
+def _rules(gate: Gate) -> dict[str, Any]:
+    """Who has to answer, and by when."""
+    seconds = gate.deadline.total_seconds() if gate.deadline else None
+    return {"who": gate.approval, "deadline_seconds": seconds, "overdue": gate.overdue}
 
 
 def _links(examined: Examined) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import yaml
 from pydantic import ValidationError
 
+from tasks.quality.approval import ANYBODY, Signature, Who
 from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.ledger import digest
 from tasks.quality.model import Action, Answer, Issue, Option, Verdict
@@ -58,6 +59,8 @@ class Question:
         deadline_seconds: how long an answer may take.
         overdue: what then happens: "wait", or "no-go".
         needs_person: nothing is recommended here; automatic answers leave the gate held.
+        who: who has to answer.
+        agreed: what others have signed already, which this question asks to confirm.
         unasked: why the gate is passed without asking anybody; empty when it asks.
         evidence: SHA-256 of what can be answered and of the substance shown (`sealed`).
     """
@@ -76,6 +79,8 @@ class Question:
     unasked: str = ""
     round: int = 0
     evidence: str = ""
+    who: Who = ANYBODY
+    agreed: tuple[Signature, ...] = ()
 
     def choice(self, issue: str) -> Choice:
         """The choice for this issue.
@@ -111,7 +116,7 @@ def sealed(question: Question, *substance: Any) -> Question:
     The hash covers what can be answered, every option, and the substance that is shown: what was found, counted and
     computed. The run's name, addresses and moments are not part of it, so the same data gives the same evidence.
     """
-    asked = (question.gate, question.verdicts, question.meaning, question.choices)
+    asked = (question.gate, question.verdicts, question.meaning, question.choices, question.who)
     return replace(question, evidence=digest([*asked, *substance]))
 
 
