@@ -139,9 +139,11 @@ class QualityGate(Gate):
 
     Attributes:
         rounds: how often quality is measured and asked about at most.
+        comment: when an answer has to say why: when it goes against a recommendation, always, or never.
     """
 
     rounds: int = Field(default=5, ge=1, le=100)
+    comment: Literal["against", "always", "never"] = "against"
 
 
 class SourceGate(Gate):

@@ -59,6 +59,17 @@ def decide(
 
 
 @app.command(rich_help_panel="Pilot a run")
+def answers(run: RunName) -> None:
+    """Print an answers file for what a run asks: every issue, its actions and what they would bring, as comments.
+
+    Keep it (gonogo answers RUN > a.yaml), correct it, and answer with gonogo decide RUN --answers a.yaml.
+    """
+    from flows.commands import write_answers
+
+    write_answers(run)
+
+
+@app.command(rich_help_panel="Pilot a run")
 def resume(
     run: RunName,
     answers: Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Answer the gates from a file.")] = None,

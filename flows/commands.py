@@ -134,10 +134,9 @@ def run_id_of(home: Home, name: str) -> str:
 
 
 @contextmanager
-def cockpit() -> Iterator[Cockpit]:
+def cockpit(console: Console | None = None) -> Iterator[Cockpit]:
     """Everything that a command on runs works with; starts the embedded server when none runs."""
-    console = Console(highlight=False)
-    home = Home.here()
+    console, home = console or Console(highlight=False), Home.here()
     home.activate()
     from flows.local import server
 
@@ -254,6 +253,17 @@ class _Attendant:
         except Elsewhere:
             self.at.console.print("\n[cyan]→[/] answered elsewhere")
             return None
+
+
+def write_answers(name: str) -> None:
+    """Print a commented answers file for what a held run asks."""
+    from flows.answers import template
+
+    with cockpit(Console(stderr=True, highlight=False)) as at:
+        from flows.drive import question_of
+
+        run = at.find(name)
+        typer.echo(template(question_of(at.home, run), run.name), nl=False)
 
 
 def list_pending() -> None:

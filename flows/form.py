@@ -17,12 +17,21 @@ from pydantic_core import PydanticUndefined
 from tasks.quality.approval import Who
 from tasks.quality.ledger import canonical
 from tasks.quality.model import Action, Answer, Option, Verdict
-from tasks.quality.question import Choice, Question, values_of
+from tasks.quality.question import Choice, Question, grouped, values_of
 from tasks.quality.registry import find_remedy
 from tasks.sign import EVIDENCE_SHOWN, Claim
 
 MOST_SELECTS = 40
 """Issues that get a select of their own; the rest follow one rule (more make the form unusable)."""
+
+OUTLOOKS_SHOWN = 4
+"""Options of an issue whose outlook stands beside its select; the others' are in the text above and in the report."""
+
+_WHY = {
+    "never": "Why; written into the ledger",
+    "against": "Why; needed when you choose something else than what is preselected, which is recommended",
+    "always": "Why; needed",
+}
 
 
 class GateForm(RunInput):
@@ -58,12 +67,13 @@ def form(question: Question, problem: str = "", shown: str = "") -> type[GateFor
         ),
         "answered_by": (str, Field(min_length=1, max_length=200, title="Your name", description=_whom(question.who))),
         **(_signing(question, shown) if question.who.signed else {}),
-        "comment": (str, Field(default="", title="Comment", description="Why; written into the ledger")),
+        "comment": (str, Field(default="", title="Comment", description=_WHY[question.comment])),
     }
     asked = question.choices[:MOST_SELECTS]
-    fields |= {_field(choice): _select(choice) for choice in asked}
+    fields |= {_field(choice): _select(choice) for group in grouped(asked).values() for choice in group}
     if more := len(question.choices) - len(asked):
-        rule = Field(default="recommended", title=f"The other {more} issues", description="They are in the report")
+        hint = "Take what is recommended, or leave them as they are. To choose for each: gonogo answers"
+        rule = Field(default="recommended", title=f"The other {more} issues, which matter less", description=hint)
         fields["rest"] = (Literal["recommended", "keep"], rule)
     if asked:
         hint = (
@@ -162,4 +172,7 @@ def _field(choice: Choice) -> str:
 
 def _select(choice: Choice) -> tuple[Any, Any]:
     labels = tuple(option.label for option in choice.options)
-    return Literal[labels], Field(default=labels[0], title=choice.title, description=choice.hint)
+    told = [f"{option.label}: {brief}" for option in choice.options if (brief := choice.outlooks.get(option.key))]
+    title = f"{choice.group}: {choice.title}" if choice.group else choice.title
+    hint = " · ".join([choice.hint, *told[:OUTLOOKS_SHOWN]])
+    return Literal[labels], Field(default=labels[0], title=title, description=hint)

@@ -88,7 +88,7 @@ def _recorded(run: Run, gate: str) -> Answer | None:
 
 def _passed(run: Run, question: Question) -> Answer:
     """The answer of a gate that the pipeline does not ask: go, and nothing is changed."""
-    said = {"verdict": "go", "answered_by": f"pipeline {run.pipeline}", "rest": "keep"}
+    said = {"verdict": "go", "answered_by": f"pipeline {run.pipeline}", "rest": "keep", "comment": question.unasked}
     return record_answer(run, question, answer_of(question, said, method=question.unasked))
 
 

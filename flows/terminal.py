@@ -20,7 +20,7 @@ from tasks.announce import Announcement, Happened
 from tasks.edits import Line
 from tasks.quality.errors import AnswerError
 from tasks.quality.model import Answer, Assessment, Change, Issue, Option, Verdict
-from tasks.quality.question import Choice, Question, answer_of, is_table
+from tasks.quality.question import KEEP, RECOMMENDED, Choice, Question, answer_of, grouped, is_table
 from tasks.reports.outlook import Outlook, Teller, effect
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ class Prompt:
         self._read = read or self._read_line
         self._lines, self._goals = lines, goals
         self.code = ""
+        self._rest = RECOMMENDED
 
     def ask(self, question: Question, assessment: Assessment | None, problem: str = "") -> Answer | None:
         """The pilot's answer, or None when the gate is to stay open.
@@ -132,6 +133,9 @@ class Prompt:
             try:
                 if verdict := _verdict(question, typed):
                     return self._answer(question, verdict, chosen)
+                if typed.lower() == "a" and question.choices:
+                    self._turn()
+                    continue
                 self._consider(question, assessment, typed, chosen)
             except AnswerError as error:
                 self._console.print(f"[red]{escape(error.message)}[/]")
@@ -140,7 +144,13 @@ class Prompt:
     def _answer(self, question: Question, verdict: Verdict, chosen: dict[str, object]) -> Answer:
         comment = self._next("Comment (Enter for none): ") or ""
         name = self._name(question)
-        said = {"verdict": verdict.value, "answered_by": name, "comment": comment, "actions": chosen}
+        said = {
+            "verdict": verdict.value,
+            "answered_by": name,
+            "comment": comment,
+            "actions": chosen,
+            "rest": self._rest,
+        }
         method = AT_TERMINAL if name == getpass.getuser() else "unverified, at a terminal"
         return answer_of(question, said, method=method, tables=self._table if self._lines else None)
 
@@ -153,6 +163,12 @@ class Prompt:
         if question.who.signed:
             self.code = self._next(f"Code, with which you sign: {question.who.meaning(len(question.agreed))}: ") or ""
         return name
+
+    def _turn(self) -> None:
+        """Turn what becomes of the issues that the pilot does not choose for: as recommended, or left as they are."""
+        self._rest = KEEP if self._rest == RECOMMENDED else RECOMMENDED
+        told = "as recommended" if self._rest == RECOMMENDED else "left as they are"
+        self._console.print(f"[cyan]→[/] all the rest: {told}")
 
     def _table(self, issue: str, option: str) -> dict[str, str | None]:
         return {line.old: line.new for line in self._lines(issue, option)} if self._lines else {}
@@ -215,7 +231,12 @@ def issues_table(question: Question, teller: Teller | None = None) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading, justify in (("#", "right"), ("issue", "left"), ("recommended", "left")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    for number, choice in enumerate(question.choices, start=1):
+    numbers = {choice.issue: number for number, choice in enumerate(question.choices, start=1)}
+    groups = grouped(question.choices)
+    for choice in (choice for group in groups.values() for choice in group):
+        number = numbers[choice.issue]
+        if choice is groups[choice.group][0] and choice.group:
+            table.add_row("", f"[bold]{escape(choice.group)}[/]", "")
         shown = "[dim]keep[/]"
         if choice.recommended != "keep":
             option = choice.options[0]
@@ -286,7 +307,7 @@ def _verdict(question: Question, typed: str) -> Verdict | None:
 
 def _keys(question: Question) -> list[str]:
     letters = [letter for letter, verdict in _LETTERS.items() if verdict in question.verdicts]
-    return [*letters, *(["1"] if question.choices else []), "q"]
+    return [*letters, *(["1", "a"] if question.choices else []), "q"]
 
 
 def _menu(question: Question) -> str:
@@ -295,5 +316,9 @@ def _menu(question: Question) -> str:
         for letter, verdict in _LETTERS.items()
         if verdict in question.verdicts
     )
-    look = f"   [1-{len(question.choices)}] look at an issue, choose its action" if question.choices else ""
+    look = (
+        f"   [1-{len(question.choices)}] look at an issue, choose its action   [a] all the rest: recommended or not"
+        if question.choices
+        else ""
+    )
     return f"{meanings}{look}   [q] leave it held\n> "

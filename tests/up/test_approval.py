@@ -101,6 +101,7 @@ def test_a_run_started_in_the_ui_is_approved_from_the_link_in_its_notification(s
         answer_form(page, form, *("Ada <b>Approver</b>",) if gate == "quality-1" else ("ada", codes.now()))
         page.screenshot(path=tmp_path / f"filled-{gate}.png")
         form.get_by_role("button", name="Submit").click()
+        form.wait_for(state="hidden")
     until(lambda: state()["type"] in ("COMPLETED", "FAILED", "CRASHED"), what="the end of the run")
     assert state()["type"] == "COMPLETED", state()
     assert dialogs == [], "a value from the data was executed"
