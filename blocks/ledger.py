@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from tasks.quality.approval import Signature
 from tasks.quality.errors import PilotMustDecide, TryAgain, did_you_mean
 from tasks.quality.ledger import Entry, canonical, link
 from tasks.quality.model import Action, Answer, Verdict
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection, Engine, RowMapping, Table
+    from sqlalchemy.exc import OperationalError
+
+JOURNAL = "~"
+"""Begins the name of a chain that is no run's: "~approvers", "~policies"."""
 
 _BUSY_SECONDS = 30
 _BUSY_PAUSE_SECONDS = 0.02
@@ -111,7 +116,8 @@ class Ledger:
             return None
         said = entry.payload
         actions = tuple(Action(**action) for action in said["actions"])
-        return Answer(gate, Verdict(said["verdict"]), entry.actor, entry.method, str(said["comment"]), actions)
+        signed = tuple(Signature(**signature) for signature in said.get("signatures", ()))
+        return Answer(gate, Verdict(said["verdict"]), entry.actor, entry.method, str(said["comment"]), actions, signed)
 
     def submissions(self, run_id: str, gate: str) -> Iterable[Entry]:
         """Answers that identified people handed in for a gate."""
@@ -126,7 +132,7 @@ class Ledger:
             table.c.run_id
         )
         with self._transaction(write=False) as connection:
-            found = [(r.run_id, r.n) for r in connection.execute(counted)]
+            found = [(r.run_id, r.n) for r in connection.execute(counted) if not r.run_id.startswith(JOURNAL)]
             summaries = [self._summary(connection, run_id, n) for run_id, n in found]
         return tuple(sorted(summaries, key=lambda s: s.opened_at, reverse=True))
 
@@ -187,24 +193,51 @@ class Ledger:
 
     @contextmanager
     def _transaction(self, *, write: bool = True) -> Iterator[Connection]:
-        from sqlalchemy import text
-        from sqlalchemy.exc import OperationalError
+        if self._engine is None:
+            self._engine = opened(self._url)
+        with transaction(self._engine, self._url, write=write) as connection:
+            yield connection
 
-        try:
-            if self._engine is None:
-                self._engine = _engine(self._url)
-            with self._engine.connect() as connection:
-                if write and connection.dialect.name == "sqlite":
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
-                elif write and connection.dialect.name == "postgresql":
-                    connection.execute(text("SELECT pg_advisory_xact_lock(7407646)"))
-                yield connection
-                connection.commit()
-        except OperationalError as error:
-            why = mask(str(error.orig))
-            raise TryAgain(
-                f"the ledger cannot be used: {why}", where=mask(self._url), todo="run it again when it can"
-            ) from error
+
+def opened(url: str) -> Engine:
+    """The database's engine; its tables are there.
+
+    Raises:
+        TryAgain: the database is away.
+    """
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        return _engine(url)
+    except OperationalError as error:
+        raise _away(url, error) from error
+
+
+@contextmanager
+def transaction(engine: Engine, url: str, *, write: bool = True) -> Iterator[Connection]:
+    """One transaction; of several that write, one goes after the other.
+
+    Raises:
+        TryAgain: the database is away, locked or full.
+    """
+    from sqlalchemy import text
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        with engine.connect() as connection:
+            if write and connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            elif write and connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(7407646)"))
+            yield connection
+            connection.commit()
+    except OperationalError as error:
+        raise _away(url, error) from error
+
+
+def _away(url: str, error: OperationalError) -> TryAgain:
+    why = mask(str(error.orig))
+    return TryAgain(f"the ledger cannot be used: {why}", where=mask(url), todo="run it again when it can")
 
 
 def _table() -> Table:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -17,6 +17,7 @@ from blocks.destinations import DestinationSpec
 from blocks.sources import SourceSpec
 from blocks.spec_file import Document, Fault, Where, dotted, missing_file, read_document, refused, validated
 from tasks.insights.goals import Goal
+from tasks.quality.approval import Meaning, Who
 from tasks.quality.contract import Contract
 from tasks.quality.errors import SpecError, did_you_mean
 from tasks.quality.secrets import redact
@@ -24,6 +25,9 @@ from tasks.quality.secrets import redact
 YAML_SUFFIXES = (".yaml", ".yml")
 
 _PARAMETER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+NAME = r"^[a-z0-9][a-z0-9._@-]{0,62}$"
+"""Of approvers and roles: lower-case letters, digits, and . _ - @ between them."""
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _CRON = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
 _CRON_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -70,20 +74,58 @@ def _read_ask(value: object) -> object:
 Ask = Annotated[Literal["always", "never"] | Below, BeforeValidator(_read_ask)]
 
 
+def _people(value: object) -> object:
+    return {"names": value} if isinstance(value, str | list) else value
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[Annotated[str, Field(pattern=NAME)], ...], BeforeValidator(_listed)]
+"""One name, or several."""
+
+
+class People(_Model):
+    """Who may answer: approvers by name, or whoever has one of the roles."""
+
+    names: Names = ()
+    roles: Names = ()
+
+
 class Gate(_Model):
-    """When a gate asks, and what happens while nobody answers.
+    """When a gate asks, whom, and what happens while nobody answers.
 
     Attributes:
         ask: always, never, or only when the quality score is below a number.
+        who: who may answer; nobody named: anybody, or any approver where people or a signature are asked for.
+        people: how many different people have to agree; one is enough for a no-go.
+        signed: whether each has to give a code of their authenticator.
+        meaning: what a signature means: reviewed, approved or responsible; a list for the first, second … one.
         deadline: how long an answer may take.
         overdue: what then happens: keep waiting, or stop the run.
         remind: how long until a reminder is sent, and between reminders.
     """
 
     ask: Ask = "always"
+    who: Annotated[People, BeforeValidator(_people)] = People()
+    people: int = Field(default=1, ge=1, le=20)
+    signed: bool = False
+    meaning: Annotated[tuple[Meaning, ...], BeforeValidator(_listed), Field(min_length=1)] = ("approved",)
     deadline: Duration | None = None
     overdue: Literal["wait", "no-go"] = "wait"
     remind: Duration | None = None
+
+    @model_validator(mode="after")
+    def _enough_people(self) -> Self:
+        if self.who.names and not self.who.roles and len(set(self.who.names)) < self.people:
+            raise ValueError(f"{self.people} people are to answer, but 'who' names {len(set(self.who.names))}")
+        return self
+
+    @property
+    def approval(self) -> Who:
+        """Who has to answer it."""
+        return Who(self.who.names, self.who.roles, self.people, self.signed, self.meaning)
 
     def asks(self, score: float | None = None) -> bool:
         """Whether the gate asks at this quality score (0 to 100); without a score, a threshold asks."""
@@ -97,9 +139,11 @@ class QualityGate(Gate):
 
     Attributes:
         rounds: how often quality is measured and asked about at most.
+        comment: when an answer has to say why: when it goes against a recommendation, always, or never.
     """
 
     rounds: int = Field(default=5, ge=1, le=100)
+    comment: Literal["against", "always", "never"] = "against"
 
 
 class SourceGate(Gate):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import yaml
 
 from flows.maps import corrections
 from tasks.quality.errors import AnswerError, SpecError
-from tasks.quality.model import Answer, Verdict
-from tasks.quality.question import KEEP, Question, Tables, answer_of, is_table
+from tasks.quality.model import Answer, Option, Verdict
+from tasks.quality.question import KEEP, Choice, Question, Tables, answer_of, grouped, is_table
+from tasks.reports.escape import visible
 
 ACCEPTED = "automatic, --accept-recommended"
 
@@ -20,14 +21,62 @@ ACCEPTED = "automatic, --accept-recommended"
 def accept_recommended(question: Question, tables: Tables | None = None) -> Answer | None:  # noqa: ARG001
     """Go, with what is recommended; measure again for as long as something is recommended and rounds are left.
 
-    A gate at which nothing can be recommended, such as a load that has just failed, is left to a person.
+    A gate at which nothing can be recommended, such as a load that has just failed, is left to a person; so is one that
+    says who may answer.
     """
-    if question.needs_person:
+    if question.needs_person or question.who.strict:
         return None
     wanted = any(choice.recommended != KEEP for choice in question.choices)
     again = wanted and Verdict.RESOLVE in question.verdicts
     verdict = Verdict.RESOLVE if again else Verdict.GO
     return answer_of(question, {"verdict": verdict.value, "answered_by": getpass.getuser()}, method=ACCEPTED)
+
+
+def template(question: Question, run: str) -> str:
+    """A commented answers file for a question: every issue with its options and what they would bring."""
+    meanings = "; ".join(f"{verdict.value}: {question.meaning.get(verdict.value, '')}" for verdict in question.verdicts)
+    why = {"against": "needed where another action than the recommended one is chosen", "always": "needed"}
+    lines = [
+        f"# {_line(question.title)}",
+        f"# {_line(question.summary)}",
+        f"# Correct this file, then: gonogo decide {run} --answers FILE.yaml",
+        f"answered_by: {_scalar(getpass.getuser())}",
+        f"{question.gate}:",
+        f"  # {_line(meanings)}",
+        f"  verdict: {question.verdicts[0].value}",
+        f'  comment: ""  # why; {why.get(question.comment, "written into the ledger")}',
+        f"  evidence: {question.evidence}  # what this file was written for; it answers nothing else",
+    ]
+    if question.choices:
+        lines += ["  rest: recommended  # what becomes of issues that are not under 'actions': recommended, or keep"]
+        lines += ["  actions:", *_actions(question)]
+    return "\n".join(lines) + "\n"
+
+
+def _actions(question: Question) -> Iterator[str]:
+    for group, asked in grouped(question.choices).items():
+        yield f"    # ——— {_line(group)} ———"
+        for choice in asked:
+            yield f"    # {_line(choice.title)}: {_line(choice.hint)}"
+            yield from (f"    #   {_option(choice, option)}" for option in choice.options)
+            yield f"    {choice.issue}: {choice.options[0].key}"
+
+
+def _option(choice: Choice, option: Option) -> str:
+    brief = choice.outlooks.get(option.key, "")
+    needs = (
+        f" (write {{action: {option.key}, {', '.join(f'{need}: …' for need in option.needs)}}})" if option.needs else ""
+    )
+    advised = ", recommended" if option.key == choice.recommended != KEEP else ""
+    return _line(f"{option.key}{advised}: {option.label}{needs}" + (f" — {brief}" if brief else ""))
+
+
+def _line(text: str) -> str:
+    return visible(" ".join(text.split()), 400)
+
+
+def _scalar(text: str) -> str:
+    return yaml.safe_dump(text, default_flow_style=True, allow_unicode=True).splitlines()[0]
 
 
 class AnswersFile:
@@ -68,11 +117,24 @@ class AnswersFile:
             return None
         if not isinstance(said, Mapping):
             raise AnswerError(f"{said!r} is not an answer", where=f"{self.path}: {question.gate}", todo="{verdict: go}")
-        name = self._said.get("answered_by") or getpass.getuser()
-        wanted = {"answered_by": name, **said}
+        said = {key: value for key, value in said.items() if key != "evidence"} if self._seen(question, said) else said
+        user = getpass.getuser()
+        wanted = {"answered_by": self._said.get("answered_by") or user, **said}
+        known = "operating-system user" if wanted["answered_by"] == user else "unverified"
         if isinstance(wanted.get("actions"), Mapping):
             wanted["actions"] = {i: self._corrected(question, i, a, tables) for i, a in wanted["actions"].items()}
-        return answer_of(question, wanted, method=f"answers file {self.path.name}", tables=tables)
+        return answer_of(question, wanted, method=f"{known}, answers file {self.path.name}", tables=tables)
+
+    def _seen(self, question: Question, said: Mapping[str, Any]) -> bool:
+        """Whether the file says what it was written for, and it is this question.
+
+        Raises:
+            AnswerError: it was another one.
+        """
+        if "evidence" in said and said["evidence"] != question.evidence:
+            todo = "write it anew: gonogo answers RUN > FILE.yaml"
+            raise AnswerError(f"{self.path.name} answers other evidence", where=question.gate, todo=todo)
+        return "evidence" in said
 
     def _corrected(self, question: Question, issue: object, action: Any, tables: Tables | None) -> Any:
         """An action whose corrected file is read: what it excludes and changes."""

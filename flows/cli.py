@@ -49,11 +49,25 @@ def decide(
     accept_recommended: Annotated[
         bool, typer.Option("--accept-recommended", help="Go, with what is recommended.")
     ] = False,
+    code: Annotated[
+        str, typer.Option(metavar="DIGITS", help="With --answers at a signed gate: your authenticator's code.")
+    ] = "",
 ) -> None:
     """Answer a held run's question, the same as its form in the Prefect UI, and carry it on."""
     from flows.commands import decide_run
 
-    decide_run(run, accepts=accept_recommended, answers=answers)
+    decide_run(run, accepts=accept_recommended, answers=answers, code=code)
+
+
+@app.command(rich_help_panel="Pilot a run")
+def answers(run: RunName) -> None:
+    """Print an answers file for what a run asks: every issue, its actions and what they would bring, as comments.
+
+    Keep it (gonogo answers RUN > a.yaml), correct it, and answer with gonogo decide RUN --answers a.yaml.
+    """
+    from flows.commands import write_answers
+
+    write_answers(run)
 
 
 @app.command(rich_help_panel="Pilot a run")
@@ -84,6 +98,52 @@ def stop(run: RunName, comment: Annotated[str, typer.Option(help="Why; written i
     from flows.commands import request
 
     request(run, "stop", comment)
+
+
+approvers = typer.Typer(help="The people who may answer gates that say who: add, list, remove, enrol again.")
+app.add_typer(approvers, name="approvers", rich_help_panel="Connect", no_args_is_help=True)
+
+ApproverName = Annotated[str, typer.Argument(metavar="NAME", help="The short name that they answer by.")]
+
+
+@approvers.command("add")
+def approvers_add(
+    name: ApproverName,
+    full_name: Annotated[str, typer.Option(metavar="TEXT", help="As it is printed beside a signature.")] = "",
+    role: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE", help="A role, as gates name it; can be given again.")
+    ] = None,
+    email: Annotated[str, typer.Option(metavar="ADDRESS", help="Their e-mail address.")] = "",
+    slack: Annotated[str, typer.Option(metavar="ID", help="Their Slack member id, e.g. U024BE7LH.")] = "",
+) -> None:
+    """Make somebody an approver, and show the QR code that their authenticator app scans, this once."""
+    from flows.approvers import add
+
+    add(name, full_name=full_name, roles=role or [], email=email, slack=slack)
+
+
+@approvers.command("list")
+def approvers_list() -> None:
+    """List the approvers: names, roles, when they were enrolled."""
+    from flows.approvers import list_all
+
+    list_all()
+
+
+@approvers.command("remove")
+def approvers_remove(name: ApproverName) -> None:
+    """Let somebody answer no more; what they have signed stays."""
+    from flows.approvers import remove
+
+    remove(name)
+
+
+@approvers.command("re-enrol")
+def approvers_re_enrol(name: ApproverName) -> None:
+    """Give an approver a new secret, e.g. for a new phone; the old one counts no more."""
+    from flows.approvers import re_enrol
+
+    re_enrol(name)
 
 
 quarantine = typer.Typer(help="Rows that decisions took out: list them, write them out, bring them back corrected.")

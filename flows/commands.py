@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
 
+    from flows.drive import Given
     from flows.terminal import Progress
 
 HELD = 3
@@ -74,7 +75,7 @@ def run_pipeline(pipeline: Path, *, accepts: bool, answers: Path | None, name: s
         _carry(at, start(at.client, pipeline, name), given)
 
 
-def decide_run(name: str, *, accepts: bool, answers: Path | None) -> None:
+def decide_run(name: str, *, accepts: bool, answers: Path | None, code: str = "") -> None:
     """Answer a held run, and carry it on unless somebody else does."""
     given = _given(answers, accepts=accepts)
     with cockpit() as at:
@@ -82,7 +83,7 @@ def decide_run(name: str, *, accepts: bool, answers: Path | None) -> None:
 
         run = at.find(name)
         gate_of(run)  # refuses a run that is not held
-        _carry(at, run.id, given)
+        _carry(at, run.id, given, code)
 
 
 def resume_run(name: str, *, accepts: bool, answers: Path | None) -> None:
@@ -133,10 +134,9 @@ def run_id_of(home: Home, name: str) -> str:
 
 
 @contextmanager
-def cockpit() -> Iterator[Cockpit]:
+def cockpit(console: Console | None = None) -> Iterator[Cockpit]:
     """Everything that a command on runs works with; starts the embedded server when none runs."""
-    console = Console(highlight=False)
-    home = Home.here()
+    console, home = console or Console(highlight=False), Home.here()
     home.activate()
     from flows.local import server
 
@@ -173,7 +173,7 @@ def carry_on(at: Cockpit, run_id: UUID) -> None:
     _carry(at, run_id, None)
 
 
-def _carry(at: Cockpit, run_id: UUID, given: Answerer | None) -> None:
+def _carry(at: Cockpit, run_id: UUID, given: Answerer | None, code: str = "") -> None:
     from flows.drive import carry, held
     from flows.locks import holding
     from flows.story import conclude
@@ -184,7 +184,7 @@ def _carry(at: Cockpit, run_id: UUID, given: Answerer | None) -> None:
         if not mine:
             todo = "answer there, or in the Prefect UI"
             raise PilotMustDecide("another terminal is carrying this run", where=str(run_id), todo=todo)
-        run = carry(at.client, at.home, run_id, _Attendant(at, shown, given))
+        run = carry(at.client, at.home, run_id, _Attendant(at, shown, given, code))
     conclude(at.console, at.home, run)
     if held(run):
         raise typer.Exit(HELD)
@@ -199,9 +199,10 @@ class _Attendant:
     at: Cockpit
     shown: Progress
     given: Answerer | None
+    code: str = ""
     tried: tuple[str, ...] = ()
 
-    def __call__(self, run: FlowRun, question: Question) -> Answer | None:
+    def __call__(self, run: FlowRun, question: Question) -> Given | None:
         """The answer, or None when the gate is to stay open or was answered elsewhere."""
         from flows.drive import refusal
         from tasks.edits import tables
@@ -211,12 +212,26 @@ class _Attendant:
         problem = refusal(self.at.home, run)
         if self.given is None:
             return self._asked(run, question, problem)
-        if problem:
+        if problem and question.gate in self.tried:
             raise PilotMustDecide(f"the answer was not taken: {problem}", where=f"{run.name}, gate {question.gate}")
-        return self.given(question, tables(recall_run(str(self.at.home.staging), str(run.id)), question.round))
+        self.tried = (*self.tried, question.gate)
+        answer = self.given(question, tables(recall_run(str(self.at.home.staging), str(run.id)), question.round))
+        return self._signed(question, answer) if answer else None
 
-    def _asked(self, run: FlowRun, question: Question, problem: str) -> Answer | None:
-        from flows.drive import assessment_of, held
+    def _signed(self, question: Question, answer: Answer) -> Given | None:
+        """The answer with its code, which is good for one gate; without one the gate is left to a person."""
+        from flows.drive import Given
+
+        if not question.who.signed:
+            return Given(answer)
+        code, self.code = self.code, ""
+        if not code and sys.stdin.isatty():
+            meaning = question.who.meaning(len(question.agreed))
+            code = typer.prompt(f"{question.gate}: code of {answer.answered_by}, who signs: {meaning}")
+        return Given(answer, code) if code else None
+
+    def _asked(self, run: FlowRun, question: Question, problem: str) -> Given | None:
+        from flows.drive import Given, assessment_of, held
         from flows.terminal import Elsewhere, Prompt
         from tasks.edits import value_table
         from tasks.run import recall_run
@@ -233,10 +248,22 @@ class _Attendant:
         lines = partial(value_table, known, question.round)
         prompt = Prompt(self.at.console, answered, lines=lines, goals=known.spec().goals)
         try:
-            return prompt.ask(question, assessment_of(self.at.home, run, question), problem)
+            answer = prompt.ask(question, assessment_of(self.at.home, run, question), problem)
+            return Given(answer, prompt.code) if answer else None
         except Elsewhere:
             self.at.console.print("\n[cyan]→[/] answered elsewhere")
             return None
+
+
+def write_answers(name: str) -> None:
+    """Print a commented answers file for what a held run asks."""
+    from flows.answers import template
+
+    with cockpit(Console(stderr=True, highlight=False)) as at:
+        from flows.drive import question_of
+
+        run = at.find(name)
+        typer.echo(template(question_of(at.home, run), run.name), nl=False)
 
 
 def list_pending() -> None:

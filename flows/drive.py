@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,8 @@ from pydantic import TypeAdapter
 
 from flows.home import Home
 from flows.locks import taken
-from tasks.quality.errors import PilotMustDecide, TryAgain
+from tasks.quality.approval import DEADLINE, STOPPING
+from tasks.quality.errors import PilotMustDecide, TryAgain, Unavailable
 from tasks.quality.model import Answer, Assessment
 from tasks.quality.question import Question, answer_of
 
@@ -33,8 +35,19 @@ if TYPE_CHECKING:
 TERMINAL = "terminal"
 """The deployment of runs that a terminal carries: it has no work pool, so no worker takes them."""
 
+NO_CODE = "no code"
+"""What a no-go that needs no leave sends where a form asks for a code."""
+
 _KEY = re.compile(r"(?P<gate>.+)-a\d+-(?P<tries>\d+)")
 _RESUME_TRIES = 50
+
+
+@dataclass(frozen=True)
+class Given:
+    """An answer with the code that signs it, where the gate is signed."""
+
+    answer: Answer
+    code: str = ""
 
 
 def start(client: SyncPrefectClient, pipeline_file: Path, name: str | None = None) -> UUID:
@@ -48,7 +61,7 @@ def start(client: SyncPrefectClient, pipeline_file: Path, name: str | None = Non
 
 
 def carry(
-    client: SyncPrefectClient, home: Home, run_id: UUID, answer: Callable[[FlowRun, Question], Answer | None]
+    client: SyncPrefectClient, home: Home, run_id: UUID, answer: Callable[[FlowRun, Question], Given | None]
 ) -> FlowRun:
     """Run until the end, or until a gate that `answer` leaves open (it gives None).
 
@@ -69,7 +82,7 @@ def carry(
         given = answer(run, question_of(home, run))
         run = client.read_flow_run(run_id)
         if given is not None and held(run):
-            hand_in(client, home, run, given)
+            hand_in(client, home, run, given.answer, given.code)
         elif held(run):
             return run
 
@@ -107,27 +120,46 @@ def gate_of(run: FlowRun) -> tuple[str, int]:
 
 def question_of(home: Home, run: FlowRun) -> Question:
     """What a held run asks."""
+    asked, _ = _asked(home, run)
+    return TypeAdapter(Question).validate_python(asked)
+
+
+def _asked(home: Home, run: FlowRun) -> tuple[Any, str]:
+    """The question that a held run asks as it is kept, and its hash."""
     from blocks.staging import Staging
     from tasks.ask import question_file
+    from tasks.quality.ledger import digest
 
-    gate, _ = gate_of(run)
-    return TypeAdapter(Question).validate_python(Staging(str(home.staging)).read_json(str(run.id), question_file(gate)))
+    (gate, tries), staging = gate_of(run), Staging(str(home.staging))
+    try:
+        asked = staging.read_json(str(run.id), question_file(gate, tries))
+    except Unavailable:
+        asked = staging.read_json(str(run.id), question_file(gate))
+    return asked, digest(asked)
 
 
-def hand_in(client: SyncPrefectClient, home: Home, run: FlowRun, answer: Answer) -> None:
+def hand_in(client: SyncPrefectClient, home: Home, run: FlowRun, answer: Answer, code: str = "") -> None:
     """Give a held run its answer, as the Prefect form would.
+
+    Args:
+        client: a client of the server that knows the run.
+        home: where the run's memory lies.
+        run: the run as it is held.
+        answer: to its question.
+        code: of the answering person's authenticator, where the gate is signed.
 
     Raises:
         PilotMustDecide: somebody else answered first, or the server refuses the answer.
     """
     from blocks.ledger import Ledger
-    from flows.form import submission
+    from flows.form import seen, submission
     from tasks.ask import submit
 
-    question = question_of(home, run)
+    question, (_, shown) = question_of(home, run), _asked(home, run)
+    signed = {"code": code or NO_CODE, "seen": seen(shown)} if question.who.signed else {}
     with Ledger(home.ledger_url) as ledger:
         submit(str(run.id), ledger, answer)
-    _resume(client, run, submission(question, answer))
+    _resume(client, run, submission(question, answer) | signed)
 
 
 def _resume(client: SyncPrefectClient, run: FlowRun, sent: dict[str, Any]) -> None:
@@ -164,15 +196,13 @@ def ended(run: FlowRun) -> bool:
 
 
 def refusal(home: Home, run: FlowRun) -> str:
-    """Why the last answer to a held run's gate was not taken, or an empty string."""
+    """Why the last answer to a held run's gate did not end the matter, or an empty string."""
     from blocks.ledger import Ledger
+    from tasks.quality.approval import standing
 
-    gate, tries = gate_of(run)
-    if not tries:
-        return ""
+    gate, _ = gate_of(run)
     with Ledger(home.ledger_url) as ledger:
-        refused = [e for e in ledger.entries(str(run.id)) if e.kind == "refused" and e.payload["gate"] == gate]
-    return str(refused[-1].payload["reason"]) if refused else ""
+        return standing(ledger.entries(str(run.id)), gate).problem
 
 
 def assessment_of(home: Home, run: FlowRun, question: Question) -> Assessment | None:
@@ -194,7 +224,7 @@ def stop_held(client: SyncPrefectClient, home: Home, run: FlowRun, who: str, com
         PilotMustDecide: somebody else has just answered.
     """
     said = {"verdict": "no-go", "answered_by": who, "comment": comment}
-    answer = answer_of(question_of(home, run), said, method="operating-system user, gonogo stop")
+    answer = answer_of(question_of(home, run), said, method=STOPPING)
     hand_in(client, home, run, answer)
     if not has_worker(home, run):
         execute(client, run.id)
@@ -290,7 +320,7 @@ def _overdue(client: SyncPrefectClient, home: Home, run: FlowRun) -> str:
         ledger.append(str(run.id), key, "overdue", missed)
     if question.overdue == "no-go":
         said = {"verdict": "no-go", "answered_by": "deadline", "comment": "nobody answered in time"}
-        hand_in(client, home, run, answer_of(question, said, method="automatic, the gate's deadline"))
+        hand_in(client, home, run, answer_of(question, said, method=DEADLINE))
         return f"{run.name}: nobody answered {question.gate} in time; no-go, as its pipeline says"
     return "" if known else f"{run.name}: nobody answered {question.gate} in time; it goes on waiting"
 

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, Literal
+from uuid import UUID
 
+from prefect.client.orchestration import get_client
 from prefect.input import RunInput
 from prefect.input.actions import read_flow_run_input
-from prefect.input.run_input import Keyset
+from prefect.input.run_input import Keyset, keyset_from_base_key
 from pydantic import Field, create_model
 from pydantic_core import PydanticUndefined
 
+from tasks.quality.approval import Who
 from tasks.quality.ledger import canonical
 from tasks.quality.model import Action, Answer, Option, Verdict
-from tasks.quality.question import Choice, Question, values_of
+from tasks.quality.question import Choice, Question, grouped, values_of
 from tasks.quality.registry import find_remedy
+from tasks.sign import EVIDENCE_SHOWN, Claim
 
 MOST_SELECTS = 40
 """Issues that get a select of their own; the rest follow one rule (more make the form unusable)."""
+
+OUTLOOKS_SHOWN = 4
+"""Options of an issue whose outlook stands beside its select; the others' are in the text above and in the report."""
+
+_WHY = {
+    "never": "Why; written into the ledger",
+    "against": "Why; needed when you choose something else than what is preselected, which is recommended",
+    "always": "Why; needed",
+}
 
 
 class GateForm(RunInput):
@@ -30,28 +44,36 @@ class GateForm(RunInput):
             super().save(keyset, flow_run_id)
 
 
-def form(question: Question, problem: str = "") -> type[GateForm]:
+@dataclass(frozen=True)
+class Submitted:
+    """A form as it came, and who says to have filled it in."""
+
+    form: GateForm
+    claim: Claim
+
+
+def form(question: Question, problem: str = "", shown: str = "") -> type[GateForm]:
     """The form for a question: verdict, name, comment, and one select per issue.
 
     Args:
         question: what is asked.
         problem: why the previous answer was not taken, shown first.
+        shown: hash of the question as it is shown; a form that is signed carries it.
     """
     fields: dict[str, Any] = {
         "verdict": (
             Literal[tuple(verdict.value for verdict in question.verdicts)],
             Field(title="Verdict", description=" · ".join(f"{k}: {v}" for k, v in question.meaning.items())),
         ),
-        "answered_by": (
-            str,
-            Field(min_length=1, max_length=200, title="Your name", description="Written into the ledger"),
-        ),
-        "comment": (str, Field(default="", title="Comment", description="Why; written into the ledger")),
+        "answered_by": (str, Field(min_length=1, max_length=200, title="Your name", description=_whom(question.who))),
+        **(_signing(question, shown) if question.who.signed else {}),
+        "comment": (str, Field(default="", title="Comment", description=_WHY[question.comment])),
     }
     asked = question.choices[:MOST_SELECTS]
-    fields |= {_field(choice): _select(choice) for choice in asked}
+    fields |= {_field(choice): _select(choice) for group in grouped(asked).values() for choice in group}
     if more := len(question.choices) - len(asked):
-        rule = Field(default="recommended", title=f"The other {more} issues", description="They are in the report")
+        hint = "Take what is recommended, or leave them as they are. To choose for each: gonogo answers"
+        rule = Field(default="recommended", title=f"The other {more} issues, which matter less", description=hint)
         fields["rest"] = (Literal["recommended", "keep"], rule)
     if asked:
         hint = (
@@ -111,10 +133,46 @@ def defaults(option: Option) -> dict[str, Any]:
     return dict(json.loads(canonical(own)))
 
 
+def submitted(run_id: str, model: type[GateForm], key: str) -> Submitted | None:
+    """What was submitted to the form of this key, if anything was."""
+    prefix = keyset_from_base_key(f"suspended-{key}")["response"]
+    with get_client(sync_client=True) as client:
+        came = client.filter_flow_run_input(UUID(run_id), key_prefix=prefix, limit=1, exclude_keys=set())
+    if not came or came[0].created is None:
+        return None
+    filled = model(**came[0].decoded_value)
+    given = filled.model_dump(mode="json")
+    named = {name: str(given.get(name, "")) for name in ("verdict", "comment", "code", "seen")}
+    return Submitted(filled, Claim(name=given["answered_by"], purpose=f"{run_id} {key}", at=came[0].created, **named))
+
+
+def seen(shown: str) -> str:
+    """What a signed form carries of the hash of what it shows."""
+    return shown.removeprefix("sha256:")[:EVIDENCE_SHOWN]
+
+
+def _whom(who: Who) -> str:
+    return f"For {who.told}" if who.strict else "Written into the ledger"
+
+
+def _signing(question: Question, shown: str) -> dict[str, Any]:
+    """The fields of a form that is signed."""
+    meaning = question.who.meaning(len(question.agreed))
+    code = f"Six digits from your authenticator. With them you sign: {meaning}"
+    proof = "What you sign is what is shown here; leave this as it is"
+    return {
+        "code": (str, Field(min_length=6, max_length=9, title="Code", description=code)),
+        "seen": (str, Field(default=seen(shown), title="Evidence", description=proof)),
+    }
+
+
 def _field(choice: Choice) -> str:
     return "issue_" + choice.issue.replace("-", "_")
 
 
 def _select(choice: Choice) -> tuple[Any, Any]:
     labels = tuple(option.label for option in choice.options)
-    return Literal[labels], Field(default=labels[0], title=choice.title, description=choice.hint)
+    told = [f"{option.label}: {brief}" for option in choice.options if (brief := choice.outlooks.get(option.key))]
+    title = f"{choice.group}: {choice.title}" if choice.group else choice.title
+    hint = " · ".join([choice.hint, *told[:OUTLOOKS_SHOWN]])
+    return Literal[labels], Field(default=labels[0], title=title, description=hint)

@@ -7,7 +7,6 @@ task and happens once.
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Concatenate, ParamSpec, TypeVar
 
 from prefect import runtime
@@ -15,14 +14,24 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input.run_input import keyset_from_base_key
 from prefect.tasks import Task
 
-from flows.form import GateForm, form, said_in
-from tasks.ask import hold_question, open_gate, record_answer, refuse_answer, requests_before
+from flows.form import Submitted, form, said_in, submitted
+from tasks.ask import (
+    hold_question,
+    identified,
+    open_gate,
+    record_answer,
+    refuse_answer,
+    requests_before,
+    shown_of,
+)
 from tasks.edits import tables
-from tasks.quality.errors import AnswerError
+from tasks.quality.approval import UNVERIFIED, Standing, complete, standing
+from tasks.quality.errors import AnswerError, PilotMustDecide
 from tasks.quality.history import revision_at
 from tasks.quality.model import Answer, Verdict
 from tasks.quality.question import Question, answer_of
 from tasks.run import Run
+from tasks.sign import Impostor, agreed, asked_now, identify, record_signature, sign
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -79,33 +88,61 @@ def _recorded(run: Run, gate: str) -> Answer | None:
 
 def _passed(run: Run, question: Question) -> Answer:
     """The answer of a gate that the pipeline does not ask: go, and nothing is changed."""
-    said = {"verdict": "go", "answered_by": f"pipeline {run.pipeline}", "rest": "keep"}
+    said = {"verdict": "go", "answered_by": f"pipeline {run.pipeline}", "rest": "keep", "comment": question.unasked}
     return record_answer(run, question, answer_of(question, said, method=question.unasked))
 
 
 def _held(run: Run, question: Question) -> Answer:
     open_gate(run, question)
-    attempt = runtime.flow_run.run_count  # a key that an earlier attempt used can never be resumed again
-    problem = ""
-    for tries in count():
-        submitted = _suspend(question, f"{question.gate}-a{attempt}-{tries}", problem)
+    while True:
+        now = standing(run.entries(), question.gate)
+        if question.who.strict and complete(question.who, now):
+            return record_answer(run, question, agreed(question, now))
+        asked, kept_as = asked_now(run, question, now)
+        submitted = _suspend(run, asked, shown_of(run, kept_as), now)
         try:
-            said = said_in(question, submitted)
-            answer = answer_of(question, said, method="form, unverified", tables=tables(run, question.round))
+            answer = _taken(run, asked, kept_as, submitted, now)
+        except Impostor as error:
+            name = submitted.claim.name
+            refuse_answer(run, question.gate, now.tries, error.message, who=name, failure=error.what)
         except AnswerError as error:
-            problem = error.message
-            refuse_answer(run, question.gate, tries, problem)
-            continue
-        return record_answer(run, question, answer)
-    raise AssertionError
+            refuse_answer(run, question.gate, now.tries, error.message)
+        else:
+            if not question.who.strict:
+                return record_answer(run, question, answer)
 
 
-def _suspend(question: Question, key: str, problem: str) -> GateForm:
-    """Hold under this key; return only when resumed, with what was submitted.
+def _taken(run: Run, asked: Question, kept_as: str, submitted: Submitted, now: Standing) -> Answer:
+    """The answer that was submitted; at a strict gate it is written down as its person's signature.
+
+    Raises:
+        AnswerError: it cannot be taken.
+    """
+    claim = submitted.claim
+    person = identify(run, asked, claim, now) if asked.who.strict else None
+    said = said_in(asked, submitted.form)
+    answer = answer_of(asked, said, method=UNVERIFIED, tables=tables(run, asked.round))
+    if person is None:
+        return identified(run, answer)
+    signature = sign(run, asked, kept_as, claim, person, answer)
+    record_signature(run, asked, now.tries, signature, answer, kept_as)
+    return answer
+
+
+def _suspend(run: Run, asked: Question, shown: str, now: Standing) -> Submitted:
+    """Hold; return only when resumed, with what was submitted.
 
     The form is stored before the run is suspended: a run killed in between would otherwise be held with a form
-    that nobody can submit.
+    that nobody can submit. What was submitted to a process that was killed before it dealt with it, is dealt with now.
     """
-    asked = form(question, problem)
-    asked.save(keyset_from_base_key(f"suspended-{key}"))
-    return suspend_flow_run(wait_for_input=asked, key=key)
+    attempt = runtime.flow_run.run_count  # a key that an earlier attempt used can never be resumed again
+    model = form(asked, now.problem, shown)
+    for earlier in range(1, attempt):
+        if left := submitted(run.id, model, f"{asked.gate}-a{earlier}-{now.tries}"):
+            return left
+    key = f"{asked.gate}-a{attempt}-{now.tries}"
+    model.save(keyset_from_base_key(f"suspended-{key}"))
+    suspend_flow_run(wait_for_input=model, key=key)
+    if came := submitted(run.id, model, key):
+        return came
+    raise PilotMustDecide(f"the run was resumed without an answer to {asked.gate}", todo="gonogo resume, and answer")

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.quality.errors import TryAgain
+
+if TYPE_CHECKING:
+    from blocks.approvers import Approvers
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,12 @@ class Home:
     def ledger_url(self) -> str:
         """The ledger's database; GONOGO_LEDGER names another one."""
         return os.environ.get("GONOGO_LEDGER") or f"sqlite:///{self.path / 'ledger.db'}"
+
+    def approvers(self) -> Approvers:
+        """The people who may answer; use as a context manager."""
+        from blocks.approvers import KEY_FILE, Approvers
+
+        return Approvers(self.ledger_url, self.path / KEY_FILE)
 
     @property
     def locks(self) -> Path:

@@ -83,8 +83,8 @@ def notices(remind_after: timedelta = REMIND_AFTER) -> tuple[Notice, ...]:
     return (
         Notice(
             "gonogo: decision needed",
-            "A gate is open and asks for an answer.",
-            (Happened.GATE_OPENED,),
+            "A gate is open and asks for an answer, or one of several people has given theirs.",
+            (Happened.GATE_OPENED, Happened.GATE_SIGNED),
             f"Decision needed: {told}",
             text + _ANSWER_LINKS,
             "gonogo.gate.*",

@@ -20,7 +20,7 @@ from tasks.announce import Announcement, Happened
 from tasks.edits import Line
 from tasks.quality.errors import AnswerError
 from tasks.quality.model import Answer, Assessment, Change, Issue, Option, Verdict
-from tasks.quality.question import Choice, Question, answer_of, is_table
+from tasks.quality.question import KEEP, RECOMMENDED, Choice, Question, answer_of, grouped, is_table
 from tasks.reports.outlook import Outlook, Teller, effect
 
 if TYPE_CHECKING:
@@ -118,6 +118,8 @@ class Prompt:
         self._console, self._answered = console, answered
         self._read = read or self._read_line
         self._lines, self._goals = lines, goals
+        self.code = ""
+        self._rest = RECOMMENDED
 
     def ask(self, question: Question, assessment: Assessment | None, problem: str = "") -> Answer | None:
         """The pilot's answer, or None when the gate is to stay open.
@@ -131,6 +133,9 @@ class Prompt:
             try:
                 if verdict := _verdict(question, typed):
                     return self._answer(question, verdict, chosen)
+                if typed.lower() == "a" and question.choices:
+                    self._turn()
+                    continue
                 self._consider(question, assessment, typed, chosen)
             except AnswerError as error:
                 self._console.print(f"[red]{escape(error.message)}[/]")
@@ -138,8 +143,32 @@ class Prompt:
 
     def _answer(self, question: Question, verdict: Verdict, chosen: dict[str, object]) -> Answer:
         comment = self._next("Comment (Enter for none): ") or ""
-        said = {"verdict": verdict.value, "answered_by": getpass.getuser(), "comment": comment, "actions": chosen}
-        return answer_of(question, said, method=AT_TERMINAL, tables=self._table if self._lines else None)
+        name = self._name(question)
+        said = {
+            "verdict": verdict.value,
+            "answered_by": name,
+            "comment": comment,
+            "actions": chosen,
+            "rest": self._rest,
+        }
+        method = AT_TERMINAL if name == getpass.getuser() else "unverified, at a terminal"
+        return answer_of(question, said, method=method, tables=self._table if self._lines else None)
+
+    def _name(self, question: Question) -> str:
+        """Who answers: the operating-system user, or at a strict gate who they say to be, with their code."""
+        user = getpass.getuser()
+        if not question.who.strict:
+            return user
+        name = self._next(f"Your name, for {question.who.told} (Enter for {user}): ") or user
+        if question.who.signed:
+            self.code = self._next(f"Code, with which you sign: {question.who.meaning(len(question.agreed))}: ") or ""
+        return name
+
+    def _turn(self) -> None:
+        """Turn what becomes of the issues that the pilot does not choose for: as recommended, or left as they are."""
+        self._rest = KEEP if self._rest == RECOMMENDED else RECOMMENDED
+        told = "as recommended" if self._rest == RECOMMENDED else "left as they are"
+        self._console.print(f"[cyan]→[/] all the rest: {told}")
 
     def _table(self, issue: str, option: str) -> dict[str, str | None]:
         return {line.old: line.new for line in self._lines(issue, option)} if self._lines else {}
@@ -151,6 +180,8 @@ class Prompt:
         self._console.print(
             Panel(escape(question.summary), title=f"[bold]{escape(question.title)}", title_align="left")
         )
+        for signature in question.agreed:
+            self._console.print(f"[cyan]signed[/] {escape(signature.line)}", soft_wrap=True)
         if question.choices:
             self._console.print(issues_table(question, Teller(assessment, self._goals) if assessment else None))
         if question.report_url:
@@ -200,7 +231,12 @@ def issues_table(question: Question, teller: Teller | None = None) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading, justify in (("#", "right"), ("issue", "left"), ("recommended", "left")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    for number, choice in enumerate(question.choices, start=1):
+    numbers = {choice.issue: number for number, choice in enumerate(question.choices, start=1)}
+    groups = grouped(question.choices)
+    for choice in (choice for group in groups.values() for choice in group):
+        number = numbers[choice.issue]
+        if choice is groups[choice.group][0] and choice.group:
+            table.add_row("", f"[bold]{escape(choice.group)}[/]", "")
         shown = "[dim]keep[/]"
         if choice.recommended != "keep":
             option = choice.options[0]
@@ -255,7 +291,13 @@ def _times(change: Change) -> str:
     return f" ×{change.cells:,}" if change.cells > 1 else ""
 
 
-_LETTERS = {"g": Verdict.GO, "r": Verdict.RESOLVE, "n": Verdict.NO_GO}
+_LETTERS = {
+    "g": Verdict.GO,
+    "r": Verdict.RESOLVE,
+    "c": Verdict.CONFIRM,
+    "x": Verdict.REJECT,
+    "n": Verdict.NO_GO,
+}
 
 
 def _verdict(question: Question, typed: str) -> Verdict | None:
@@ -265,7 +307,7 @@ def _verdict(question: Question, typed: str) -> Verdict | None:
 
 def _keys(question: Question) -> list[str]:
     letters = [letter for letter, verdict in _LETTERS.items() if verdict in question.verdicts]
-    return [*letters, *(["1"] if question.choices else []), "q"]
+    return [*letters, *(["1", "a"] if question.choices else []), "q"]
 
 
 def _menu(question: Question) -> str:
@@ -274,5 +316,9 @@ def _menu(question: Question) -> str:
         for letter, verdict in _LETTERS.items()
         if verdict in question.verdicts
     )
-    look = f"   [1-{len(question.choices)}] look at an issue, choose its action" if question.choices else ""
+    look = (
+        f"   [1-{len(question.choices)}] look at an issue, choose its action   [a] all the rest: recommended or not"
+        if question.choices
+        else ""
+    )
     return f"{meanings}{look}   [q] leave it held\n> "

@@ -27,6 +27,7 @@ class Happened(StrEnum):
     STAGE_COMPLETED = "gonogo.stage.completed"
     GATE_OPENED = "gonogo.gate.opened"
     GATE_ANSWERED = "gonogo.gate.answered"
+    GATE_SIGNED = "gonogo.gate.signed"
     DECISION_FAILED = "gonogo.decision.failed"
     ANSWER_REJECTED = "gonogo.answer.rejected"
     LOAD_COMMITTED = "gonogo.load.committed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ from tasks.run import Run
 
 if TYPE_CHECKING:
     from blocks.ledger import Ledger
-    from tasks.quality.ledger import Entry
 
 GO_MEANS = {"go": "go on", "no-go": "stop here; everything is kept, nothing is loaded"}
 
@@ -35,11 +34,13 @@ class Request:
 def open_gate(run: Run, question: Question) -> str:
     """Write down what is asked and on which evidence, and say so; returns the evidence's hash."""
     run.open_staging().write_json(run.id, question_file(question.gate), asdict(question))
+    shown = shown_of(run, question_file(question.gate))
     with run.open_ledger() as ledger:
         issues = [choice.issue for choice in question.choices]
-        payload = {"gate": question.gate, "evidence": question.evidence, "issues": issues}
+        payload = {"gate": question.gate, "evidence": question.evidence, "shown": shown, "issues": issues}
         ledger.append(run.id, f"hold-{question.gate}", "hold", payload)
-    text = f"{question.summary} Press Resume on the run's page, choose a verdict and submit."
+    whom = f" It is for {question.who.told}.{_missing(run, question)}" if question.who.strict else ""
+    text = f"{question.summary}{whom} Press Resume on the run's page, choose a verdict and submit."
     tell(
         run,
         Happened.GATE_OPENED,
@@ -53,11 +54,21 @@ def open_gate(run: Run, question: Question) -> str:
 
 
 @once("refuse answer")
-def refuse_answer(run: Run, gate: str, tries: int, problem: str) -> None:
-    """Write down that an answer was not taken, and why; the gate asks again."""
+def refuse_answer(run: Run, gate: str, tries: int, problem: str, who: str = "", failure: str = "") -> None:
+    """Write down that an answer was not taken, and why; the gate asks again.
+
+    Args:
+        run: the run.
+        gate: its gate.
+        tries: submissions that were dealt with before.
+        problem: why.
+        who: in whose name it came.
+        failure: what was wrong with who it was, where that is the reason.
+    """
     key = f"refused-{gate}-{tries}"
+    payload = {"gate": gate, "reason": problem} | ({"failure": failure} if failure else {})
     with run.open_ledger() as ledger:
-        ledger.append(run.id, key, "refused", {"gate": gate, "reason": problem})
+        ledger.append(run.id, key, "refused", payload, actor=who or "gonogo", method="unverified" if who else "system")
     tell(run, Happened.ANSWER_REJECTED, key, f"Answer to {gate} not taken", text=problem, gate=gate)
 
 
@@ -65,8 +76,9 @@ def refuse_answer(run: Run, gate: str, tries: int, problem: str) -> None:
 def record_answer(run: Run, question: Question, answer: Answer) -> Answer:
     """Write the answer into the ledger; the first answer recorded for a gate is the answer."""
     with run.open_ledger() as ledger:
-        answer = _identified(answer, ledger.submissions(run.id, question.gate))
         payload = answer_payload(answer) | {"evidence": question.evidence}
+        if answer.signatures:
+            payload["signatures"] = [asdict(signature) for signature in answer.signatures]
         ledger.append(
             run.id, f"answer-{answer.gate}", "answer", payload, actor=answer.answered_by, method=answer.method
         )
@@ -127,9 +139,14 @@ def hold_question(request: Request, before: str) -> Question:
     )
 
 
-def question_file(gate: str) -> str:
-    """The name under which a gate's question is kept in staging."""
-    return f"question-{gate}"
+def question_file(gate: str, tries: int = 0) -> str:
+    """The name under which a gate's question is kept in staging; what is to be confirmed has the number of its try."""
+    return f"question-{gate}" + (f"--{tries}" if tries else "")
+
+
+def shown_of(run: Run, name: str) -> str:
+    """SHA-256 of a question exactly as it is kept, and shown."""
+    return digest(run.open_staging().read_json(run.id, name))
 
 
 def _heeded(run: Run, ledger: Ledger, before: str) -> Iterator[Request]:
@@ -139,9 +156,19 @@ def _heeded(run: Run, ledger: Ledger, before: str) -> Iterator[Request]:
             yield Request(number, str(entry.payload["request"]), entry.actor, str(entry.payload.get("comment", "")))
 
 
-def _identified(answer: Answer, submissions: Iterable[Entry]) -> Answer:
+def _missing(run: Run, question: Question) -> str:
+    """What is to be done when there are fewer approvers than a gate needs, or nothing."""
+    with run.open_approvers() as approvers:
+        able = sum(not question.who.bars(approver.person) for approver in approvers.all())
+    few = f" Only {able} of the {question.who.people} people it needs are enrolled: gonogo approvers add NAME."
+    return "" if able >= question.who.people else few
+
+
+def identified(run: Run, answer: Answer) -> Answer:
+    """The answer with how we know who gave it: from the terminal that handed it in, if one did."""
     fingerprint = digest(answer_payload(answer) | {"answered_by": answer.answered_by})
-    for entry in submissions:
-        if entry.payload["answer"] == fingerprint:
-            return replace(answer, method=entry.method)
+    with run.open_ledger() as ledger:
+        for entry in ledger.submissions(run.id, answer.gate):
+            if entry.payload["answer"] == fingerprint:
+                return replace(answer, method=entry.method)
     return answer

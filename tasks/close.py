@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from blocks.sources import Batch, Outcome
 from blocks.staging import write_text
 from tasks.announce import Happened
 from tasks.insights.compare import Comparison
+from tasks.quality.approval import Signature, signature_of
 from tasks.quality.errors import GonogoError, Unavailable
 from tasks.record import once, tell
 from tasks.report import now, seal
@@ -117,10 +118,17 @@ def _receipt(run: Run, seen: Sequence[Examined], outcome: str, loaded: Loaded, n
         after=seen[-1].score if seen else None,
         decisions=run.decisions(),
         changes=run.changes(),
+        signatures=tuple(_signatures(run)),
         goals=tuple(_goal(goal) for goal in goals),
         links=tuple(Link(f"Quality, round {e.round}", f"quality-{e.round}.html") for e in seen),
         seal=seal(run),
     )
+
+
+def _signatures(run: Run) -> Iterator[tuple[str, Signature]]:
+    for entry in run.entries():
+        if entry.kind == "signature":
+            yield str(entry.payload["gate"]), signature_of(entry)
 
 
 def _goal(goal: Comparison) -> GoalLine:

@@ -20,6 +20,7 @@ from tasks.quality.question import Question, choices, sealed
 from tasks.record import once
 from tasks.report import quality_report
 from tasks.reports.escape import markdown, visible
+from tasks.reports.outlook import Teller
 from tasks.reports.quality import quality_markdown
 from tasks.run import Examined, Goals, Run
 
@@ -51,7 +52,7 @@ def source_question(run: Run, snapshot: Snapshot) -> Question:
             verdicts=GO_OR_NOT,
             meaning=GO_MEANS,
             unasked=_unasked(gate, None),
-            **_deadline(gate),
+            **_rules(gate),
         ),
         *source_substance(run, snapshot),
     )
@@ -61,7 +62,7 @@ def source_question(run: Run, snapshot: Snapshot) -> Question:
 def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     """Ask what shall be done about each issue; in the last round there is no further one to ask for."""
     gate, found = run.spec().gates.quality, run.assessment(examined.round)
-    last = round >= gate.rounds
+    last, teller = round >= gate.rounds, Teller(found, run.spec().goals)
     issues = f"{examined.issues} issue{'s' if examined.issues != 1 else ''}"
     failed = f" {examined.checks_failed} contract checks fail." if examined.checks_failed else ""
     asked = (Verdict.GO, Verdict.NO_GO) if last else (Verdict.GO, Verdict.RESOLVE, Verdict.NO_GO)
@@ -77,11 +78,12 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
             summary=summary,
             verdicts=asked,
             meaning={verdict.value: QUALITY_MEANS[verdict.value] for verdict in asked},
-            choices=choices(found.issues),
+            choices=choices(found.issues, lambda issue, option: teller.outlook(issue, option).brief),
+            comment=gate.comment,
             report_url=examined.page,
             round=examined.round,
             unasked=_unasked(gate, examined.score),
-            **_deadline(gate),
+            **_rules(gate),
         ),
         *quality_substance(run, examined.round),
     )
@@ -117,7 +119,7 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
             report_url=run.page("insight.html"),
             needs_person=bool(problem),
             unasked="" if problem else _unasked(gate, last.score),
-            **_deadline(gate),
+            **_rules(gate),
         ),
         *load_substance(run, last.round, measured.figures),
     )
@@ -156,8 +158,10 @@ def _unasked(gate: Gate, score: float | None) -> str:
     return "automatic: the pipeline never asks here"
 
 
-def _deadline(gate: Gate) -> dict[str, Any]:
-    return {"deadline_seconds": gate.deadline.total_seconds() if gate.deadline else None, "overdue": gate.overdue}
+def _rules(gate: Gate) -> dict[str, Any]:
+    """Who has to answer, and by when."""
+    seconds = gate.deadline.total_seconds() if gate.deadline else None
+    return {"who": gate.approval, "deadline_seconds": seconds, "overdue": gate.overdue}
 
 
 def _links(examined: Examined) -> str:

@@ -30,11 +30,12 @@ class Leg:
 def route(run: Run, examined: Examined, answer: Answer) -> tuple[Leg, ...]:
     """Number the decisions of an answer, write them and their routing into the ledger."""
     assessment = run.assessment(examined.round)
+    signatures = [asdict(signature) for signature in answer.signatures]
     with run.open_ledger() as ledger:
         before = sum(e.kind == "decision" and e.payload["gate"] != answer.gate for e in ledger.entries(run.id))
         decisions = tuple(_decisions(assessment, answer, before + 1))
         for decision in decisions:
-            payload = asdict(decision)
+            payload = asdict(decision) | ({"signatures": signatures} if signatures else {})
             ledger.append(
                 run.id,
                 f"decision-{decision.number}",

@@ -13,6 +13,7 @@ from tasks.quality.history import History, history, revision_at, snapshots
 from tasks.quality.model import Assessment, ChangeSet, Decision, Profile, Snapshot
 
 if TYPE_CHECKING:
+    from blocks.approvers import Approvers
     from blocks.ledger import Ledger
     from blocks.sources.base import Progress, Reading
     from blocks.spec import PipelineSpec
@@ -58,6 +59,12 @@ class Run:
         from blocks.ledger import Ledger
 
         return Ledger(self.ledger)
+
+    def open_approvers(self) -> Approvers:
+        """The people who may answer; use as a context manager."""
+        from blocks.approvers import KEY_FILE, Approvers
+
+        return Approvers(self.ledger, Path(self.staging).parent / KEY_FILE)
 
     def spec(self) -> PipelineSpec:
         """The pipeline's spec as it was when the run was opened."""

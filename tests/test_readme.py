@@ -37,7 +37,7 @@ def test_the_answers_file_that_the_readme_shows_is_understood(tmp_path):
     assert yaml.safe_load(text)["answered_by"] == "ann"
     path = tmp_path / "a.yaml"
     path.write_text(text)
-    assert AnswersFile(path)._of("quality-2") == {"verdict": "go", "rest": "keep"}
+    assert AnswersFile(path)._of("quality-2") == {"verdict": "go", "rest": "keep", "comment": "known at the shop"}
     assert AnswersFile(path)._of("load-1")["verdict"] == "go"
 
 

@@ -1,7 +1,8 @@
 """The ledger's entries: a chain in which every entry carries the hash of the one before.
 
 An entry's hash covers everything in it, so a changed, removed or inserted entry breaks the chain. What repeats
-from run to run (the payload) holds no time and no id; those are in the envelope.
+from run to run (the payload) holds no time and no id, those are in the envelope; but for signatures, and the hash of
+what exactly was shown, which are one run's.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ KINDS = {
     "hold": "a gate asked, on this evidence",
     "submission": "an identified person handed in an answer",
     "refused": "an answer could not be taken",
+    "signature": "one of the people that a strict gate needs said this",
     "answer": "a gate was answered",
     "decision": "a remedy was decided",
     "routing": "which module carries out which decision",
@@ -37,6 +39,7 @@ KINDS = {
     "commit": "the destination has the data",
     "settled": "the source was told what became of its batch",
     "outcome": "the run ended",
+    "approver": "somebody was made, changed or removed as an approver",
 }
 """Every kind of entry there is."""
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from tasks.quality.approval import Signature
+
 if TYPE_CHECKING:
     import ibis
 
@@ -45,11 +47,13 @@ class Severity(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a pilot can say at a gate."""
+    """What a pilot can say at a gate; the last two only about what another one said."""
 
     GO = "go"
     RESOLVE = "resolve"
     NO_GO = "no-go"
+    CONFIRM = "confirm"
+    REJECT = "reject"
 
 
 class Disposition(StrEnum):
@@ -388,7 +392,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was said at a gate, by whom, and how we know."""
+    """What was said at a gate, by whom, and how we know; `signatures` are those of a strict gate."""
 
     gate: str
     verdict: Verdict
@@ -396,6 +400,7 @@ class Answer:
     method: str
     comment: str = ""
     actions: tuple[Action, ...] = ()
+    signatures: tuple[Signature, ...] = ()
 
 
 @dataclass(frozen=True)

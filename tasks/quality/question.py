@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import yaml
 from pydantic import ValidationError
 
+from tasks.quality.approval import ANYBODY, Signature, Who
 from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.ledger import digest
 from tasks.quality.model import Action, Answer, Issue, Option, Verdict
-from tasks.quality.registry import Parameters, find_remedy
+from tasks.quality.registry import Parameters, find_remedy, module_title
 from tasks.quality.universal import Edits, Replacements, edited
 
 KEEP = "keep"
@@ -24,13 +25,20 @@ Tables: TypeAlias = Callable[[str, str], Mapping[str, str | None]]
 
 @dataclass(frozen=True)
 class Choice:
-    """One issue as it is put to the pilot: its options, the recommended one first."""
+    """One issue as it is put to the pilot: its options, the recommended one first.
+
+    Attributes:
+        group: what it is shown together with, e.g. "Missing values".
+        outlooks: option key → what it would bring, in a line.
+    """
 
     issue: str
     title: str
     hint: str
     options: tuple[Option, ...]
     recommended: str
+    group: str = ""
+    outlooks: Mapping[str, str] = field(default_factory=dict)
 
     def option(self, said: str) -> Option:
         """The option with this key or label.
@@ -58,6 +66,9 @@ class Question:
         deadline_seconds: how long an answer may take.
         overdue: what then happens: "wait", or "no-go".
         needs_person: nothing is recommended here; automatic answers leave the gate held.
+        comment: when an answer has to say why: "against" a recommendation, "always" or "never".
+        who: who has to answer.
+        agreed: what others have signed already, which this question asks to confirm.
         unasked: why the gate is passed without asking anybody; empty when it asks.
         evidence: SHA-256 of what can be answered and of the substance shown (`sealed`).
     """
@@ -76,6 +87,9 @@ class Question:
     unasked: str = ""
     round: int = 0
     evidence: str = ""
+    comment: str = "never"
+    who: Who = ANYBODY
+    agreed: tuple[Signature, ...] = ()
 
     def choice(self, issue: str) -> Choice:
         """The choice for this issue.
@@ -90,8 +104,13 @@ class Question:
         raise AnswerError(f"no issue '{issue}'", where=self.gate, available=issues, todo=did_you_mean(issue, issues))
 
 
-def choices(issues: Sequence[Issue]) -> tuple[Choice, ...]:
-    """The issues that leave a choice, in the order given; the recommended option comes first."""
+def choices(issues: Sequence[Issue], told: Callable[[str, Option], str] | None = None) -> tuple[Choice, ...]:
+    """The issues that leave a choice, in the order given; the recommended option comes first.
+
+    Args:
+        issues: the most important first.
+        told: (issue, option) → what it would bring, in a line.
+    """
     return tuple(
         Choice(
             issue.id,
@@ -99,10 +118,27 @@ def choices(issues: Sequence[Issue]) -> tuple[Choice, ...]:
             issue.why,
             tuple(sorted(issue.options, key=lambda option: option.key != issue.recommended)),
             issue.recommended,
+            module_title(issue.module).removesuffix(" Module"),
+            {option.key: told(issue.id, option) for option in issue.options} if told else {},
         )
         for issue in issues
         if len(issue.options) > 1
     )
+
+
+def grouped(asked: Sequence[Choice]) -> dict[str, list[Choice]]:
+    """The choices by group; the group of the most important one first, and so within each."""
+    groups: dict[str, list[Choice]] = {}
+    for choice in asked:
+        groups.setdefault(choice.group, []).append(choice)
+    return groups
+
+
+def against(question: Question, actions: Sequence[Action]) -> tuple[Choice, ...]:
+    """Issues for which something else is chosen than what is recommended."""
+    chosen = {action.issue: action.option for action in actions}
+    advised = (choice for choice in question.choices if choice.recommended != KEEP)
+    return tuple(choice for choice in advised if chosen.get(choice.issue, choice.recommended) != choice.recommended)
 
 
 def sealed(question: Question, *substance: Any) -> Question:
@@ -111,7 +147,7 @@ def sealed(question: Question, *substance: Any) -> Question:
     The hash covers what can be answered, every option, and the substance that is shown: what was found, counted and
     computed. The run's name, addresses and moments are not part of it, so the same data gives the same evidence.
     """
-    asked = (question.gate, question.verdicts, question.meaning, question.choices)
+    asked = (question.gate, question.verdicts, question.meaning, question.choices, question.who)
     return replace(question, evidence=digest([*asked, *substance]))
 
 
@@ -144,7 +180,22 @@ def answer_of(question: Question, said: Mapping[str, Any], *, method: str, table
     if not name:
         raise AnswerError("nobody is named", where=question.gate, todo="say who answers in 'answered_by'")
     actions = () if verdict is Verdict.NO_GO else tuple(_actions(question, said, tables))
-    return Answer(question.gate, verdict, name, method, str(said.get("comment") or "").strip(), actions)
+    comment = str(said.get("comment") or "").strip()
+    if not comment:
+        _check_comment(question, actions)
+    return Answer(question.gate, verdict, name, method, comment, actions)
+
+
+def _check_comment(question: Question, actions: Sequence[Action]) -> None:
+    """Raise when an answer has to say why, and doesn't."""
+    if question.comment == "always":
+        raise AnswerError("no comment", where=question.gate, todo="say why in 'comment'")
+    others = against(question, actions) if question.comment == "against" else ()
+    if others:
+        first, more = others[0], len(others) - 1
+        what = f"no comment says why '{first.options[0].label}' is not done about {first.issue}"
+        also = f", nor about {more} more that something is recommended for" if more else ""
+        raise AnswerError(what + also, where=question.gate, todo="say why in 'comment', or take what is recommended")
 
 
 def values_of(question: Question, text: str) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tasks.quality.approval import Signature
 from tasks.quality.model import ChangeSet, Decision
 from tasks.quality.secrets import mask
 from tasks.reports import numbers
@@ -31,6 +32,7 @@ class ReceiptReport:
         destination: where the table is, without any secret.
         mode: append, replace, merge, file.
         account: the conservation equation; `here` are the rows loaded.
+        signatures: (gate, what a person said there) of the gates that say who may answer.
         before: score before the first decision, None when nothing was assessed.
     """
 
@@ -50,6 +52,7 @@ class ReceiptReport:
     decisions: tuple[Decision, ...] = ()
     changes: tuple[ChangeSet, ...] = ()
     goals: tuple[GoalLine, ...] = ()
+    signatures: tuple[tuple[str, Signature], ...] = ()
     links: tuple[Link, ...] = ()
     seal: Seal = field(default_factory=Seal)
 
@@ -88,6 +91,7 @@ def receipt_text(receipt: ReceiptReport) -> str:
             f"  decision   {_told(decision, change)}"
             for decision, change in rows_of(receipt.decisions, receipt.changes)
         ),
+        *(f"  signed     {visible(gate)}: {visible(each.line, 300)}" for gate, each in receipt.signatures),
         f"  source     {visible(mask(receipt.source), 400)}",
         f"  ledger     {visible(receipt.seal.ledger_head) or numbers.NOTHING}",
         *(f"  {visible(link.label, 10).lower():<10} {visible(link.url, 400)}" for link in receipt.links),
@@ -151,6 +155,7 @@ def _markdown(receipt: ReceiptReport, lines: Sequence[tuple[Decision, ChangeSet 
         f"Rows: {markdown(equation(receipt.account), 400)}\n\nQuality: {_scores(receipt)}",
         "\n".join(f"- {markdown(_goal(goal), 400)}" for goal in receipt.goals),
         _markdown_decisions(lines),
+        "\n".join(f"- {markdown(gate)}: {markdown(each.line, 300)}" for gate, each in receipt.signatures),
         f"… and {numbers.plural(left_out, 'more decision')}" if left_out else "",
         f"Ledger head: {markdown(receipt.seal.ledger_head)}" if receipt.seal.ledger_head else "",
     ]

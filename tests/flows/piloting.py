@@ -64,7 +64,7 @@ class Pilot:
         from flows.drive import hand_in, question_of
         from tasks.quality.question import answer_of
 
-        said = {"verdict": "go", "answered_by": "ann", **said}
+        said = {"verdict": "go", "answered_by": "ann", "comment": "as tested", **said}
         with self._client() as client:
             run = client.read_flow_run(self.id)
             hand_in(client, self.home, run, answer_of(question_of(self.home, run), said, method=method))

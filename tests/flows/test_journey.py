@@ -56,6 +56,7 @@ def test_an_answer_that_lacks_a_parameter_is_asked_again_with_the_reason(pilot, 
     pilot.start(pilot.pipeline(orders))
     pilot.go()
     sent = {"verdict": "resolve", "answered_by": "bob", "issue_missing_value_price": "fill with a value of yours"}
+    sent["comment"] = "known"
     assert pilot.submit(**sent).status.value == "ACCEPT"
     assert pilot.go() == "Suspended"
     assert pilot.gate == "quality-1"

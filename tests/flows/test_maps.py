@@ -128,7 +128,9 @@ def test_the_whole_table_is_written_and_its_correction_is_taken_recorded_and_car
     out.write_text("old,new,rows\nFrankfurrt,Frankfurt am Main,2\n")
     answers = tmp_path / "answers.yaml"
     action = {issue: {"action": option, "file": "map.csv"}}
-    answers.write_text(yaml.safe_dump({"quality": {"verdict": "go", "rest": "keep", "actions": action}}))
+    answers.write_text(
+        yaml.safe_dump({"quality": {"verdict": "go", "rest": "keep", "actions": action, "comment": "so"}})
+    )
     with pilot._client() as client:
         question = question_of(pilot.home, pilot.run)
         answer = AnswersFile(answers)(question, tables(pilot.record(), question.round))
@@ -137,7 +139,7 @@ def test_the_whole_table_is_written_and_its_correction_is_taken_recorded_and_car
     (decision,) = pilot.entries("decision")
     assert decision.payload["parameters"]["exclude"] == ["Heidelbreg"]
     assert decision.payload["parameters"]["change"] == {"Frankfurrt": "Frankfurt am Main"}
-    assert decision.method == "answers file answers.yaml"
+    assert decision.method == "operating-system user, answers file answers.yaml"
     assert cities(pilot) == ["Heidelbreg", "Frankfurt am Main", "Frankfurt am Main"]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.quality.errors import AnswerError
 from tasks.quality.model import Action, Option, Verdict
-from tasks.quality.question import Choice, Question, answer_of, sealed, values_of
+from tasks.quality.question import Choice, Question, answer_of, grouped, sealed, values_of
 
 MISSING = Choice(
     issue="missing-value-price",
@@ -162,3 +162,27 @@ def test_a_table_of_values_can_be_edited(question):
 def test_an_edit_that_names_no_value_of_the_table_is_refused(question, edits, message):
     with pytest.raises(AnswerError, match=message):
         edit(question, **edits)
+
+
+def test_going_against_a_recommendation_needs_a_comment(question):
+    from dataclasses import replace
+
+    asked = replace(question, comment="against")
+    assert answer_of(asked, said(), method="test").comment == ""
+    with pytest.raises(
+        AnswerError, match=r"no comment says why 'keep the first' is not done about exact-duplicate-rows"
+    ):
+        answer_of(asked, said(actions={"exact-duplicate-rows": "keep"}), method="test")
+    with pytest.raises(AnswerError, match=r"about missing-value-price, nor about 1 more"):
+        answer_of(asked, said(rest="keep"), method="test")
+    assert answer_of(asked, said(rest="keep", comment="known"), method="test").comment == "known"
+    assert answer_of(asked, said(verdict="no-go"), method="test").actions == ()
+    with pytest.raises(AnswerError, match="no comment"):
+        answer_of(replace(question, comment="always"), said(), method="test")
+
+
+def test_issues_are_grouped_the_group_of_the_most_important_first():
+    from dataclasses import replace
+
+    a, b, c = (replace(TWINS, issue=name, group=group) for name, group in (("a", "G"), ("b", "H"), ("c", "G")))
+    assert grouped((a, b, c)) == {"G": [a, c], "H": [b]}

@@ -11,7 +11,11 @@ import sys
 import time
 from pathlib import Path
 
+import pyotp
 import pytest
+
+from blocks.approvers import Approver
+from flows.home import Home
 
 REPOSITORY = Path(__file__).parents[2]
 pytestmark = pytest.mark.service
@@ -20,6 +24,7 @@ PIPELINE = """
 name: orders
 source: {kind: file, path: orders.csv}
 destination: {kind: database, url: "sqlite:///out.db", table: orders}
+gates: {load: {who: ada, signed: true, meaning: responsible}}
 """
 HOSTILE = "<img src=x onerror=alert(1)>|**bold**|[x](javascript:alert(1))"
 ORDERS = (
@@ -70,6 +75,7 @@ def test_a_run_started_in_the_ui_is_approved_from_the_link_in_its_notification(s
     import httpx
 
     home, addresses = site
+    codes = pyotp.parse_uri(Home(home).approvers().enrol(Approver("ada", "Ada Lovelace")))
     api = httpx.Client(base_url=addresses["api"].removesuffix("/api"), timeout=30, trust_env=False)
     deployment = api.get("/api/deployments/name/gonogo/orders").json()
     run = api.post(f"/api/deployments/{deployment['id']}/create_flow_run", json={}).json()["id"]
@@ -92,8 +98,10 @@ def test_a_run_started_in_the_ui_is_approved_from_the_link_in_its_notification(s
         form = page.locator(".p-modal").last
         form.get_by_text("of 100").or_(form.get_by_text("Score")).first.wait_for()
         page.screenshot(path=tmp_path / f"form-{gate}.png")
-        answer_form(page, form)
+        answer_form(page, form, *("Ada <b>Approver</b>",) if gate == "quality-1" else ("ada", codes.now()))
+        page.screenshot(path=tmp_path / f"filled-{gate}.png")
         form.get_by_role("button", name="Submit").click()
+        form.wait_for(state="hidden")
     until(lambda: state()["type"] in ("COMPLETED", "FAILED", "CRASHED"), what="the end of the run")
     assert state()["type"] == "COMPLETED", state()
     assert dialogs == [], "a value from the data was executed"
@@ -103,6 +111,8 @@ def test_a_run_started_in_the_ui_is_approved_from_the_link_in_its_notification(s
         answers = {e.payload["gate"]: e for e in ledger.entries(run) if e.kind == "answer"}
     assert answers["quality-1"].actor == "Ada <b>Approver</b>"
     assert answers["quality-1"].method == "form, unverified"
+    (signed,) = answers["load-1"].payload["signatures"]
+    assert (signed["full_name"], signed["method"], signed["meaning"]) == ("Ada Lovelace", "signed code", "responsible")
     assert (tmp_path / "pipelines" / "out.db").exists()
     report = until(lambda: [n for n in notifications(home) if "quality-1.html" in n], what="the report's link")
     pages = re.search(r"http://127\.0\.0\.1:\d+/[0-9a-f-]+/quality-1\.html", report[-1])[0]
@@ -111,7 +121,7 @@ def test_a_run_started_in_the_ui_is_approved_from_the_link_in_its_notification(s
     page.close()
 
 
-def answer_form(page, form) -> None:
+def answer_form(page, form, *typed: str) -> None:
     verdict = form.locator("button.p-select-button__control").first
     go = page.locator(".p-select-option__text").filter(has_text=re.compile(r"^\s*go\s*$"))
 
@@ -125,4 +135,5 @@ def answer_form(page, form) -> None:
 
     until(opened, 20, what="the verdicts")
     go.first.click()
-    form.locator("textarea").first.fill("Ada <b>Approver</b>")
+    for number, text in enumerate(typed):
+        form.locator("textarea").nth(number).fill(text)

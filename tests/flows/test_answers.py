@@ -1,0 +1,56 @@
+"""The answers file that gonogo writes: it tells every issue with its options, and answers as it stands."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from flows.answers import AnswersFile, template
+from tasks.quality.detect import assess
+from tasks.quality.errors import AnswerError
+from tasks.quality.model import Verdict
+from tasks.quality.question import Question, choices, sealed
+from tests.quality.opened import opened, snapshot
+from tests.quality.test_kinds_contract import TABLES
+
+
+@pytest.fixture(scope="module")
+def question():
+    columns, contract = TABLES["orders"]
+    with opened(columns(), contract) as data:
+        found = assess(data, snapshot(data))
+    asked = choices(found.issues, lambda issue, option: f"outlook of {option.key}\n{issue}")
+    verdicts = (Verdict.GO, Verdict.RESOLVE, Verdict.NO_GO)
+    return sealed(Question("quality-1", "t: what?", "", verdicts, {}, "s", asked, comment="against"))
+
+
+def test_it_names_every_issue_and_option_and_answers_with_what_is_recommended(question, tmp_path):
+    written = template(question, "orders-1")
+    for choice in question.choices:
+        assert f"\n    {choice.issue}: {choice.options[0].key}\n" in written
+        assert all(f"#   {option.key}" in written for option in choice.options)
+    assert f"outlook of {question.choices[0].options[0].key} {question.choices[0].issue}" in written
+    path = tmp_path / "a.yaml"
+    path.write_text(written)
+    answer = AnswersFile(path)(question)
+    assert {a.issue: a.option for a in answer.actions} == {c.issue: c.recommended for c in question.choices}
+
+
+def test_it_is_taken_for_nothing_else_than_what_it_was_written_for(question, tmp_path):
+    said = yaml.safe_load(template(question, "orders-1"))
+    path = tmp_path / "a.yaml"
+    path.write_text(yaml.safe_dump(said).replace(question.evidence, "sha256:" + "0" * 64))
+    with pytest.raises(AnswerError, match=r"answers other evidence.*gonogo answers RUN"):
+        AnswersFile(path)(question)
+
+
+def test_what_comes_from_the_data_cannot_write_into_it(question):
+    from dataclasses import replace
+
+    hostile = replace(
+        question.choices[0], title="x\nverdict: no-go\u2028evil: 1", hint="\x1b[2J", group="g\r\nrest: keep"
+    )
+    written = template(replace(question, choices=(hostile,), title="t\nanswered_by: eve"), "orders-1")
+    assert set(yaml.safe_load(written)) == {"answered_by", "quality-1"}
+    assert yaml.safe_load(written)["quality-1"]["verdict"] == "go"
+    assert "\x1b" not in written
