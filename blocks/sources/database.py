@@ -278,9 +278,13 @@ class _Mark:
                 todo=did_you_mean(given.column, names) or "read it, too",
             )
         self._place = names.index(given.column) if given else None
+        self._names = names
+        known = [name for name in since.get("columns", names) if name in names]
+        self._known = [names.index(name) for name in known]
         self._since, self._until = since, as_text(until)
         self._seen = frozenset(since.get("seen", ()))
-        self._last: set[str] = set(self._seen) if self._until == since.get("value") else set()
+        same = self._until == since.get("value") and list(names) == list(since.get("columns", names))
+        self._last: set[str] = set(self._seen) if same else set()
 
     def new(self, row: Sequence[str | None]) -> bool:
         """Whether a row was not read before."""
@@ -289,16 +293,22 @@ class _Mark:
         value = row[self._place]
         if value not in (self._until, self._since.get("value")):
             return True
-        known_by = hashlib.sha256(json.dumps(row).encode()).hexdigest()[:_HASH_DIGITS]
-        if value == self._since.get("value") and known_by in self._seen:
+        if value == self._since.get("value") and _hash([row[place] for place in self._known]) in self._seen:
+            self._last |= {_hash(row)} if value == self._until else set()
             return False
         if value == self._until:
-            self._last.add(known_by)
+            self._last.add(_hash(row))
         return True
 
     def position(self) -> dict[str, Any]:
         """Where the next read goes on."""
-        return {} if self._place is None else {"value": self._until, "seen": sorted(self._last)}
+        if self._place is None:
+            return {}
+        return {"value": self._until, "seen": sorted(self._last), "columns": list(self._names)}
+
+
+def _hash(row: Sequence[str | None]) -> str:
+    return hashlib.sha256(json.dumps(list(row)).encode()).hexdigest()[:_HASH_DIGITS]
 
 
 class _Snapshot:

@@ -15,7 +15,7 @@ from blocks.probe import Probe
 from blocks.sources import remote
 from blocks.sources.base import Batch, Outcome, Reading
 from blocks.sources.formats import format_of
-from blocks.sources.records import FORMATS_TODO, FileOptions, Landed, read_files
+from blocks.sources.records import FORMATS_TODO, FileOptions, Landed, kind_of, read_files
 from blocks.staging import doing, fingerprint_of, write_text
 from blocks.variables import resolved
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
@@ -132,20 +132,19 @@ archive: done
             shutil.move(path, target)
 
     def probe(self, base: Path) -> Iterator[Probe]:
-        """Whether there are files."""
+        """Whether there are files, and whether the first can be read."""
         what = f"look for {self.describe()}"
         try:
             if self.is_remote:
-                names = remote.listed(self._address(base))
-                size = ""
-            else:
-                found = self.files(base)
-                names, size = [path.name for path in found], f", {sum(path.stat().st_size for path in found):,} bytes"
+                yield Probe(what, True, _first_of(remote.listed(self._address(base))))
+                return
+            found = self.files(base)
+            size = sum(path.stat().st_size for path in found)
+            yield Probe(what, True, f"{_first_of([path.name for path in found])}, {size:,} bytes")
+            what = f"read {found[0].name}"
+            yield Probe(what, True, kind_of(Landed(found[0], found[0].name, str(found[0])), self))
         except GonogoError as error:
             yield Probe(what, False, error.message)
-        else:
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            yield Probe(what, True, f"{names[0]}{more}{size}")
 
     def files(self, base: Path) -> list[Path]:
         """The files that `path` means, sorted.
@@ -169,9 +168,8 @@ archive: done
         if found:
             return found
         there = _names(wanted.parent)
-        raise Unavailable(
-            f"no file '{wanted.name}'", where=str(wanted.parent), available=there, todo=did_you_mean(wanted.name, there)
-        )
+        todo = did_you_mean(wanted.name, there) or ("" if there else "check the path")
+        raise Unavailable(f"no file '{wanted.name}'", where=str(wanted.parent), available=there, todo=todo)
 
     def _address(self, base: Path) -> remote.Address:
         key = str(base / Path(resolved(self.key_file, "source.key_file")).expanduser()) if self.key_file else None
@@ -179,6 +177,10 @@ archive: done
 
     def _readable(self, path: Path) -> bool:
         return not path.name.startswith(".") and (self.format is not None or format_of(path) is not None)
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def _names(folder: Path) -> list[str]:

@@ -85,15 +85,32 @@ def read_files(files: Sequence[Landed], options: FileOptions, reading: Reading) 
         return _staged(tables, pieces, files, options, reading)
 
 
-def _piece(tables: Backend, file: Landed, options: FileOptions, scratch: Path, number: int) -> Piece:
+def kind_of(file: Landed, options: FileOptions) -> str:
+    """The format that a file is read in.
+
+    Raises:
+        SourceError: the file is empty or damaged, or nothing tells its format.
+        Unavailable: it is not for us to read.
+    """
+    with TemporaryDirectory(prefix="gonogo-") as scratch:
+        return _opened(file, options, Path(scratch) / "plain")[1]
+
+
+def _opened(file: Landed, options: FileOptions, unpacked: Path) -> tuple[Path, str]:
+    """The file, unpacked, and its format."""
     try:
-        plain = plain_file(file.path, scratch / f"{number}.plain", file.where)
+        plain = plain_file(file.path, unpacked, file.where)
         known = options.format or format_in(plain) or format_of(Path(file.name))
-        if known is None:
-            raise SourceError(f"cannot tell the format of '{file.name}'", where=file.where, todo=FORMATS_TODO)
-        return FORMATS[known](OpenFile(tables, file.name, file.where, file.path, plain, number, scratch), options)
     except PermissionError as error:
         raise Unavailable(f"not allowed to read '{file.name}'", where=file.where, todo="check its rights") from error
+    if known is None:
+        raise SourceError(f"cannot tell the format of '{file.name}'", where=file.where, todo=FORMATS_TODO)
+    return plain, known
+
+
+def _piece(tables: Backend, file: Landed, options: FileOptions, scratch: Path, number: int) -> Piece:
+    plain, known = _opened(file, options, scratch / f"{number}.plain")
+    return FORMATS[known](OpenFile(tables, file.name, file.where, file.path, plain, number, scratch), options)
 
 
 def _staged(
