@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10
 MOST_NAMED = 8
 _PAUSE_SECONDS = 0.2
+_TURN_SECONDS = 1.0
 
 T = TypeVar("T")
 
 
 class Cluster(BaseModel):
     """How a Kafka cluster is reached: TLS when `tls` is set, SASL when there is a `username`."""
-
-    SECRETS: ClassVar = ("password", "key_password")
 
     servers: str = Field(min_length=1, description="host:port of one broker or several, with commas between them")
     tls: bool = Field(default=False, description="speak TLS, and check the brokers' certificates")
@@ -212,11 +211,25 @@ def administered(settings: dict[str, Any], telling: Telling) -> Iterator[AdminCl
     except KafkaException as error:  # a certificate that is not there, or no certificate
         raise telling.of(error.args[0]) from error
     with telling.told(complaints):
+        _meet(client, complaints)
+        yield client
+
+
+def _meet(client: AdminClient, complaints: Complaints) -> None:
+    """Wait until the cluster answers, but not when it has refused us."""
+    from confluent_kafka import KafkaException
+
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while True:
         try:
-            yield client
+            client.list_topics(timeout=_TURN_SECONDS)
         except KafkaException:
             client.poll(0)
-            raise
+            worst = complaints.worst()
+            if time.monotonic() > deadline or (worst and _refusal(worst).error is not Unavailable):
+                raise
+        else:
+            return
 
 
 def topics_of(admin: AdminClient, wanted: Iterable[str], telling: Telling) -> dict[str, tuple[str, list[int]]]:

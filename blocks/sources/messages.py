@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from blocks.sources.base import Batch, Origin, Reading, staged_names
 from blocks.sources.formats import flat, json_text, parse, strings
-from blocks.staging import connected, doing, publish, sweep
+from blocks.staging import connected, doing, publish
 from tasks.quality.errors import NothingNew, SourceError
 from tasks.quality.model import ROW
 from tasks.quality.queries import quoted, text
@@ -38,13 +38,20 @@ MOST_NAMES = 5000
 _PART_ROWS = 100_000
 _PART_BYTES = 32 << 20
 _CHUNK_ROWS = 10_000
-_MEMORY = "300MB"
+_MEMORY = "150MB"
 _FLAT = r"^\s*\{[^\[{]*$"
 _ODD_NUMBER = (
-    r"[:,]\s*-?(?:[0-9]*\.[0-9]*0\s*[,}]|[0-9]+(?:\.[0-9]+)?[eE]|[0-9]*\.[0-9]{15}|[0-9]{15,}\.|0\.0000|0\s*[,}]"
-    r"|[a-zA-Z]*N)"
+    r"[:,]\s*-?(?:[0-9]*\.[0-9]*0\s*[,}]|[0-9]+(?:\.[0-9]+)?[eE]|[0-9]*\.[0-9]{15}|[0-9]{15,}\.|0\.0000|0\s*[,}]|[NI])"
 )
 """Numbers that the engine would spell otherwise than the message does: 1.50, 1e5, 0.00001, -0, NaN, many digits."""
+
+_NUMBER = r"([:,]\s*)(-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|NaN|Infinity))(\s*[,}])"
+_SPELT = f"""CASE WHEN odd THEN regexp_replace(text, '{_NUMBER}', '\\1"\\2"\\3', 'g') ELSE text END"""
+"""A flat message with its numbers in quotes if one is odd, so that they stay as they are spelt.
+
+What looks like a number within a string ends that string where none may end, so the message is no JSON then, and is
+decoded one by one.
+"""
 
 
 @dataclass
@@ -65,14 +72,14 @@ class Landing:
     binary: bool
     next: dict[str, int] = field(init=False)
     counts: dict[str, int] = field(init=False)
-    _rows: dict[str, list[Any]] = field(init=False)
     _writer: ThreadPoolExecutor = field(init=False)
+    _arrived: list[Any] = field(default_factory=list)
     _bytes: int = 0
+    _rows: int = 0
     _writing: Future[None] | None = None
 
     def __post_init__(self) -> None:
         self.next, self.counts = dict(self.begins), dict.fromkeys(self.places, 0)
-        self._rows = _no_rows()
         if parts := self.parts():
             with _engine() as tables:
                 query = f'SELECT tp, max("offset") + 1, count(*) FROM {_read(parts)} GROUP BY tp'
@@ -88,26 +95,22 @@ class Landing:
         """The files, in the order in which they were written."""
         return sorted(self.folder.glob("part-*.parquet"))
 
-    def add(self, place: str, messages: Sequence[Message], until: int | None) -> None:
+    def add(self, place: str, messages: list[Message], until: int | None) -> None:
         """Take a partition's messages, in its order: those before `until` that are not here yet."""
-        offsets = [message.offset() for message in messages]
+        from confluent_kafka import Message
+
+        offsets = list(map(Message.offset, messages))
         late = until is not None and offsets[-1] >= until
         if offsets[0] < self.next[place] or late or any(after <= before for before, after in pairwise(offsets)):
             messages = list(_once(messages, self.next[place], until))
-            offsets = [message.offset() for message in messages]
+            offsets = list(map(Message.offset, messages))
         if not messages:
             return
-        count, rows, seen = len(messages), self._rows, self.counts[place]
-        rows["tp"] += [self.places.index(place)] * count
-        rows["offset"] += offsets
-        rows["seq"] += range(seen, seen + count)
-        rows["time"] += [message.timestamp() for message in messages]
-        rows["key"] += [message.key() for message in messages]
-        rows["headers"] += [message.headers() for message in messages]
-        rows["value"] += [message.value() for message in messages]
-        self.next[place], self.counts[place] = offsets[-1] + 1, seen + count
+        self._arrived.append(_arrived(self.places.index(place), self.counts[place], offsets, messages, self.binary))
+        self.next[place], self.counts[place] = offsets[-1] + 1, self.counts[place] + len(messages)
         self._bytes += sum(map(len, messages))
-        if len(rows["tp"]) >= _PART_ROWS or self._bytes >= _PART_BYTES:
+        self._rows += len(messages)
+        if self._rows >= _PART_ROWS or self._bytes >= _PART_BYTES:
             self._flush()
 
     @contextmanager
@@ -120,19 +123,15 @@ class Landing:
 
     def _flush(self) -> None:
         self._wait()
-        if self._rows["tp"]:
+        if self._arrived:
             path = self.folder / f"part-{len(self.parts()):06}.parquet"
-            self._writing = self._writer.submit(_write_part, path, self._rows, binary=self.binary)
-            self._rows, self._bytes = _no_rows(), 0
+            self._writing = self._writer.submit(_write_part, path, self._arrived)
+            self._arrived, self._bytes, self._rows = [], 0, 0
 
     def _wait(self) -> None:
         if self._writing is not None:
             self._writing.result()
             self._writing = None
-
-
-def _no_rows() -> dict[str, list[Any]]:
-    return {name: [] for name in ("tp", "offset", "seq", "time", "key", "headers", "value")}
 
 
 def _once(messages: Iterable[Message], expected: int, until: int | None) -> Iterator[Message]:
@@ -143,46 +142,54 @@ def _once(messages: Iterable[Message], expected: int, until: int | None) -> Iter
             yield message
 
 
-def _write_part(path: Path, rows: Mapping[str, list[Any]], *, binary: bool) -> None:
+def _arrived(place: int, seen: int, offsets: list[int], messages: list[Message], binary: bool) -> Any:  # noqa: FBT001
+    """A partition's messages as a record batch; `seq` counts them from 0."""
+    import numpy as np
+    import pyarrow as pa
+    from confluent_kafka import Message
+
+    count, values = len(messages), list(map(Message.value, messages))
+    body, raw = (pa.nulls(count, pa.string()), pa.array(values, pa.binary())) if binary else _texts(values)
+    headers = list(map(Message.headers, messages))
+    told = pa.array([each and _headers(each) for each in headers], pa.string()) if any(headers) else None
+    return pa.record_batch(
+        {
+            "tp": pa.array(np.full(count, place, "int32")),
+            "offset": pa.array(offsets, pa.int64()),
+            "seq": pa.array(np.arange(seen, seen + count, dtype="int64")),
+            "time": pa.array([when if kind else None for kind, when in map(Message.timestamp, messages)], pa.int64()),
+            "key": _keys(list(map(Message.key, messages))),
+            "headers": pa.nulls(count, pa.string()) if told is None else told,
+            "text": body,
+            "value": raw,
+        }
+    )
+
+
+def _write_part(path: Path, arrived: Sequence[Any]) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    none = pa.nulls(len(rows["tp"]), pa.string())
-    body, raw = (none, rows["value"]) if binary else _texts(rows["value"])
-    plain = pc.and_(pc.match_substring_regex(body, _FLAT), pc.invert(pc.match_substring_regex(body, _ODD_NUMBER)))
-    headers = [None if each is None else _headers(each) for each in rows["headers"]]
-    table = pa.table(
-        {
-            "tp": pa.array(rows["tp"], pa.int32()),
-            "offset": pa.array(rows["offset"], pa.int64()),
-            "seq": pa.array(rows["seq"], pa.int64()),
-            "time": pa.array([when if kind else None for kind, when in rows["time"]], pa.int64()),
-            "key": _keys(rows["key"]),
-            "headers": pa.array(headers, pa.string()),
-            "text": body,
-            "value": pa.array(raw, pa.binary()),
-            "plain": plain,
-        }
-    )
-    sweep(path)
+    table = pa.Table.from_batches(arrived)
+    for name, pattern in (("flat", _FLAT), ("odd", _ODD_NUMBER)):
+        table = table.append_column(name, pc.match_substring_regex(table["text"], pattern))
     partial = path.with_name(f".{path.name}.partial")
     with doing("write", path):
         pq.write_table(table, partial, compression="lz4", use_dictionary=False, write_statistics=False)
     publish(partial, path)
 
 
-def _texts(values: list[bytes | None]) -> tuple[Any, list[bytes | None]]:
+def _texts(values: list[bytes | None]) -> tuple[Any, Any]:
     """The values as text where they are UTF-8, and the others as they are."""
     import pyarrow as pa
 
     try:
-        return pa.array(values, pa.string()), [None] * len(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeDecodeError):
+        return pa.array(values, pa.string()), pa.nulls(len(values), pa.binary())
+    except pa.ArrowInvalid:
         good = [None if value is None or not _is_text(value) else value for value in values]
-        return pa.array(good, pa.string()), [
-            value if known is None else None for value, known in zip(values, good, strict=True)
-        ]
+        rest = [value if known is None else None for value, known in zip(values, good, strict=True)]
+        return pa.array(good, pa.string()), pa.array(rest, pa.binary())
 
 
 def _is_text(value: bytes) -> bool:
@@ -199,7 +206,7 @@ def _keys(keys: list[bytes | str | None]) -> Any:
 
     try:
         return pa.array(keys, pa.string())
-    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeDecodeError):
+    except pa.ArrowInvalid:
         return pa.array([_spelt(key) for key in keys], pa.string())
 
 
@@ -344,12 +351,12 @@ class _Work:
             good, slow = [f'SELECT {_META}, text AS "{BODY}" FROM landed WHERE text IS NOT NULL'], "text IS NULL"
         else:
             keys = self._engine_keys() if self._wanted.engine else []
-            fast = "plain AND json_valid(text)" if keys else "false"
+            fast = f"flat AND json_valid({_SPELT})" if keys else "false"
             good, slow = [], f"NOT coalesce({fast}, false)"
             paths = ", ".join(text('$."' + key + '"') for key in keys)
             fields = ", ".join(f"found[{i + 1}] AS {quoted(_column(self._place(k)))}" for i, k in enumerate(keys))
             if keys:
-                found = f"json_extract_string(text, [{paths}]) AS found"
+                found = f"json_extract_string({_SPELT}, [{paths}]) AS found"
                 good = [f"SELECT {_META}, {fields} FROM (SELECT {_META}, {found} FROM landed WHERE {fast})"]
         pieces = self._one_by_one(slow)
         if pieces["good"]:
@@ -372,7 +379,7 @@ class _Work:
 
     def _engine_keys(self) -> list[str]:
         """The keys of the objects that the engine decodes; none when it cannot tell one of them."""
-        keys = "CASE WHEN plain AND json_valid(text) THEN json_keys(text) END"
+        keys = f"CASE WHEN flat AND json_valid({_SPELT}) THEN json_keys(text) END"
         query = f'SELECT k, min(row(tp, "offset")) AS at FROM (SELECT {keys} AS k, tp, "offset" FROM landed) GROUP BY k'
         found = [(each, tuple(at)) for each, at in self._tables.raw_sql(query).fetchall() if each]
         if any(len(set(each)) < len(each) or any(set(key) & set('"\\*') for key in each) for each, _ in found):
@@ -386,7 +393,7 @@ class _Work:
         """Decode messages one by one into files of those that are records and those that are not."""
         pieces: dict[str, list[Path]] = {"good": [], "bad": []}
         query = f"SELECT {_META}, coalesce(value, encode(text)) AS body FROM landed WHERE {which}"
-        for number, chunk in enumerate(self._tables.con.sql(query).fetch_arrow_reader(_CHUNK_ROWS)):
+        for number, chunk in enumerate(self._tables.con.sql(query).to_arrow_reader(_CHUNK_ROWS)):
             for what, table in self._decoded(chunk).items():
                 if table.num_rows:
                     path = self._scratch / f"{what}-{number:06}.parquet"

@@ -154,8 +154,9 @@ password: ${KAFKA_PASSWORD}
         ended = self._fetched(plan, landing, reading)
         position = {"topics": dict(plan.topics), "offsets": dict(ended.offsets)}
         notes = (*plan.notes, *ended.notes)
-        if not landing.total:  # the place is kept: 'latest' means the end as it is now
-            self._keep_place(plan.since, position, reading)
+        if not landing.total:
+            if position != plan.since:  # 'latest' means the end as it is now
+                self._keep_place(plan.since, position, reading)
             raise NothingNew("; ".join((f"no message of {self.describe()} was not read before", *notes)))
         batch = staged(landing, plan.topics, self._wanted(), reading)
         return replace(batch, notes=notes, since=dict(plan.since), position=position)
@@ -439,18 +440,19 @@ class _Fetch:
             raise telling.of(told)
 
     def _take(self, consumer: Consumer, messages: list[Message]) -> None:
-        by_place: dict[str, list[Message]] = {}
+        found: dict[tuple[str, int], list[Message]] = {}
         size = 0
         for message in messages:
             if error := message.error():
                 self._event(consumer, message, error)
             else:
-                by_place.setdefault(f"{message.topic()}/{message.partition()}", []).append(message)
-        for place, found in by_place.items():
+                found.setdefault((message.topic(), message.partition()), []).append(message)
+        for (topic, number), own in found.items():
+            place = f"{topic}/{number}"
             until = None if self._timed and self.source.most_messages is None else self.plan.until[place]
-            size += sum(map(len, found))
-            self.landing.add(place, found, until)
-            if until is not None and found[-1].offset() >= until - 1:
+            size += sum(map(len, own))
+            self.landing.add(place, own, until)
+            if until is not None and own[-1].offset() >= until - 1:
                 self._close(consumer, place)
         self._bytes_each = max(size / len(messages), 1.0)
 
