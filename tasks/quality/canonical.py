@@ -69,7 +69,7 @@ def plan_for(told: Told) -> CanonicalNumber | None:
     mark = decimal_mark((numeral.body, n) for _t, n, numeral in told)
     if mark is None or any(code_like(m.body) for _t, _n, m in told):
         return None
-    if any(_digits(m, mark) is None for _t, _n, m in told):
+    if any(_digits(m, mark) is None or _named_by(m) for _t, _n, m in told):
         return None
     units = _rows_per(told, lambda m: m.unit)
     spelled = _rows_per(told, lambda m: m.prefix + "\0" + m.suffix)
@@ -91,6 +91,18 @@ def plan_for(told: Told) -> CanonicalNumber | None:
         grouped=_mostly_grouped(told, mark),
         decimals=decimals,
     )
+
+
+def _named_by(numeral: Numeral) -> bool:
+    """Whether what is glued to a number is part of a name, not its unit: house 12a, room 1.05b, the 1950s.
+
+    >>> [_named_by(read_numeral(text)) for text in ("12a", "1950s", "12 oz", "90m", "30s")]
+    [True, True, False, False, False]
+    """
+    glued = numeral.suffix.casefold()
+    if len(glued) != 1 or not glued.isalpha():
+        return False
+    return glued not in UNITS or (glued == "s" and re.fullmatch("[12][0-9]{2}0", numeral.body) is not None)
 
 
 def _digits(numeral: Numeral, mark: str) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import ibis
@@ -80,22 +80,37 @@ def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -
     """Values that differ from a more frequent one in case, accents, punctuation or word order only.
 
     Certain are those whose usual spelling is `times` as frequent, and those that differ in spaces only; the others may
-    be meant. Confidence: the share of certain cells.
+    be meant, and so may three letters or fewer whose case alone differs (Co is not CO), unless all of the column is in
+    one case. Confidence: the share of certain cells.
     """
     for name, counts in _named_values(data).items():
         pairs = _spelled_alike(counts)
         if pairs:
-            times = settings.of(name).times
+            times, in_one_case = settings.of(name).times, _in_one_case(counts.keys() - pairs.keys())
             certain = {
                 old: new
                 for old, new in pairs.items()
-                if counts[new] >= times * counts[old] or "".join(old.split()) == "".join(new.split())
+                if "".join(old.split()) == "".join(new.split())
+                or (counts[new] >= times * counts[old] and not _a_sign_of_its_own(old, new, in_one_case))
             }
             cells = sum(counts[old] for old in pairs)
             sure = round(0.9 * sum(counts[old] for old in certain) / cells, 4)
             yield _mapped_values(
                 data, name, pairs, certain, counts, "differ in case, accents or punctuation", sure, 0.9
             )
+
+
+SHORTEST_NAME = 4
+"""Letters from which on the case of a value hardly ever tells it from another."""
+
+
+def _a_sign_of_its_own(old: str, new: str, in_one_case: bool) -> bool:  # noqa: FBT001  (what is known of the column)
+    """Whether two short values may be different signs although their case alone differs."""
+    return len(old) < SHORTEST_NAME and old.casefold() == new.casefold() and not in_one_case
+
+
+def _in_one_case(values: Collection[str]) -> bool:
+    return all(v == v.upper() for v in values) or all(v == v.lower() for v in values)
 
 
 def _spelled_alike(counts: Mapping[str, int]) -> dict[str, str]:
@@ -180,8 +195,9 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
     """Rare values one or two edits away from a far more frequent value of their column; digits are never edited.
 
     A line is certain when other columns say the same (what nearly all rows of the frequent value share, this row has,
-    too), or when the column is a list of categories: frequent values make up nearly all of it. Names of places and
-    people differ by a letter and are both right; such columns are no lists. Confidence: the share of certain cells.
+    too), or when the column is a list of categories, frequent values make up nearly all of it, and the rare one is
+    there once: the same slip is seldom made twice. Names of places and people differ by a letter and are both right;
+    such columns are no lists. Confidence: the share of certain cells.
     """
     for name, counts in _named_values(data).items():
         chosen = settings.of(name)
@@ -193,10 +209,19 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
         certain = {
             old: new
             for old, new in pairs.items()
-            if supported.get(old, 0) > 0 or (listed and supported.get(old, 0) == 0 and counts[new] >= 20 * counts[old])
+            if supported.get(old, 0) > 0
+            or (listed and supported.get(old, 0) == 0 and _slipped(counts[old], counts[new]))
         }
         sure = round(0.9 * sum(counts[old] for old in certain) / sum(counts[old] for old in pairs), 4)
         yield _mapped_values(data, name, pairs, certain, counts, "are one or two edits away", sure, 0.9)
+
+
+ONCE, SELDOM = 20, 500
+"""How much more frequent the right value is where nothing else speaks for it: of a slip made once, and of others."""
+
+
+def _slipped(rare: int, frequent: int) -> bool:
+    return frequent >= (ONCE if rare == 1 else SELDOM * rare)
 
 
 def _misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:

@@ -64,6 +64,7 @@ from tasks.quality.voting import (
     copying,
     described_columns,
     dictated,
+    disputed_share,
     dominant_shapes,
     outvoted,
     source_pairs,
@@ -76,6 +77,9 @@ TELLING = 0.5
 
 MOST_TELLING = 60
 """So many columns say whether rows agree; hundreds would only take longer to say it."""
+
+FEW_DISPUTES, CLEAR_MAJORITY = 0.05, 2 / 3
+"""Where sources hardly ever disagree, as after a vote, what two thirds do not settle is left to the pilot."""
 
 FEWEST_KEYED_ROWS = 20
 """No key is mined from fewer rows: nearly all columns of a short table are nearly unique."""
@@ -227,7 +231,7 @@ def key_duplicates(data: Dataset, settings: Settings[KeyDuplicateSettings]) -> I
 
 def _source_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
     facts = issue.facts
-    shared = {name: facts[name] for name in ("entity", "source", "shapes", "copies", "minimum_votes")}
+    shared = {name: facts[name] for name in ("entity", "source", "shapes", "copies", "minimum_votes", "majority")}
     shared["columns"] = list(issue.facts["described"])
     why = f"{facts['sources_per_entity']} sources per {facts['entity']} on average; ties stay, gaps are filled"
     yield Option("vote", "vote", "write what most sources say", shared, why, safe=bool(facts["safe"]))
@@ -254,7 +258,8 @@ def conflicting_sources(data: Dataset, settings: Settings[ConflictingSourceSetti
         shapes = dominant_shapes(data, described)
         spoken = statements(data.table, entity, source, described, shapes)
         copies = copying(spoken, options.copied_cells)
-        cells = outvoted(spoken, winners(spoken, copies, options.minimum_votes))
+        majority = CLEAR_MAJORITY if disputed_share(spoken) < FEW_DISPUTES else 0.0
+        cells = outvoted(spoken, winners(spoken, copies, options.minimum_votes, shapes, majority))
         count = count_rows(cells)
         if not count:
             return
@@ -276,6 +281,7 @@ def conflicting_sources(data: Dataset, settings: Settings[ConflictingSourceSetti
                 "shapes": shapes,
                 "copies": copies,
                 "minimum_votes": options.minimum_votes,
+                "majority": majority,
                 "sources_per_entity": round(data.profile.rows / entities, 1),
                 "safe": data.profile.rows >= FEWEST_SOURCES * entities and len(described) > 1,
             },
@@ -347,7 +353,17 @@ class Survivorship(Parameters):
 
 
 class Vote(Parameters):
-    """Who speaks (`source`) about what (`entity`) in which columns."""
+    """Who speaks (`source`) about what (`entity`) in which columns, and what a value needs to win.
+
+    Attributes:
+        entity: the column of the things that are described.
+        source: the column that says who describes them.
+        columns: what is described.
+        shapes: the usual shape of a column's values; what has another is no candidate.
+        copies: the weight of sources that copy from one another, of 720,720.
+        minimum_votes: so many sources at least.
+        majority: so large a share of all voices at least, 0 to 1.
+    """
 
     entity: str
     source: str
@@ -355,10 +371,16 @@ class Vote(Parameters):
     shapes: dict[str, str] = Field(default_factory=dict)
     copies: dict[str, int] = Field(default_factory=dict)
     minimum_votes: int = Field(2, ge=1)
+    majority: float = Field(0.0, ge=0, le=1)
 
 
 class Trust(Vote):
-    """As for a vote, and the source whose word holds; where it is silent, its closest peer speaks or cells stay."""
+    """As for a vote, and the source whose word holds.
+
+    Attributes:
+        trusted: the source, as the source column names it.
+        otherwise: where it is silent, its "closest" peer speaks, or cells stay ("keep").
+    """
 
     trusted: str
     otherwise: Literal["closest", "keep"] = "closest"
@@ -402,7 +424,7 @@ def survivorship(data: Dataset, issue: Issue, p: Survivorship) -> tuple[Effect, 
 @remedy("Vote", parameters=Vote)
 def vote(data: Dataset, issue: Issue, p: Vote) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
     """Write what most sources say of an entity into all its rows; ties are left alone, gaps are filled."""
-    return dictated(data.table, p.entity, p.columns, winners(_spoken(data, p), p.copies, p.minimum_votes))
+    return dictated(data.table, p.entity, p.columns, _elected(_spoken(data, p), p))
 
 
 @remedy("Trust one source", parameters=Trust)
@@ -447,6 +469,10 @@ def _keep(data: Dataset, by: Sequence[str], order: str | None, *, last: bool, re
         stays = same["last"] if last else same["first"]
         out = same.filter(same[ROW] != stays).select(ROW, into=stays)
     return (RowExits(Disposition.DROPPED, out, reason),)
+
+
+def _elected(spoken: ibis.Table, p: Vote) -> ibis.Table:
+    return winners(spoken, p.copies, p.minimum_votes, p.shapes, p.majority)
 
 
 def _spoken(data: Dataset, p: Vote) -> ibis.Table:

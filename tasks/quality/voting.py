@@ -150,14 +150,37 @@ def copying(long: ibis.Table, least: int) -> dict[str, int]:
     return {record["source"]: VOICE // (1 + record["copies"]) for record in alike.to_pyarrow().to_pylist()}
 
 
-def winners(long: ibis.Table, copies: Mapping[str, int], minimum_votes: int) -> ibis.Table:
-    """`entity`, `column`, `said`: the value with most votes, where no other has as many."""
+def winners(
+    long: ibis.Table, copies: Mapping[str, int], minimum_votes: int, shapes: Mapping[str, str], majority: float = 0
+) -> ibis.Table:
+    """`entity`, `column`, `said`: the value with most votes, where no other has as many.
+
+    Args:
+        long: what sources say (`statements`).
+        copies: the weights of sources that copy (`copying`).
+        minimum_votes: how many must say it.
+        shapes: the usual shape of a column's values; what has another is no candidate.
+        majority: the share of all voices that it needs, 0 to 1.
+    """
     voice = ibis.literal(VOICE, "int64")
     weight = long.source.cases(*copies.items(), else_=voice) if copies else voice
-    votes = long.mutate(weight=weight).group_by("entity", "column", "value").agg(weight=_.weight.sum(), n=_.count())
-    most = votes.mutate(most=_.weight.max().over(group_by=["entity", "column"])).filter(_.weight == _.most)
-    alone = most.group_by("entity", "column").agg(said=_.value.min(), n=_.n.max(), tied=_.count())
-    return alone.filter(_.tied == 1, _.n >= minimum_votes).select("entity", "column", "said")
+    group = ["entity", "column"]
+    votes = long.mutate(weight=weight).group_by(*group, "value").agg(weight=_.weight.sum(), n=_.count())
+    votes = votes.mutate(voices=_.weight.sum().over(group_by=group))
+    for name, shape in shapes.items():
+        votes = votes.filter((_["column"] != name) | _["value"].re_search(f"^(?:{shape})$"))
+    most = votes.mutate(most=_.weight.max().over(group_by=group)).filter(_.weight == _.most)
+    alone = most.group_by(*group).agg(
+        said=_.value.min(), n=_.n.max(), tied=_.count(), share=_.most.max() / _.voices.max()
+    )
+    return alone.filter(_.tied == 1, _.n >= minimum_votes, _.share >= majority).select(*group, "said")
+
+
+def disputed_share(long: ibis.Table) -> float:
+    """How much of what several sources tell they tell differently, 0 to 1."""
+    told = long.group_by("entity", "column").agg(n=_.count(), values=_.value.nunique()).filter(_.n > 1)
+    (found,) = told.agg(n=_.count(), disputed=(_.values > 1).sum()).to_pyarrow().to_pylist()
+    return int(found["disputed"] or 0) / found["n"] if found["n"] else 0.0
 
 
 def closest(long: ibis.Table, trusted: str) -> ibis.Table:

@@ -324,6 +324,29 @@ def test_a_value_in_the_columns_usual_shape_is_heard_through_its_additions():
     assert {row["at"] for row in kept.values()} == {"6:47 pm"}
 
 
+def test_a_value_of_another_shape_than_its_column_is_never_elected():
+    rows = [("a", "x", "no word"), ("b", "x", "no word"), ("c", "x", "6:50 pm"), ("d", "x", "6:50 pm"), ("e", "x", "")]
+    shapes = {"at": "[0-9]+:[0-9]+ [A-Za-z]+"}
+    p = Vote(entity="entity", source="source", columns=["at"], shapes=shapes)
+    data = dataset(("source", "entity", "at"), rows)
+    kept, _ = applied(data, duplicates.vote(data, NOTHING, p))
+
+    assert {row["at"] for row in kept.values()} == {"6:50 pm"}
+
+
+def test_where_sources_hardly_ever_disagree_a_vote_needs_two_thirds():
+    close = {(0, 5): "999", (1, 5): "999", (2, 5): "998"}
+    rows = [(s, i, close.get((int(s[-1], 16) - 10, int(i[5:])), p), m) for s, i, p, m in reports()]
+    (finding,) = found(dataset(REPORT, [*rows, *more_reports()]), "conflicting_sources")
+
+    assert finding.facts["majority"] == pytest.approx(2 / 3)
+    assert finding.count == 6, "three of six have no clear majority, so each of the six may be wrong"
+
+
+def more_reports():
+    return [(s, f"more {i}", p, m) for s, i, p, m in reports()]
+
+
 def test_one_source_is_trusted_and_where_it_is_silent_its_closest_peer():
     rows = [
         ("t", "x", "1"), ("p", "x", "1"), ("q", "x", "2"),
