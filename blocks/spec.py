@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from blocks.destinations import DestinationSpec
 from blocks.sources import SourceSpec
 from blocks.spec_file import Document, Fault, Where, dotted, missing_file, read_document, refused, validated
 from tasks.insights.goals import Goal
-from tasks.quality.approval import Meaning, Who
+from tasks.quality.approval import ANYBODY, Meaning, Who
 from tasks.quality.contract import Contract
 from tasks.quality.errors import SpecError, did_you_mean
 from tasks.quality.secrets import redact
+from tasks.quality.timing import Quiet, Times
+
+REMIND_AFTER = dt.timedelta(hours=4)
+"""When a gate reminds that says nothing about it."""
 
 YAML_SUFFIXES = (".yaml", ".yml")
 
@@ -78,6 +82,13 @@ def _people(value: object) -> object:
     return {"names": value} if isinstance(value, str | list) else value
 
 
+def _known_timezone(timezone: str) -> str:
+    if timezone not in available_timezones():
+        hint = did_you_mean(timezone, available_timezones())
+        raise ValueError(f"'{timezone}' is no time zone; write e.g. Europe/Berlin. {hint}".strip())
+    return timezone
+
+
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -93,6 +104,36 @@ class People(_Model):
     roles: Names = ()
 
 
+class QuietHours(_Model):
+    """Hours in which nobody is reminded, no second group is asked and no deadline ends; it waits until they are over.
+
+    Attributes:
+        start: when they begin, e.g. "20:00".
+        end: when they are over, e.g. "07:00".
+        timezone: whose hours these are.
+        weekend: whether Saturday and Sunday are quiet, too.
+    """
+
+    start: dt.time
+    end: dt.time
+    timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
+    weekend: bool = False
+
+
+class Escalation(_Model):
+    """A second group that is asked when nobody has answered for a while.
+
+    Attributes:
+        after: for how long.
+        to: who they are; at a gate that says who may answer, they may from then on.
+        slack: name of a Prefect SlackWebhook block that tells them.
+    """
+
+    after: Duration
+    to: Annotated[People, BeforeValidator(_people)] = People()
+    slack: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
+
+
 class Gate(_Model):
     """When a gate asks, whom, and what happens while nobody answers.
 
@@ -102,6 +143,8 @@ class Gate(_Model):
         people: how many different people have to agree; one is enough for a no-go.
         signed: whether each has to give a code of their authenticator.
         meaning: what a signature means: reviewed, approved or responsible; a list for the first, second … one.
+        escalate: whom else to ask when nobody answers.
+        quiet: hours in which nobody is disturbed.
         deadline: how long an answer may take.
         overdue: what then happens: keep waiting, or stop the run.
         remind: how long until a reminder is sent, and between reminders.
@@ -115,6 +158,8 @@ class Gate(_Model):
     deadline: Duration | None = None
     overdue: Literal["wait", "no-go"] = "wait"
     remind: Duration | None = None
+    escalate: Escalation | None = None
+    quiet: QuietHours | None = None
 
     @model_validator(mode="after")
     def _enough_people(self) -> Self:
@@ -126,6 +171,21 @@ class Gate(_Model):
     def approval(self) -> Who:
         """Who has to answer it."""
         return Who(self.who.names, self.who.roles, self.people, self.signed, self.meaning)
+
+    @property
+    def times(self) -> Times:
+        """What happens when while nobody answers; with quiet hours no automation reminds, so it is said here."""
+        remind, quiet, more = self.remind, self.quiet, self.escalate
+        if quiet and not remind:
+            remind = REMIND_AFTER
+        return Times(
+            remind_seconds=remind.total_seconds() if remind and quiet else None,
+            escalate_seconds=more.after.total_seconds() if more else None,
+            escalate_to=Who(more.to.names, more.to.roles) if more else ANYBODY,
+            deadline_seconds=self.deadline.total_seconds() if self.deadline else None,
+            overdue=self.overdue,
+            quiet=Quiet(**quiet.model_dump()) if quiet else None,
+        )
 
     def asks(self, score: float | None = None) -> bool:
         """Whether the gate asks at this quality score (0 to 100); without a score, a threshold asks."""
@@ -180,7 +240,7 @@ class Schedule(_Model):
     """When the pipeline starts by itself: a cron line in a time zone, or an interval."""
 
     cron: str | None = None
-    timezone: str = "UTC"
+    timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     interval: Duration | None = None
 
     @field_validator("cron")
@@ -189,14 +249,6 @@ class Schedule(_Model):
         if cron is not None:
             _check_cron(cron)
         return cron
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_timezone(cls, timezone: str) -> str:
-        if timezone not in available_timezones():
-            hint = did_you_mean(timezone, available_timezones())
-            raise ValueError(f"'{timezone}' is no time zone; write e.g. Europe/Berlin. {hint}".strip())
-        return timezone
 
     @model_validator(mode="after")
     def _one(self) -> Schedule:

@@ -346,6 +346,17 @@ def export(
 
 
 @app.command(rich_help_panel="Serve")
+def check() -> None:
+    """Look after all runs once: carry on those that lost their process, remind, ask second groups, see to deadlines.
+
+    'gonogo up' does so every few seconds; without it let a scheduler run this.
+    """
+    from flows.commands import check_runs
+
+    check_runs()
+
+
+@app.command(rich_help_panel="Serve")
 def up(
     pipelines: Annotated[Path, typer.Option(help="Folder of pipeline YAMLs to deploy.")] = Path(
         "deployments/pipelines"

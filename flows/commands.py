@@ -388,6 +388,16 @@ def export_run(name: str, files: Mapping[str, Path | None], *, escape_formulas: 
         console.print(f"{what}: {rows:,} rows → {escape(str(path))}", soft_wrap=True)
 
 
+def check_runs() -> None:
+    """Do what is due at all runs, once, and say what was done."""
+    with cockpit() as at:
+        from flows.drive import adopt
+
+        done = adopt(at.home)
+        for line in done or ["Nothing was due."]:
+            at.console.print(escape(line), soft_wrap=True)
+
+
 def start_all(pipelines: Path, port: int | None, slack_webhook: str | None) -> None:
     """Start the Prefect server, the worker and the report pages, until Ctrl-C."""
     from flows.drive import adopt

@@ -28,6 +28,9 @@ class Happened(StrEnum):
     GATE_OPENED = "gonogo.gate.opened"
     GATE_ANSWERED = "gonogo.gate.answered"
     GATE_SIGNED = "gonogo.gate.signed"
+    GATE_REMINDED = "gonogo.gate.reminded"
+    GATE_ESCALATED = "gonogo.gate.escalated"
+    GATE_OVERDUE = "gonogo.gate.overdue"
     DECISION_FAILED = "gonogo.decision.failed"
     ANSWER_REJECTED = "gonogo.answer.rejected"
     LOAD_COMMITTED = "gonogo.load.committed"
@@ -49,6 +52,7 @@ class Announcement:
         title: one line.
         text: what happened, the numbers, and what is asked; plain text.
         gate: the gate it is about, or empty.
+        quiet: automations don't remind of it: it has quiet hours, which they don't know.
     """
 
     happened: Happened
@@ -61,6 +65,7 @@ class Announcement:
     stage: str = ""
     gate: str = ""
     report_url: str = ""
+    quiet: bool = False
     done: int = 0
     total: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -114,6 +119,7 @@ def _emit(announcement: Announcement) -> None:
         "stage": announcement.stage,
         "gate": announcement.gate,
         "report_url": announcement.report_url,
+        "quiet": announcement.quiet,
     }
     emit_event(
         event=announcement.happened.value,

@@ -49,6 +49,7 @@ def open_gate(run: Run, question: Question) -> str:
         text=text,
         gate=question.gate,
         report_url=question.report_url,
+        quiet=question.times.quiet is not None,
     )
     return question.evidence
 

@@ -139,8 +139,7 @@ def _unasked(gate: Gate, score: float | None) -> str:
 
 def _rules(gate: Gate) -> dict[str, Any]:
     """Who has to answer, and by when."""
-    seconds = gate.deadline.total_seconds() if gate.deadline else None
-    return {"who": gate.approval, "deadline_seconds": seconds, "overdue": gate.overdue}
+    return {"who": gate.approval, "times": gate.times}
 
 
 def _links(examined: Examined) -> str:

@@ -33,6 +33,8 @@ KINDS = {
     "undone": "a decision was taken back; the table was made anew without it",
     "returned": "corrected rows came back from quarantine",
     "failed": "a decision could not be carried out; nothing was changed",
+    "reminded": "somebody was reminded of a gate that waits",
+    "escalated": "a second group was asked to answer a gate",
     "overdue": "a gate's deadline passed unanswered",
     "request": "a pilot asked the run to hold or stop",
     "heeded": "the request was heeded before this stage",

@@ -14,6 +14,7 @@ from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.ledger import digest
 from tasks.quality.model import Action, Answer, Issue, Option, Verdict
 from tasks.quality.registry import Parameters, find_remedy, module_title
+from tasks.quality.timing import NOTHING_DUE, Times
 from tasks.quality.universal import Edits, Replacements, edited
 
 KEEP = "keep"
@@ -63,8 +64,7 @@ class Question:
         text: Markdown with the evidence; values from data are escaped already.
         summary: the same in one or two plain sentences, for a notification.
         round: of the assessment that the choices come from; 0 without choices.
-        deadline_seconds: how long an answer may take.
-        overdue: what then happens: "wait", or "no-go".
+        times: what happens when while nobody answers.
         needs_person: nothing is recommended here; automatic answers leave the gate held.
         comment: when an answer has to say why: "against" a recommendation, "always" or "never".
         who: who has to answer.
@@ -82,8 +82,7 @@ class Question:
     choices: tuple[Choice, ...] = ()
     report_url: str = ""
     needs_person: bool = False
-    deadline_seconds: float | None = None
-    overdue: str = "wait"
+    times: Times = NOTHING_DUE
     unasked: str = ""
     round: int = 0
     evidence: str = ""
