@@ -20,8 +20,9 @@ from tasks.insights.goals import Goal
 from tasks.quality.approval import ANYBODY, Meaning, Who
 from tasks.quality.contract import Contract
 from tasks.quality.errors import SpecError, did_you_mean
+from tasks.quality.policy import Memory
 from tasks.quality.secrets import redact
-from tasks.quality.timing import Quiet, Times
+from tasks.quality.timing import Quiet, Times, duration
 
 REMIND_AFTER = dt.timedelta(hours=4)
 """When a gate reminds that says nothing about it."""
@@ -32,7 +33,6 @@ _PARAMETER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 NAME = r"^[a-z0-9][a-z0-9._@-]{0,62}$"
 """Of approvers and roles: lower-case letters, digits, and . _ - @ between them."""
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _CRON = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
 _CRON_NAMES: Mapping[str, tuple[str, ...]] = {
     "month": ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
@@ -42,21 +42,6 @@ _CRON_NAMES: Mapping[str, tuple[str, ...]] = {
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def duration(text: object) -> object:
-    """A length of time written as "2d", "4h", "90s" or "1d 12h"; anything else is left for pydantic to judge.
-
-    >>> duration("1d 12h")
-    datetime.timedelta(days=1, seconds=43200)
-    """
-    if not isinstance(text, str) or text.startswith("P"):
-        return text
-    parts = re.fullmatch(r"\s*(?:[0-9]+\s*[smhdw]\s*)+", text)
-    found = re.findall(r"([0-9]+)\s*([smhdw])", text)
-    if not parts:
-        raise ValueError(f"'{text}' is no length of time; write e.g. 30m, 4h, 2d or 1w")
-    return sum((dt.timedelta(**{_UNITS[unit]: int(amount)}) for amount, unit in found), dt.timedelta())
 
 
 Duration = Annotated[dt.timedelta, BeforeValidator(duration), Field(gt=dt.timedelta())]
@@ -134,6 +119,20 @@ class Escalation(_Model):
     slack: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
 
 
+class Remembering(_Model):
+    """Which answers to a gate may be remembered, so that the same is done without asking.
+
+    Attributes:
+        roles: of those who may have something remembered; none: whoever answers.
+        longest: for how long at most.
+        most: the largest share that may be affected, 0 to 1.
+    """
+
+    roles: Names = ()
+    longest: Duration = dt.timedelta(days=365)
+    most: float = Field(default=1.0, ge=0, le=1)
+
+
 class Gate(_Model):
     """When a gate asks, whom, and what happens while nobody answers.
 
@@ -143,6 +142,7 @@ class Gate(_Model):
         people: how many different people have to agree; one is enough for a no-go.
         signed: whether each has to give a code of their authenticator.
         meaning: what a signature means: reviewed, approved or responsible; a list for the first, second … one.
+        remember: which answers may be remembered as standing decisions; never: none.
         escalate: whom else to ask when nobody answers.
         quiet: hours in which nobody is disturbed.
         deadline: how long an answer may take.
@@ -158,6 +158,7 @@ class Gate(_Model):
     deadline: Duration | None = None
     overdue: Literal["wait", "no-go"] = "wait"
     remind: Duration | None = None
+    remember: Literal["never"] | Remembering = Remembering()
     escalate: Escalation | None = None
     quiet: QuietHours | None = None
 
@@ -192,6 +193,14 @@ class Gate(_Model):
         if isinstance(self.ask, Below):
             return score is None or score < self.ask.below
         return self.ask == "always"
+
+    @property
+    def memory(self) -> Memory | None:
+        """Which answers may be remembered."""
+        if self.remember == "never":
+            return None
+        own = self.remember
+        return Memory(own.roles, own.longest.total_seconds(), own.most)
 
 
 class QualityGate(Gate):

@@ -282,7 +282,10 @@ def adopt(home: Home, now: datetime | None = None) -> list[str]:
         return revived + [line for run in held_runs(client) for line in see_to(client, home, run, moment)]
 
 
-_LOST_SECONDS = 10
+_LOST_SECONDS = 20
+_STARTING_SECONDS = 120
+"""How long a worker's process may take from being submitted to holding the run's lock, on a machine that is busy."""
+
 _MOST_REVIVALS = 5
 
 
@@ -302,7 +305,8 @@ def _lost(home: Home, run: FlowRun) -> bool:
     if state is None or run.run_count == 0 or not (home.staging / id).exists():
         return False
     waits_for_worker = state.is_scheduled() and bool(run.work_pool_name)
-    old = (datetime.now(UTC) - state.timestamp).total_seconds() > _LOST_SECONDS
+    patience = _STARTING_SECONDS if state.is_pending() and run.work_pool_name else _LOST_SECONDS
+    old = (datetime.now(UTC) - state.timestamp).total_seconds() > patience
     return old and not waits_for_worker and not taken(home, id, "flow") and not taken(home, id, "terminal")
 
 

@@ -103,6 +103,7 @@ def answer_payload(answer: Answer) -> dict[str, Any]:
         "verdict": answer.verdict.value,
         "comment": answer.comment,
         "actions": [asdict(action) for action in answer.actions],
+        **({"remember": asdict(answer.remember)} if answer.remember else {}),
     }
 
 

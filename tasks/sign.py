@@ -21,7 +21,7 @@ from tasks.quality.approval import (
 )
 from tasks.quality.errors import AnswerError
 from tasks.quality.ledger import digest
-from tasks.quality.model import Action, Answer, Verdict
+from tasks.quality.model import Action, Answer, Remember, Verdict
 from tasks.quality.question import Question, sealed
 from tasks.record import once, tell
 from tasks.reports.escape import markdown, visible
@@ -79,6 +79,8 @@ def confirming(question: Question, now: Standing) -> Question:
     lines = [f"- signed: {markdown(signature.line, 300)}" for signature in now.signatures]
     lines += [f"- comment: {markdown(said['comment'], 600)}"] if said["comment"] else []
     lines += [f"- {_choice(question, Action(**action))}" for action in said["actions"]]
+    if wanted := said.get("remember"):
+        lines.append(f"- **remembered** for {wanted['seconds'] / 86400:g} days: the same will be done without asking")
     told = f"{first.name} says **{said['verdict']}** ({question.meaning.get(said['verdict'], '')})"
     summary = (
         f"{first.name} says {said['verdict']}; it takes {question.who.people} different people. {question.summary}"
@@ -92,6 +94,8 @@ def confirming(question: Question, now: Standing) -> Question:
             verdicts=(Verdict.CONFIRM, Verdict.REJECT, Verdict.NO_GO),
             meaning=CONFIRM_MEANS,
             choices=(),
+            comment="never",
+            memory=None,
             needs_person=True,
             agreed=now.signatures,
         ),
@@ -169,6 +173,7 @@ def agreed(question: Question, now: Standing) -> Answer:
         said["comment"],
         tuple(Action(**action) for action in said["actions"]),
         signatures,
+        Remember.recalled(said.get("remember")),
     )
 
 

@@ -41,6 +41,9 @@ KINDS = {
     "commit": "the destination has the data",
     "settled": "the source was told what became of its batch",
     "outcome": "the run ended",
+    "remembered": "an answer was made standing decisions",
+    "policy": "a standing decision was made",
+    "revoked": "a standing decision holds no more",
     "approver": "somebody was made, changed or removed as an approver",
 }
 """Every kind of entry there is."""

@@ -7,12 +7,30 @@ nobody was asked to answer then.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from tasks.quality.approval import ANYBODY, Who
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def duration(text: object) -> object:
+    """A length of time written as "2d", "4h", "90s" or "1d 12h"; anything else is left for pydantic to judge.
+
+    >>> duration("1d 12h")
+    datetime.timedelta(days=1, seconds=43200)
+    """
+    if not isinstance(text, str) or text.startswith("P"):
+        return text
+    parts = re.fullmatch(r"\s*(?:[0-9]+\s*[smhdw]\s*)+", text)
+    found = re.findall(r"([0-9]+)\s*([smhdw])", text)
+    if not parts:
+        raise ValueError(f"'{text}' is no length of time; write e.g. 30m, 4h, 2d or 1w")
+    return sum((dt.timedelta(**{_UNITS[unit]: int(amount)}) for amount, unit in found), dt.timedelta())
 
 
 @dataclass(frozen=True)
