@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tasks.quality.approval import Signature
 from tasks.quality.errors import PilotMustDecide, TryAgain, did_you_mean
 from tasks.quality.ledger import Entry, canonical, link
-from tasks.quality.model import Action, Answer, Verdict
+from tasks.quality.model import Action, Answer, Remember, Verdict
 from tasks.quality.secrets import mask, redact
 
 if TYPE_CHECKING:
@@ -117,7 +117,12 @@ class Ledger:
         said = entry.payload
         actions = tuple(Action(**action) for action in said["actions"])
         signed = tuple(Signature(**signature) for signature in said.get("signatures", ()))
-        return Answer(gate, Verdict(said["verdict"]), entry.actor, entry.method, str(said["comment"]), actions, signed)
+        verdict, comment, remember = (
+            Verdict(said["verdict"]),
+            str(said["comment"]),
+            Remember.recalled(said.get("remember")),
+        )
+        return Answer(gate, verdict, entry.actor, entry.method, comment, actions, signed, remember)
 
     def submissions(self, run_id: str, gate: str) -> Iterable[Entry]:
         """Answers that identified people handed in for a gate."""

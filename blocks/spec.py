@@ -11,16 +11,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from blocks.destinations import DestinationSpec
 from blocks.sources import SourceSpec
 from blocks.spec_file import Document, Fault, Where, dotted, missing_file, read_document, refused, validated
 from tasks.insights.goals import Goal
-from tasks.quality.approval import Meaning, Who
+from tasks.quality.approval import ANYBODY, Meaning, Who
 from tasks.quality.contract import Contract
 from tasks.quality.errors import SpecError, did_you_mean
+from tasks.quality.policy import Memory
 from tasks.quality.secrets import redact
+from tasks.quality.timing import Quiet, Times, duration
+
+REMIND_AFTER = dt.timedelta(hours=4)
+"""When a gate reminds that says nothing about it."""
 
 YAML_SUFFIXES = (".yaml", ".yml")
 
@@ -28,7 +33,6 @@ _PARAMETER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 NAME = r"^[a-z0-9][a-z0-9._@-]{0,62}$"
 """Of approvers and roles: lower-case letters, digits, and . _ - @ between them."""
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _CRON = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
 _CRON_NAMES: Mapping[str, tuple[str, ...]] = {
     "month": ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
@@ -38,21 +42,6 @@ _CRON_NAMES: Mapping[str, tuple[str, ...]] = {
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def duration(text: object) -> object:
-    """A length of time written as "2d", "4h", "90s" or "1d 12h"; anything else is left for pydantic to judge.
-
-    >>> duration("1d 12h")
-    datetime.timedelta(days=1, seconds=43200)
-    """
-    if not isinstance(text, str) or text.startswith("P"):
-        return text
-    parts = re.fullmatch(r"\s*(?:[0-9]+\s*[smhdw]\s*)+", text)
-    found = re.findall(r"([0-9]+)\s*([smhdw])", text)
-    if not parts:
-        raise ValueError(f"'{text}' is no length of time; write e.g. 30m, 4h, 2d or 1w")
-    return sum((dt.timedelta(**{_UNITS[unit]: int(amount)}) for amount, unit in found), dt.timedelta())
 
 
 Duration = Annotated[dt.timedelta, BeforeValidator(duration), Field(gt=dt.timedelta())]
@@ -78,6 +67,13 @@ def _people(value: object) -> object:
     return {"names": value} if isinstance(value, str | list) else value
 
 
+def _known_timezone(timezone: str) -> str:
+    if timezone not in available_timezones():
+        hint = did_you_mean(timezone, available_timezones())
+        raise ValueError(f"'{timezone}' is no time zone; write e.g. Europe/Berlin. {hint}".strip())
+    return timezone
+
+
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -93,6 +89,50 @@ class People(_Model):
     roles: Names = ()
 
 
+class QuietHours(_Model):
+    """Hours in which nobody is reminded, no second group is asked and no deadline ends; it waits until they are over.
+
+    Attributes:
+        start: when they begin, e.g. "20:00".
+        end: when they are over, e.g. "07:00".
+        timezone: whose hours these are.
+        weekend: whether Saturday and Sunday are quiet, too.
+    """
+
+    start: dt.time
+    end: dt.time
+    timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
+    weekend: bool = False
+
+
+class Escalation(_Model):
+    """A second group that is asked when nobody has answered for a while.
+
+    Attributes:
+        after: for how long.
+        to: who they are; at a gate that says who may answer, they may from then on.
+        slack: name of a Prefect SlackWebhook block that tells them.
+    """
+
+    after: Duration
+    to: Annotated[People, BeforeValidator(_people)] = People()
+    slack: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
+
+
+class Remembering(_Model):
+    """Which answers to a gate may be remembered, so that the same is done without asking.
+
+    Attributes:
+        roles: of those who may have something remembered; none: whoever answers.
+        longest: for how long at most.
+        most: the largest share that may be affected, 0 to 1.
+    """
+
+    roles: Names = ()
+    longest: Duration = dt.timedelta(days=365)
+    most: float = Field(default=1.0, ge=0, le=1)
+
+
 class Gate(_Model):
     """When a gate asks, whom, and what happens while nobody answers.
 
@@ -102,6 +142,9 @@ class Gate(_Model):
         people: how many different people have to agree; one is enough for a no-go.
         signed: whether each has to give a code of their authenticator.
         meaning: what a signature means: reviewed, approved or responsible; a list for the first, second … one.
+        remember: which answers may be remembered as standing decisions; never: none.
+        escalate: whom else to ask when nobody answers.
+        quiet: hours in which nobody is disturbed.
         deadline: how long an answer may take.
         overdue: what then happens: keep waiting, or stop the run.
         remind: how long until a reminder is sent, and between reminders.
@@ -115,6 +158,9 @@ class Gate(_Model):
     deadline: Duration | None = None
     overdue: Literal["wait", "no-go"] = "wait"
     remind: Duration | None = None
+    remember: Literal["never"] | Remembering = Remembering()
+    escalate: Escalation | None = None
+    quiet: QuietHours | None = None
 
     @model_validator(mode="after")
     def _enough_people(self) -> Self:
@@ -127,11 +173,34 @@ class Gate(_Model):
         """Who has to answer it."""
         return Who(self.who.names, self.who.roles, self.people, self.signed, self.meaning)
 
+    @property
+    def times(self) -> Times:
+        """What happens when while nobody answers; with quiet hours no automation reminds, so it is said here."""
+        remind, quiet, more = self.remind, self.quiet, self.escalate
+        if quiet and not remind:
+            remind = REMIND_AFTER
+        return Times(
+            remind_seconds=remind.total_seconds() if remind and quiet else None,
+            escalate_seconds=more.after.total_seconds() if more else None,
+            escalate_to=Who(more.to.names, more.to.roles) if more else ANYBODY,
+            deadline_seconds=self.deadline.total_seconds() if self.deadline else None,
+            overdue=self.overdue,
+            quiet=Quiet(**quiet.model_dump()) if quiet else None,
+        )
+
     def asks(self, score: float | None = None) -> bool:
         """Whether the gate asks at this quality score (0 to 100); without a score, a threshold asks."""
         if isinstance(self.ask, Below):
             return score is None or score < self.ask.below
         return self.ask == "always"
+
+    @property
+    def memory(self) -> Memory | None:
+        """Which answers may be remembered."""
+        if self.remember == "never":
+            return None
+        own = self.remember
+        return Memory(own.roles, own.longest.total_seconds(), own.most)
 
 
 class QualityGate(Gate):
@@ -180,7 +249,7 @@ class Schedule(_Model):
     """When the pipeline starts by itself: a cron line in a time zone, or an interval."""
 
     cron: str | None = None
-    timezone: str = "UTC"
+    timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     interval: Duration | None = None
 
     @field_validator("cron")
@@ -189,14 +258,6 @@ class Schedule(_Model):
         if cron is not None:
             _check_cron(cron)
         return cron
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_timezone(cls, timezone: str) -> str:
-        if timezone not in available_timezones():
-            hint = did_you_mean(timezone, available_timezones())
-            raise ValueError(f"'{timezone}' is no time zone; write e.g. Europe/Berlin. {hint}".strip())
-        return timezone
 
     @model_validator(mode="after")
     def _one(self) -> Schedule:

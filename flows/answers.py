@@ -47,6 +47,10 @@ def template(question: Question, run: str) -> str:
         f'  comment: ""  # why; {why.get(question.comment, "written into the ledger")}',
         f"  evidence: {question.evidence}  # what this file was written for; it answers nothing else",
     ]
+    if question.memory is not None:
+        lines += [
+            "  # remember: 30d  # do the same without asking; or {for: 30d, rate: 5 %, issues: [ISSUE], columns: any}"
+        ]
     if question.choices:
         lines += ["  rest: recommended  # what becomes of issues that are not under 'actions': recommended, or keep"]
         lines += ["  actions:", *_actions(question)]

@@ -49,6 +49,9 @@ def decide(
     accept_recommended: Annotated[
         bool, typer.Option("--accept-recommended", help="Go, with what is recommended.")
     ] = False,
+    remember: Annotated[
+        str, typer.Option(metavar="30d", help="Do the same without asking from now on, for so long.")
+    ] = "",
     code: Annotated[
         str, typer.Option(metavar="DIGITS", help="With --answers at a signed gate: your authenticator's code.")
     ] = "",
@@ -56,7 +59,7 @@ def decide(
     """Answer a held run's question, the same as its form in the Prefect UI, and carry it on."""
     from flows.commands import decide_run
 
-    decide_run(run, accepts=accept_recommended, answers=answers, code=code)
+    decide_run(run, accepts=accept_recommended, answers=answers, code=code, remember=remember)
 
 
 @app.command(rich_help_panel="Pilot a run")
@@ -144,6 +147,40 @@ def approvers_re_enrol(name: ApproverName) -> None:
     from flows.approvers import re_enrol
 
     re_enrol(name)
+
+
+policies = typer.Typer(help="Standing decisions: what was to be remembered of answers, and is done without asking.")
+app.add_typer(policies, name="policies", rich_help_panel="Pilot a run", no_args_is_help=True)
+
+PolicyNumber = Annotated[int, typer.Argument(metavar="N", help="The policy's number.")]
+
+
+@policies.command("list")
+def policies_list(
+    everything: Annotated[bool, typer.Option("--all", help="Those that ended or were revoked, too.")] = False,
+) -> None:
+    """List the standing decisions that hold."""
+    from flows.policies import list_policies
+
+    list_policies(everything=everything)
+
+
+@policies.command("show")
+def policies_show(number: PolicyNumber) -> None:
+    """Tell one standing decision: what it does, within which band, and the case that it was made for."""
+    from flows.policies import show_policy
+
+    show_policy(number)
+
+
+@policies.command("revoke")
+def policies_revoke(
+    number: PolicyNumber, comment: Annotated[str, typer.Option(help="Why; written into the ledger.")] = ""
+) -> None:
+    """Let a standing decision hold no more; the gate asks again."""
+    from flows.policies import revoke_policy
+
+    revoke_policy(number, comment)
 
 
 quarantine = typer.Typer(help="Rows that decisions took out: list them, write them out, bring them back corrected.")
@@ -347,6 +384,17 @@ def export(
         {"refined": refined, "findings": findings, "changes": changes, "rows": rows},
         escape_formulas=escape_formulas,
     )
+
+
+@app.command(rich_help_panel="Serve")
+def check() -> None:
+    """Look after all runs once: carry on those that lost their process, remind, ask second groups, see to deadlines.
+
+    'gonogo up' does so every few seconds; without it let a scheduler run this.
+    """
+    from flows.commands import check_runs
+
+    check_runs()
 
 
 @app.command(rich_help_panel="Serve")

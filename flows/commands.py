@@ -6,7 +6,7 @@ import getpass
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from flows.answers import AnswersFile, accept_recommended
 from flows.home import Home
 from tasks.quality.errors import PilotMustDecide
 from tasks.quality.model import Answer
-from tasks.quality.question import Question, Tables
+from tasks.quality.question import Question, Tables, remember_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -75,15 +75,17 @@ def run_pipeline(pipeline: Path, *, accepts: bool, answers: Path | None, name: s
         _carry(at, start(at.client, pipeline, name), given)
 
 
-def decide_run(name: str, *, accepts: bool, answers: Path | None, code: str = "") -> None:
+def decide_run(name: str, *, accepts: bool, answers: Path | None, code: str = "", remember: str = "") -> None:
     """Answer a held run, and carry it on unless somebody else does."""
     given = _given(answers, accepts=accepts)
+    if remember and given is None:
+        raise typer.BadParameter("--remember goes with --answers or --accept-recommended; at a terminal you are asked")
     with cockpit() as at:
         from flows.drive import gate_of
 
         run = at.find(name)
         gate_of(run)  # refuses a run that is not held
-        _carry(at, run.id, given, code)
+        _carry(at, run.id, given, code, remember)
 
 
 def resume_run(name: str, *, accepts: bool, answers: Path | None) -> None:
@@ -173,7 +175,7 @@ def carry_on(at: Cockpit, run_id: UUID) -> None:
     _carry(at, run_id, None)
 
 
-def _carry(at: Cockpit, run_id: UUID, given: Answerer | None, code: str = "") -> None:
+def _carry(at: Cockpit, run_id: UUID, given: Answerer | None, code: str = "", remember: str = "") -> None:
     from flows.drive import carry, held
     from flows.locks import holding
     from flows.story import conclude
@@ -184,7 +186,7 @@ def _carry(at: Cockpit, run_id: UUID, given: Answerer | None, code: str = "") ->
         if not mine:
             todo = "answer there, or in the Prefect UI"
             raise PilotMustDecide("another terminal is carrying this run", where=str(run_id), todo=todo)
-        run = carry(at.client, at.home, run_id, _Attendant(at, shown, given, code))
+        run = carry(at.client, at.home, run_id, _Attendant(at, shown, given, code, remember))
     conclude(at.console, at.home, run)
     if held(run):
         raise typer.Exit(HELD)
@@ -200,6 +202,7 @@ class _Attendant:
     shown: Progress
     given: Answerer | None
     code: str = ""
+    remember: str = ""
     tried: tuple[str, ...] = ()
 
     def __call__(self, run: FlowRun, question: Question) -> Given | None:
@@ -216,6 +219,9 @@ class _Attendant:
             raise PilotMustDecide(f"the answer was not taken: {problem}", where=f"{run.name}, gate {question.gate}")
         self.tried = (*self.tried, question.gate)
         answer = self.given(question, tables(recall_run(str(self.at.home.staging), str(run.id)), question.round))
+        if answer and self.remember:  # what is meant is the gate that was named, not those that follow
+            answer = replace(answer, remember=remember_of(question, self.remember))
+            self.remember = ""
         return self._signed(question, answer) if answer else None
 
     def _signed(self, question: Question, answer: Answer) -> Given | None:
@@ -373,6 +379,16 @@ def export_run(name: str, files: Mapping[str, Path | None], *, escape_formulas: 
     for what, path in wanted.items():
         rows = EXPORTS[what](run, path, escape_formulas=escape_formulas)
         console.print(f"{what}: {rows:,} rows → {escape(str(path))}", soft_wrap=True)
+
+
+def check_runs() -> None:
+    """Do what is due at all runs, once, and say what was done."""
+    with cockpit() as at:
+        from flows.drive import adopt
+
+        done = adopt(at.home)
+        for line in done or ["Nothing was due."]:
+            at.console.print(escape(line), soft_wrap=True)
 
 
 def start_all(pipelines: Path, port: int | None, slack_webhook: str | None) -> None:

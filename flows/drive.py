@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -262,10 +262,14 @@ def reopen(client: SyncPrefectClient, run: FlowRun) -> None:
     client.set_flow_run_state(run.id, AwaitingRetry(), force=True)
 
 
-def adopt(home: Home) -> list[str]:
-    """Carry on runs that lost their process, and see to gates whose deadline has passed.
+def adopt(home: Home, now: datetime | None = None) -> list[str]:
+    """Carry on runs that lost their process; remind of gates that wait, ask second groups, see to deadlines.
 
     The worker executes the runs that it knows; the others are executed by a process of their own.
+
+    Args:
+        home: whose runs.
+        now: the moment, for what is due; by default the clock's.
 
     Returns:
         What was done, a line per run.
@@ -274,10 +278,14 @@ def adopt(home: Home) -> list[str]:
 
     with get_client(sync_client=True) as client:
         revived = [line for run in _orphans(client, home) if (line := _adopted(client, home, run))]
-        return revived + [line for run in held_runs(client) if (line := _overdue(client, home, run))]
+        moment = now or datetime.now(UTC)
+        return revived + [line for run in held_runs(client) for line in see_to(client, home, run, moment)]
 
 
-_LOST_SECONDS = 10
+_LOST_SECONDS = 20
+_STARTING_SECONDS = 120
+"""How long a worker's process may take from being submitted to holding the run's lock, on a machine that is busy."""
+
 _MOST_REVIVALS = 5
 
 
@@ -297,32 +305,40 @@ def _lost(home: Home, run: FlowRun) -> bool:
     if state is None or run.run_count == 0 or not (home.staging / id).exists():
         return False
     waits_for_worker = state.is_scheduled() and bool(run.work_pool_name)
-    old = (datetime.now(UTC) - state.timestamp).total_seconds() > _LOST_SECONDS
+    patience = _STARTING_SECONDS if state.is_pending() and run.work_pool_name else _LOST_SECONDS
+    old = (datetime.now(UTC) - state.timestamp).total_seconds() > patience
     return old and not waits_for_worker and not taken(home, id, "flow") and not taken(home, id, "terminal")
 
 
-def _overdue(client: SyncPrefectClient, home: Home, run: FlowRun) -> str:
-    """Record a missed deadline once, and stop the run if that is what its gate says; never go on silently.
+def see_to(client: SyncPrefectClient, home: Home, run: FlowRun, now: datetime) -> Iterator[str]:
+    """Do what is due at a held run's gate, each once, whatever is started again: it is in the ledger.
 
-    An answer that came before is not overwritten: the server takes exactly one.
+    Yields:
+        What was done, a line each.
     """
-    from blocks.ledger import Ledger
+    from tasks.run import recall_run
+    from tasks.wait import due, escalate, miss, remind
 
     if run.state is None or not (home.staging / str(run.id)).exists():
-        return ""
-    question = question_of(home, run)
-    waited = (datetime.now(UTC) - run.state.timestamp).total_seconds()
-    if question.deadline_seconds is None or waited < question.deadline_seconds:
-        return ""
-    with Ledger(home.ledger_url) as ledger:
-        key, missed = f"overdue-{question.gate}", {"gate": question.gate, "overdue": question.overdue}
-        known = ledger.find(str(run.id), key) is not None
-        ledger.append(str(run.id), key, "overdue", missed)
-    if question.overdue == "no-go":
-        said = {"verdict": "no-go", "answered_by": "deadline", "comment": "nobody answered in time"}
+        return
+    known, question = recall_run(str(home.staging), str(run.id)), question_of(home, run)
+    for what in due(known, question, now):
+        if what == "overdue":
+            if question.times.overdue == "no-go" and not _stopped(client, home, run, question):
+                return
+            yield miss(known, question)
+        else:
+            yield escalate(known, question) if what == "escalated" else remind(known, question, what)
+
+
+def _stopped(client: SyncPrefectClient, home: Home, run: FlowRun, question: Question) -> bool:
+    """Answer no-go for a deadline; False when a person was faster: the server takes exactly one answer."""
+    said = {"verdict": "no-go", "answered_by": "deadline", "comment": "nobody answered in time"}
+    try:
         hand_in(client, home, run, answer_of(question, said, method=DEADLINE))
-        return f"{run.name}: nobody answered {question.gate} in time; no-go, as its pipeline says"
-    return "" if known else f"{run.name}: nobody answered {question.gate} in time; it goes on waiting"
+    except PilotMustDecide:
+        return False
+    return True
 
 
 def _adopted(client: SyncPrefectClient, home: Home, run: FlowRun) -> str:

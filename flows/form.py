@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+import yaml
 from prefect.client.orchestration import get_client
 from prefect.input import RunInput
 from prefect.input.actions import read_flow_run_input
@@ -15,8 +16,9 @@ from pydantic import Field, create_model
 from pydantic_core import PydanticUndefined
 
 from tasks.quality.approval import Who
+from tasks.quality.errors import AnswerError
 from tasks.quality.ledger import canonical
-from tasks.quality.model import Action, Answer, Option, Verdict
+from tasks.quality.model import Action, Answer, Option, Remember, Verdict
 from tasks.quality.question import Choice, Question, grouped, values_of
 from tasks.quality.registry import find_remedy
 from tasks.sign import EVIDENCE_SHOWN, Claim
@@ -32,6 +34,11 @@ _WHY = {
     "against": "Why; needed when you choose something else than what is preselected, which is recommended",
     "always": "Why; needed",
 }
+
+_REMEMBER = (
+    "Do the same without asking from now on: for how long, e.g. 30d (empty: no). You are asked again when more than "
+    "twice as much is affected. Or: {for: 30d, rate: 5 %, issues: [typo-city]}"
+)
 
 
 class GateForm(RunInput):
@@ -81,6 +88,8 @@ def form(question: Question, problem: str = "", shown: str = "") -> type[GateFor
             "issue: {exclude: [Bon], change: {Koln: Köln}}"
         )
         fields["values"] = (str, Field(default="", title="Values", description=hint))
+    if question.memory is not None:
+        fields["remember"] = (str, Field(default="", title="Remember", description=_REMEMBER))
     model = create_model("Answer", __base__=GateForm, **fields)
     refusal = f"> **Not taken:** {problem}\n\n" if problem else ""
     model._description = refusal + question.text  # noqa: SLF001  (Prefect's own hook)
@@ -106,16 +115,36 @@ def said_in(question: Question, submitted: GateForm) -> dict[str, Any]:
         "comment": given["comment"],
         "rest": given.get("rest", "recommended"),
         "actions": actions | values,
+        "remember": remembered(question, given.get("remember", "")),
     }
+
+
+def remembered(question: Question, text: str) -> Any:
+    """What was typed to be remembered: a length of time, or YAML.
+
+    Raises:
+        AnswerError: it cannot be read.
+    """
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise AnswerError("what is to be remembered is not YAML", where=question.gate, todo="write e.g. 30d") from error
 
 
 def submission(question: Question, answer: Answer) -> dict[str, Any]:
     """An answer given elsewhere, as the form would send it."""
     sent = {"verdict": answer.verdict.value, "answered_by": answer.answered_by, "comment": answer.comment}
+    if answer.remember:
+        sent["remember"] = json.dumps(_wanted(answer.remember))
     if answer.verdict is Verdict.NO_GO or not question.choices:
         return sent
     said = {action.issue: _said(question.choice(action.issue), action) for action in answer.actions}
     return sent | {"values": json.dumps({issue: values for issue, values in said.items() if values})}
+
+
+def _wanted(remember: Remember) -> dict[str, Any]:
+    told = {"for": f"{int(remember.seconds)}s", "rate": remember.rate, "issues": list(remember.issues)}
+    return told | {"columns": "any" if remember.any_column else "same"}
 
 
 def _said(choice: Choice, action: Action) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from tasks.ask import (
     shown_of,
 )
 from tasks.edits import tables
+from tasks.policies import check_remember, remember
 from tasks.quality.approval import UNVERIFIED, Standing, complete, standing
 from tasks.quality.errors import AnswerError, PilotMustDecide
 from tasks.quality.history import revision_at
@@ -63,6 +64,8 @@ def ask(run: Run, question: Question) -> Answer:
         Stopped: the answer is no-go.
     """
     answer = _recorded(run, question.gate) or (_passed if question.unasked else _held)(run, question)
+    if answer.remember:
+        remember(run, question, answer)
     if answer.verdict is Verdict.NO_GO:
         raise Stopped(question.gate, answer.answered_by, answer.comment)
     return answer
@@ -87,8 +90,9 @@ def _recorded(run: Run, gate: str) -> Answer | None:
 
 
 def _passed(run: Run, question: Question) -> Answer:
-    """The answer of a gate that the pipeline does not ask: go, and nothing is changed."""
-    said = {"verdict": "go", "answered_by": f"pipeline {run.pipeline}", "rest": "keep", "comment": question.unasked}
+    """The answer of a gate that is not asked: what standing decisions say, or go, and nothing is changed."""
+    said = question.passes or {"verdict": "go", "rest": "keep"}
+    said = {**said, "answered_by": f"pipeline {run.pipeline}", "comment": question.unasked}
     return record_answer(run, question, answer_of(question, said, method=question.unasked))
 
 
@@ -122,6 +126,7 @@ def _taken(run: Run, asked: Question, kept_as: str, submitted: Submitted, now: S
     person = identify(run, asked, claim, now) if asked.who.strict else None
     said = said_in(asked, submitted.form)
     answer = answer_of(asked, said, method=UNVERIFIED, tables=tables(run, asked.round))
+    check_remember(run, asked, answer)
     if person is None:
         return identified(run, answer)
     signature = sign(run, asked, kept_as, claim, person, answer)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from blocks.spec import REMIND_AFTER
 from flows.home import Home
 from tasks.announce import Happened
 from tasks.quality.errors import SpecError, TryAgain
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.schedules import SCHEDULE_TYPES
     from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
-    from blocks.spec import PipelineSpec
+    from blocks.spec import Gate, PipelineSpec
 
 POOL = "gonogo"
 TAG = "gonogo"
@@ -29,7 +30,6 @@ GONE = "gonogo-file-gone"
 
 ENTRYPOINT = "flows.pipeline.pipeline"
 FLOW = "gonogo"
-REMIND_AFTER = timedelta(hours=4)
 
 _REPORT_LINK = "{% if event.payload.report_url %}\nReport: {{ event.payload.report_url }}{% endif %}"
 _HEAD = "{% if event.payload.ledger_head %}\nLedger head: {{ event.payload.ledger_head }}{% endif %}"
@@ -44,7 +44,9 @@ def _while_held(text: str) -> str:
     and a run that was cancelled never answers. The key that a run is held under begins with its gate.
     """
     here = "(flow_run.state.state_details.pause_key or '').startswith(event.payload.gate ~ '-a')"
-    return f"{{% if flow_run and flow_run.state.type == 'PAUSED' and {here} %}}{text}{{% endif %}}"
+    loud = "not event.payload.quiet"  # of a gate with quiet hours the scheduled check reminds
+    held = f"{loud} and flow_run and flow_run.state.type == 'PAUSED' and {here}"
+    return f"{{% if {held} %}}{text}{{% endif %}}"
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,14 @@ def notices(remind_after: timedelta = REMIND_AFTER) -> tuple[Notice, ...]:
             within=remind_after,
         ),
         Notice(
+            "gonogo: still waiting",
+            "A gate with quiet hours was not answered in time, its deadline has passed, or a second group is asked.",
+            (Happened.GATE_REMINDED, Happened.GATE_ESCALATED, Happened.GATE_OVERDUE),
+            told,
+            text + _ANSWER_LINKS,
+            "gonogo.gate.*",
+        ),
+        Notice(
             "gonogo: answer not taken",
             "An answer was refused, or a decision could not be carried out; the gate asks again.",
             (Happened.ANSWER_REJECTED, Happened.DECISION_FAILED),
@@ -150,6 +160,7 @@ def notices_of(spec: PipelineSpec) -> tuple[Notice, ...]:
     """What one pipeline's `notify` section and its gates' `remind` ask for beside the rest."""
     families = {
         "decision needed": "gate",
+        "still waiting": "gate",
         "answer not taken": "gate",
         "outcome": "loaded",
         "source not told": "loaded",
@@ -162,12 +173,26 @@ def notices_of(spec: PipelineSpec) -> tuple[Notice, ...]:
         and families.get(short := notice.name.removeprefix("gonogo: ")) in spec.notify.events
         and not notice.tagged  # Prefect's own events know no pipeline
     ]
-    asked = {"source": spec.gates.source.remind, "quality": spec.gates.quality.remind, "load": spec.gates.load.remind}
-    for gate, after in asked.items():
-        if after:
-            reminder = next(notice for notice in notices(after) if notice.unless)
-            own.append(replace(reminder, name=f"gonogo: {spec.name}: remind {gate}", pipeline=spec.name, gate=gate))
+    for name, gate in _gates(spec):
+        if gate.remind and not gate.quiet:
+            reminder = next(notice for notice in notices(gate.remind) if notice.unless)
+            own.append(replace(reminder, name=f"gonogo: {spec.name}: remind {name}", pipeline=spec.name, gate=name))
     return tuple(own)
+
+
+def escalations_of(spec: PipelineSpec) -> tuple[tuple[str, Notice], ...]:
+    """(Slack block, notification) of the second groups that a pipeline's gates tell."""
+    about = next(notice for notice in notices() if Happened.GATE_ESCALATED in notice.events)
+    only = replace(about, says="A second group is asked.", events=(Happened.GATE_ESCALATED,), pipeline=spec.name)
+    return tuple(
+        (gate.escalate.slack, replace(only, name=f"gonogo: {spec.name}: escalate {name}", gate=name))
+        for name, gate in _gates(spec)
+        if gate.escalate and gate.escalate.slack
+    )
+
+
+def _gates(spec: PipelineSpec) -> tuple[tuple[str, Gate], ...]:
+    return (("source", spec.gates.source), ("quality", spec.gates.quality), ("load", spec.gates.load))
 
 
 def provision(
@@ -368,6 +393,11 @@ def _pipelines_own(client: SyncPrefectClient, folder: Path, everyones: Channels)
         others = [notice for notice in own if not notice.unless]
         yield from _automations(client, Channels(everyones.outbox, slack), reminders)
         yield from _automations(client, Channels(None, slack), others)
+        for block, notice in escalations_of(spec):
+            there = saved_slack_block(block)
+            if there is None:
+                yield f"{file.name}: no Slack webhook block '{block}'; save one under Blocks in the Prefect UI"
+            yield from _automations(client, Channels(None, there), [notice])
 
 
 def _read(folder: Path) -> tuple[dict[str, Wanted], list[str]]:

@@ -143,6 +143,7 @@ class Prompt:
 
     def _answer(self, question: Question, verdict: Verdict, chosen: dict[str, object]) -> Answer:
         comment = self._next("Comment (Enter for none): ") or ""
+        remember = self._remembered(question, verdict)
         name = self._name(question)
         said = {
             "verdict": verdict.value,
@@ -150,9 +151,16 @@ class Prompt:
             "comment": comment,
             "actions": chosen,
             "rest": self._rest,
+            "remember": remember,
         }
         method = AT_TERMINAL if name == getpass.getuser() else "unverified, at a terminal"
         return answer_of(question, said, method=method, tables=self._table if self._lines else None)
+
+    def _remembered(self, question: Question, verdict: Verdict) -> str:
+        """For how long the same is to be done without asking."""
+        if question.memory is None or verdict is Verdict.NO_GO:
+            return ""
+        return self._next("Do the same without asking from now on, for how long, e.g. 30d (Enter: no): ") or ""
 
     def _name(self, question: Question) -> str:
         """Who answers: the operating-system user, or at a strict gate who they say to be, with their code."""

@@ -25,9 +25,10 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from blocks.spec import REMIND_AFTER
 from flows.home import Home
 from flows.local import Addresses, end, environment, free_port, server, sharing, spawn, tail, variable
-from flows.provision import POOL, REMIND_AFTER, provision
+from flows.provision import POOL, provision
 from tasks.quality.errors import GonogoError, TryAgain
 from tasks.quality.secrets import mask
 from tasks.reports.escape import JOINER, printable

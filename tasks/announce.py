@@ -28,6 +28,9 @@ class Happened(StrEnum):
     GATE_OPENED = "gonogo.gate.opened"
     GATE_ANSWERED = "gonogo.gate.answered"
     GATE_SIGNED = "gonogo.gate.signed"
+    GATE_REMINDED = "gonogo.gate.reminded"
+    GATE_ESCALATED = "gonogo.gate.escalated"
+    GATE_OVERDUE = "gonogo.gate.overdue"
     DECISION_FAILED = "gonogo.decision.failed"
     ANSWER_REJECTED = "gonogo.answer.rejected"
     LOAD_COMMITTED = "gonogo.load.committed"
@@ -50,6 +53,7 @@ class Announcement:
         text: what happened, the numbers, and what is asked; plain text.
         gate: the gate it is about, or empty.
         ledger_head: the head of the run's ledger, so that it is also known outside the database.
+        quiet: automations don't remind of it: it has quiet hours, which they don't know.
     """
 
     happened: Happened
@@ -63,6 +67,7 @@ class Announcement:
     gate: str = ""
     report_url: str = ""
     ledger_head: str = ""
+    quiet: bool = False
     done: int = 0
     total: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -117,6 +122,7 @@ def _emit(announcement: Announcement) -> None:
         "gate": announcement.gate,
         "report_url": announcement.report_url,
         "ledger_head": announcement.ledger_head,
+        "quiet": announcement.quiet,
     }
     emit_event(
         event=announcement.happened.value,

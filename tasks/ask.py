@@ -49,6 +49,7 @@ def open_gate(run: Run, question: Question) -> str:
         text=text,
         gate=question.gate,
         report_url=question.report_url,
+        quiet=question.times.quiet is not None,
     )
     return question.evidence
 
@@ -102,6 +103,7 @@ def answer_payload(answer: Answer) -> dict[str, Any]:
         "verdict": answer.verdict.value,
         "comment": answer.comment,
         "actions": [asdict(action) for action in answer.actions],
+        **({"remember": asdict(answer.remember)} if answer.remember else {}),
     }
 
 

@@ -6,17 +6,20 @@ the evidence that it shows. A gate that the pipeline does not ask says so in `un
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from blocks.sources import Batch
 from blocks.spec import Below, Gate
 from tasks.ask import GO_MEANS
 from tasks.insights.compare import Comparison
+from tasks.policies import in_force
 from tasks.quality.checks import ContractCheck
 from tasks.quality.model import ROW, Snapshot, Verdict
-from tasks.quality.question import Question, choices, sealed
+from tasks.quality.policy import Match, Policy, gate_differs, match
+from tasks.quality.question import KEEP, RECOMMENDED, Question, as_remembered, choices, sealed
 from tasks.record import once
 from tasks.report import quality_report
 from tasks.reports.escape import markdown, visible
@@ -33,6 +36,7 @@ GO_OR_NOT = (Verdict.GO, Verdict.NO_GO)
 CHECKS_SHOWN = 20
 SAMPLE_ROWS = 5
 SAMPLE_COLUMNS = 8
+POLICIES_NAMED = 3
 
 
 @once("ask about the source")
@@ -62,7 +66,7 @@ def source_question(run: Run, snapshot: Snapshot) -> Question:
 def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     """Ask what shall be done about each issue; in the last round there is no further one to ask for."""
     gate, found = run.spec().gates.quality, run.assessment(examined.round)
-    last, teller = round >= gate.rounds, Teller(found, run.spec().goals)
+    last = round >= gate.rounds
     issues = f"{examined.issues} issue{'s' if examined.issues != 1 else ''}"
     failed = f" {examined.checks_failed} contract checks fail." if examined.checks_failed else ""
     asked = (Verdict.GO, Verdict.NO_GO) if last else (Verdict.GO, Verdict.RESOLVE, Verdict.NO_GO)
@@ -70,7 +74,12 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
         f"Score {examined.score:.1f} of 100: {issues} in {examined.snapshot.rows:,} rows, "
         f"{examined.recommended} with a safe recommendation.{failed}"
     )
-    return sealed(
+    teller = Teller(found, run.spec().goals)
+    policies = in_force(run, datetime.now(UTC).date())
+    matches = {issue.id: match(policies, issue) for issue in found.issues}
+    put = choices(found.issues, lambda issue, option: teller.outlook(issue, option).brief)
+    asked_about = tuple(as_remembered(choice, matches[choice.issue]) for choice in put)
+    question = sealed(
         Question(
             gate=f"quality-{round}",
             title=f"{issues} in {run.name}: what shall be done?",
@@ -78,7 +87,8 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
             summary=summary,
             verdicts=asked,
             meaning={verdict.value: QUALITY_MEANS[verdict.value] for verdict in asked},
-            choices=choices(found.issues, lambda issue, option: teller.outlook(issue, option).brief),
+            choices=asked_about,
+            memory=gate.memory,
             comment=gate.comment,
             report_url=examined.page,
             round=examined.round,
@@ -87,6 +97,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
         ),
         *quality_substance(run, examined.round),
     )
+    return question if question.unasked else _remembered(question, matches, policies)
 
 
 @once("ask about the load")
@@ -108,7 +119,9 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
     broken = _broken(run, last.round)[:CHECKS_SHOWN]
     lines += [f"- contract: {markdown(c.title, 200)}: {c.problem or f'{c.failures:,} fail'}" for c in broken]
     links = f"[Insight report]({run.page('insight.html')}) · [Quality report]({last.page})\n\n"
-    return sealed(
+    missed = measured.targets - measured.met
+    case = {"rate": gone / max(first.snapshot.rows, 1), "score": last.score, "missed": missed}
+    question = sealed(
         Question(
             gate=f"load-{attempt}",
             title=f"Load {run.name}?",
@@ -118,11 +131,49 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
             meaning={"go": "load the refined rows", "no-go": "do not load; everything is kept"},
             report_url=run.page("insight.html"),
             needs_person=bool(problem),
+            memory=gate.memory,
+            case=case,
             unasked="" if problem else _unasked(gate, last.score),
             **_rules(gate),
         ),
         *load_substance(run, last.round, measured.figures),
     )
+    if question.unasked or problem:
+        return question
+    return _load_remembered(question, in_force(run, datetime.now(UTC).date()))
+
+
+def _remembered(question: Question, matches: Mapping[str, Match | None], policies: Sequence[Policy]) -> Question:
+    """The question, passed when standing decisions say everything that it would ask."""
+    own = [matches[choice.issue] for choice in question.choices]
+    held = [found.policy for found in own if found and not found.differs]
+    whole = [policy for policy in policies if policy.kind == "quality"]
+    if len(held) < len(own) or not (held or whole):
+        return question
+    doing = any(choice.recommended != KEEP for choice in question.choices)
+    verdict = Verdict.RESOLVE if doing and Verdict.RESOLVE in question.verdicts else Verdict.GO
+    passes = {"verdict": verdict.value, "rest": RECOMMENDED}
+    return replace(question, unasked=_by_policies(held or whole[-1:]), passes=passes)
+
+
+def _by_policies(policies: Sequence[Policy]) -> str:
+    """How a gate is answered that standing decisions answer."""
+    told = list(dict.fromkeys(policy.told for policy in policies))
+    more = f" and {len(told) - POLICIES_NAMED} more" if len(told) > POLICIES_NAMED else ""
+    return f"automatic: {'; '.join(told[:POLICIES_NAMED])}{more}"
+
+
+def _load_remembered(question: Question, policies: Sequence[Policy]) -> Question:
+    """The question about the load, passed when it is as it was when somebody had it remembered."""
+    about = [(policy, gate_differs(policy, question.case)) for policy in reversed(policies) if policy.kind == "load"]
+    for policy, differs in about:
+        if not differs:
+            return replace(question, unasked=_by_policies([policy]))
+    if not about:
+        return question
+    policy, differs = about[0]
+    told = f"Not the same as in {policy.told}: {differs}."
+    return replace(question, text=f"**{markdown(told, 400)}**\n\n{question.text}", summary=f"{told} {question.summary}")
 
 
 def source_substance(run: Run, snapshot: Snapshot) -> tuple[Any, ...]:
@@ -160,8 +211,7 @@ def _unasked(gate: Gate, score: float | None) -> str:
 
 def _rules(gate: Gate) -> dict[str, Any]:
     """Who has to answer, and by when."""
-    seconds = gate.deadline.total_seconds() if gate.deadline else None
-    return {"who": gate.approval, "deadline_seconds": seconds, "overdue": gate.overdue}
+    return {"who": gate.approval, "times": gate.times}
 
 
 def _links(examined: Examined) -> str:

@@ -21,7 +21,7 @@ from tasks.quality.approval import (
 )
 from tasks.quality.errors import AnswerError
 from tasks.quality.ledger import digest
-from tasks.quality.model import Action, Answer, Verdict
+from tasks.quality.model import Action, Answer, Remember, Verdict
 from tasks.quality.question import Question, sealed
 from tasks.record import once, tell
 from tasks.reports.escape import markdown, visible
@@ -79,6 +79,8 @@ def confirming(question: Question, now: Standing) -> Question:
     lines = [f"- signed: {markdown(signature.line, 300)}" for signature in now.signatures]
     lines += [f"- comment: {markdown(said['comment'], 600)}"] if said["comment"] else []
     lines += [f"- {_choice(question, Action(**action))}" for action in said["actions"]]
+    if wanted := said.get("remember"):
+        lines.append(f"- **remembered** for {wanted['seconds'] / 86400:g} days: the same will be done without asking")
     told = f"{first.name} says **{said['verdict']}** ({question.meaning.get(said['verdict'], '')})"
     summary = (
         f"{first.name} says {said['verdict']}; it takes {question.who.people} different people. {question.summary}"
@@ -92,6 +94,8 @@ def confirming(question: Question, now: Standing) -> Question:
             verdicts=(Verdict.CONFIRM, Verdict.REJECT, Verdict.NO_GO),
             meaning=CONFIRM_MEANS,
             choices=(),
+            comment="never",
+            memory=None,
             needs_person=True,
             agreed=now.signatures,
         ),
@@ -109,7 +113,7 @@ def identify(run: Run, asked: Question, claim: Claim, now: Standing) -> Person:
     if claim.verdict == Verdict.NO_GO and _without_leave(run, asked, claim):
         return Person(claim.name)
     with run.open_approvers() as approvers:
-        return _person(approvers, asked, claim, now)
+        return _person(run, approvers, asked, claim, now)
 
 
 def sign(run: Run, asked: Question, kept_as: str, claim: Claim, person: Person, answer: Answer) -> Signature:
@@ -169,6 +173,7 @@ def agreed(question: Question, now: Standing) -> Answer:
         said["comment"],
         tuple(Action(**action) for action in said["actions"]),
         signatures,
+        Remember.recalled(said.get("remember")),
     )
 
 
@@ -177,7 +182,7 @@ def _without_leave(run: Run, asked: Question, claim: Claim) -> bool:
     return identified(run, answer).method in WITHOUT_LEAVE
 
 
-def _person(approvers: Approvers, asked: Question, claim: Claim, now: Standing) -> Person:
+def _person(run: Run, approvers: Approvers, asked: Question, claim: Claim, now: Standing) -> Person:
     if until := approvers.blocked_until(claim.name, claim.at):
         what = f"too many failed attempts in the name of {claim.name}; answers in it wait until {until:%H:%M} UTC"
         raise Impostor(what, where=asked.gate)
@@ -189,11 +194,20 @@ def _person(approvers: Approvers, asked: Question, claim: Claim, now: Standing) 
         except AnswerError as error:
             why, todo = error.what, error.todo
     if known and not why:
-        why = asked.who.bars(known.person) or _again(known.person, now)
+        why = _barred(run, asked, known.person) or _again(known.person, now)
     if known is None or why:
         approvers.failed(claim.name, claim.at)
         raise Impostor(why, where=asked.gate, todo=todo)
     return known.person
+
+
+def _barred(run: Run, asked: Question, person: Person) -> str:
+    """Why this person may not answer; those of the second group may once it was asked."""
+    why, second = asked.who.bars(person), asked.times.escalate_to
+    if why and (second.names or second.roles) and not second.bars(person):
+        with run.open_ledger() as ledger:
+            return "" if ledger.find(run.id, f"escalated-{asked.gate}") else why
+    return why
 
 
 def _again(person: Person, now: Standing) -> str:

@@ -33,12 +33,17 @@ KINDS = {
     "undone": "a decision was taken back; the table was made anew without it",
     "returned": "corrected rows came back from quarantine",
     "failed": "a decision could not be carried out; nothing was changed",
+    "reminded": "somebody was reminded of a gate that waits",
+    "escalated": "a second group was asked to answer a gate",
     "overdue": "a gate's deadline passed unanswered",
     "request": "a pilot asked the run to hold or stop",
     "heeded": "the request was heeded before this stage",
     "commit": "the destination has the data",
     "settled": "the source was told what became of its batch",
     "outcome": "the run ended",
+    "remembered": "an answer was made standing decisions",
+    "policy": "a standing decision was made",
+    "revoked": "a standing decision holds no more",
     "approver": "somebody was made, changed or removed as an approver",
 }
 """Every kind of entry there is."""

@@ -391,6 +391,28 @@ class Action:
 
 
 @dataclass(frozen=True)
+class Remember:
+    """What a pilot asks to be remembered of an answer.
+
+    Attributes:
+        seconds: for how long.
+        rate: the largest share, 0 to 1, that may be affected; None: twice the present one.
+        issues: which; none named: all, and that the gate goes on when nothing else is to be decided.
+        any_column: whether it holds for other columns, too.
+    """
+
+    seconds: float
+    rate: float | None = None
+    issues: tuple[str, ...] = ()
+    any_column: bool = False
+
+    @classmethod
+    def recalled(cls, said: Mapping[str, Any] | None) -> Remember | None:
+        """From plain data, as the ledger keeps it."""
+        return cls(**{**said, "issues": tuple(said["issues"])}) if said else None
+
+
+@dataclass(frozen=True)
 class Answer:
     """What was said at a gate, by whom, and how we know; `signatures` are those of a strict gate."""
 
@@ -401,6 +423,7 @@ class Answer:
     comment: str = ""
     actions: tuple[Action, ...] = ()
     signatures: tuple[Signature, ...] = ()
+    remember: Remember | None = None
 
 
 @dataclass(frozen=True)

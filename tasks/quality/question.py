@@ -12,8 +12,10 @@ from pydantic import ValidationError
 from tasks.quality.approval import ANYBODY, Signature, Who
 from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.ledger import digest
-from tasks.quality.model import Action, Answer, Issue, Option, Verdict
+from tasks.quality.model import Action, Answer, Issue, Option, Remember, Verdict
+from tasks.quality.policy import Match, Memory
 from tasks.quality.registry import Parameters, find_remedy, module_title
+from tasks.quality.timing import NOTHING_DUE, Times, duration
 from tasks.quality.universal import Edits, Replacements, edited
 
 KEEP = "keep"
@@ -63,12 +65,14 @@ class Question:
         text: Markdown with the evidence; values from data are escaped already.
         summary: the same in one or two plain sentences, for a notification.
         round: of the assessment that the choices come from; 0 without choices.
-        deadline_seconds: how long an answer may take.
-        overdue: what then happens: "wait", or "no-go".
+        times: what happens when while nobody answers.
         needs_person: nothing is recommended here; automatic answers leave the gate held.
         comment: when an answer has to say why: "against" a recommendation, "always" or "never".
         who: who has to answer.
         agreed: what others have signed already, which this question asks to confirm.
+        memory: which answers may be remembered; None: none.
+        case: figures of the whole that a remembered answer is compared by.
+        passes: what is said for a gate that is passed without asking; empty: go, and nothing is changed.
         unasked: why the gate is passed without asking anybody; empty when it asks.
         evidence: SHA-256 of what can be answered and of the substance shown (`sealed`).
     """
@@ -82,14 +86,16 @@ class Question:
     choices: tuple[Choice, ...] = ()
     report_url: str = ""
     needs_person: bool = False
-    deadline_seconds: float | None = None
-    overdue: str = "wait"
+    times: Times = NOTHING_DUE
     unasked: str = ""
     round: int = 0
     evidence: str = ""
     comment: str = "never"
     who: Who = ANYBODY
     agreed: tuple[Signature, ...] = ()
+    memory: Memory | None = None
+    case: Mapping[str, float] = field(default_factory=dict)
+    passes: Mapping[str, str] = field(default_factory=dict)
 
     def choice(self, issue: str) -> Choice:
         """The choice for this issue.
@@ -163,7 +169,8 @@ def answer_of(question: Question, said: Mapping[str, Any], *, method: str, table
         question: what was asked.
         said: `verdict` (required), `answered_by` (required), `comment`, `actions` (issue → option key, label,
             or a mapping with `action` and parameters), `rest` ("recommended" or "keep": what to do about the
-            issues not named; default "recommended").
+            issues not named; default "recommended"), `remember` (for how long to do the same unasked: "30d", or a
+            mapping with `for`, `rate`, `issues`, `columns`).
         method: how the answer arrived and how its giver was identified.
         tables: gives the values that an action replaces, which edits (`exclude`, `change`) must name; without it
             only those are checked whose values are in the option itself.
@@ -171,9 +178,8 @@ def answer_of(question: Question, said: Mapping[str, Any], *, method: str, table
     Raises:
         AnswerError: something in it cannot be taken; nothing has been recorded.
     """
-    unknown = sorted(set(said) - {"verdict", "answered_by", "comment", "actions", "rest"})
-    if unknown:
-        allowed = ["verdict", "answered_by", "comment", "actions", "rest"]
+    allowed = ["verdict", "answered_by", "comment", "actions", "rest", "remember"]
+    if unknown := sorted(set(said) - set(allowed)):
         raise AnswerError(f"unknown key '{unknown[0]}'", where=question.gate, available=allowed)
     verdict = _verdict(question, said.get("verdict"))
     name = str(said.get("answered_by") or "").strip()
@@ -183,7 +189,59 @@ def answer_of(question: Question, said: Mapping[str, Any], *, method: str, table
     comment = str(said.get("comment") or "").strip()
     if not comment:
         _check_comment(question, actions)
-    return Answer(question.gate, verdict, name, method, comment, actions)
+    remember = None if verdict is Verdict.NO_GO else remember_of(question, said.get("remember"))
+    return Answer(question.gate, verdict, name, method, comment, actions, remember=remember)
+
+
+def remember_of(question: Question, said: object) -> Remember | None:
+    """What is to be remembered: "30d", or a mapping with `for`, `rate`, `issues` and `columns: any`.
+
+    Raises:
+        AnswerError: it is neither.
+    """
+    if said in (None, "", False, "no"):
+        return None
+    wanted = dict(said) if isinstance(said, Mapping) else {"for": said}
+    allowed, where = ("for", "rate", "issues", "columns"), f"{question.gate}, remember"
+    if unknown := sorted(set(wanted) - set(allowed)):
+        raise AnswerError(f"unknown key '{unknown[0]}'", where=where, available=allowed)
+    try:
+        length = duration(str(wanted.get("for", "")))
+    except ValueError as error:
+        raise AnswerError(str(error), where=where) from error
+    issues: Any = wanted.get("issues") or ()
+    named = (issues,) if isinstance(issues, str) else tuple(str(issue) for issue in issues)
+    for issue in named:
+        question.choice(issue)
+    anywhere = str(wanted.get("columns", "same")) == "any"
+    return Remember(length.total_seconds(), _share(where, wanted.get("rate")), named, anywhere)  # type: ignore[attr-defined]
+
+
+def _share(where: str, said: object) -> float | None:
+    """A share written as 0.05 or as 5 %."""
+    if said is None:
+        return None
+    text = str(said).strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise AnswerError(f"'{said}' is no share", where=where, todo="write e.g. rate: 0.05, or rate: 5 %")
+    return share
+
+
+def as_remembered(choice: Choice, found: Match | None) -> Choice:
+    """The choice with what its standing decision says: that comes first when it holds, else how this case differs."""
+    if found is None:
+        return choice
+    if found.differs:
+        return replace(choice, hint=f"{choice.hint}. Not the same as in {found.policy.told}: {found.differs}")
+    first = choice.option(found.option)
+    first = replace(first, parameters={**first.parameters, **found.policy.parameters}, needs=())
+    others = (option for option in choice.options if option.key != first.key)
+    hint = f"{choice.hint}. Same as last time: {found.policy.told}"
+    return replace(choice, options=(first, *others), recommended=first.key, hint=hint)
 
 
 def _check_comment(question: Question, actions: Sequence[Action]) -> None:

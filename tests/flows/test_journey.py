@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -240,17 +241,47 @@ def _without_ids(text, pilot):
 
 @pytest.mark.parametrize(("overdue", "state"), [("no-go", "Completed"), ("wait", "Suspended")])
 def test_a_missed_deadline_is_recorded_and_never_a_silent_go(pilot, orders, overdue, state):
-    from flows.drive import _overdue
+    from flows.drive import see_to
 
-    gate = {"ask": "always", "deadline": "1s", "overdue": overdue}
+    gate = {
+        "ask": "always",
+        "deadline": "2d",
+        "overdue": overdue,
+        "escalate": {"after": "1d", "to": {"roles": ["head"]}},
+    }
     pilot.start(pilot.pipeline(orders, gates={"quality": gate}))
     pilot.go()
+    opened = datetime.now(UTC)
     with pilot._client() as client:
-        while not (told := _overdue(client, pilot.home, pilot.run)):
-            pass  # the deadline is a second away
-    assert "nobody answered quality-1 in time" in told
-    if overdue == "no-go":
-        pilot.go()
+
+        def after(days):
+            return list(see_to(client, pilot.home, pilot.run, opened + timedelta(days=days)))
+
+        assert after(0.9) == []
+        assert after(1) == [f"{pilot.run.name}: nobody answers quality-1; anyone who is head is asked"]
+        assert after(1.5) == [], "once"
+        (told,) = after(2)
+        assert f"nobody answered quality-1 in time; {'no-go' if overdue == 'no-go' else 'it goes on waiting'}" in told
+        if overdue == "no-go":
+            assert pilot.submit(verdict="go", answered_by="ann").status.value == "ABORT", "too late"
+            pilot.go()
+        else:
+            assert after(3) == []
     assert pilot.run.state_name == state
     assert [e.payload["overdue"] for e in pilot.entries("overdue")] == [overdue]
     assert not (pilot.folder / "out.db").exists()
+
+
+def test_an_answer_at_the_last_second_is_never_overwritten_by_the_deadline(pilot, orders):
+    from flows.drive import see_to
+
+    pilot.start(pilot.pipeline(orders, gates={"quality": {"deadline": "1h", "overdue": "no-go"}}))
+    pilot.go()
+    with pilot._client() as client:
+        as_the_timer_saw_it = pilot.run
+        assert pilot.submit(verdict="go", answered_by="ann").status.value == "ACCEPT"
+        late = datetime.now(UTC) + timedelta(hours=2)
+        assert list(see_to(client, pilot.home, as_the_timer_saw_it, late)) == []
+    pilot.go()
+    assert pilot.entries("answer")[-1].actor == "ann"
+    assert pilot.entries("overdue") == []

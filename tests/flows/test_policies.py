@@ -1,0 +1,60 @@
+"""Decision memory: a run with nothing new to decide runs through, labelled so; outside of the band it asks."""
+
+from __future__ import annotations
+
+from flows.policies import list_policies, revoke_policy, show_policy
+
+MISSING = "id,price\n" + "".join(f"{n},{n % 7 + 1}\n" for n in range(40)) + "40,\n41,N/A\n"
+
+
+def test_what_was_remembered_is_done_again_without_asking_until_it_differs(pilot, tmp_path, capsys):
+    from flows.drive import question_of, refusal
+
+    data = tmp_path / "prices.csv"
+    data.write_text(MISSING)
+    gates = {"quality": {"remember": {"longest": "60d"}}}
+    pipeline = pilot.pipeline(data, gates=gates)
+    pilot.start(pipeline)
+    pilot.go()
+    assert pilot.answer(verdict="resolve", remember="90d") == "Suspended"
+    assert "longer than 60 days" in refusal(pilot.home, pilot.run)
+    while pilot.gate.startswith("quality"):
+        pilot.answer(verdict="resolve" if pilot.gate == "quality-1" else "go", remember={"for": "30d"})
+    assert pilot.answer(remember="30d") == "Completed"
+    assert pilot.entries("remembered")
+
+    pilot.start(pipeline)
+    assert pilot.go() == "Completed"
+    answers = {e.payload["gate"]: e for e in pilot.entries("answer")}
+    assert answers["quality-1"].method.startswith("automatic: policy 1 by ann, until ")
+    assert answers["quality-1"].actor == "pipeline prices"
+    assert answers["load-1"].method.startswith("automatic: policy ")
+    assert [e.payload["cells_changed"] for e in pilot.entries("changes")] == [1]
+
+    data.write_text(MISSING + "".join(f"{n},N/A\n" for n in range(42, 60)))
+    pilot.start(pipeline)
+    assert pilot.go() == "Suspended"
+    assert pilot.gate == "quality-1"
+    hints = [choice.hint for choice in question_of(pilot.home, pilot.run).choices]
+    assert any("Not the same as in policy 1 by ann" in hint and "then 1 of 42, now 19 of 60" in hint for hint in hints)
+
+    list_policies(everything=False)
+    assert "to null: 'N/A'" in capsys.readouterr().out
+    show_policy(1)
+    assert "count 1" in capsys.readouterr().out
+    revoke_policy(1, "no more")
+    list_policies(everything=True)
+    assert "revoked by" in capsys.readouterr().out
+
+
+def test_only_who_has_the_role_may_have_an_answer_remembered(pilot, orders):
+    from blocks.approvers import Approver
+    from flows.drive import refusal
+
+    with pilot.home.approvers() as approvers:
+        approvers.enrol(Approver("ann", roles=("steward",)))
+    pilot.start(pilot.pipeline(orders, gates={"quality": {"remember": {"roles": "steward"}}, "load": "never"}))
+    pilot.go()
+    assert pilot.answer(answered_by="bob", remember="30d") == "Suspended"
+    assert "only steward may have answers remembered" in refusal(pilot.home, pilot.run)
+    assert pilot.answer(remember="30d") == "Completed"
