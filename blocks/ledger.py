@@ -103,6 +103,16 @@ class Ledger:
         with self._transaction(write=False) as connection:
             return self._find(connection, run_id, key)
 
+    def last(self, run_id: str, kind: str) -> Entry | None:
+        """The run's last entry of a kind, if there is one."""
+        from sqlalchemy import select
+
+        table = _table()
+        wanted = select(table).where(table.c.run_id == run_id, table.c.kind == kind).order_by(table.c.seq.desc())
+        with self._transaction(write=False) as connection:
+            row = connection.execute(wanted.limit(1)).mappings().first()
+        return _entry(row) if row else None
+
     def head(self, run_id: str) -> str:
         """The hash of the run's last entry, or an empty string."""
         with self._transaction(write=False) as connection:
@@ -117,12 +127,9 @@ class Ledger:
         said = entry.payload
         actions = tuple(Action(**action) for action in said["actions"])
         signed = tuple(Signature(**signature) for signature in said.get("signatures", ()))
-        verdict, comment, remember = (
-            Verdict(said["verdict"]),
-            str(said["comment"]),
-            Remember.recalled(said.get("remember")),
-        )
-        return Answer(gate, verdict, entry.actor, entry.method, comment, actions, signed, remember)
+        wanted, who = Remember.recalled(said.get("remember")), (entry.actor, entry.method)
+        verdict, comment = Verdict(said["verdict"]), str(said["comment"])
+        return Answer(gate, verdict, *who, comment, actions, signed, wanted, bool(said.get("hold")))
 
     def submissions(self, run_id: str, gate: str) -> Iterable[Entry]:
         """Answers that identified people handed in for a gate."""

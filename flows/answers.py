@@ -47,6 +47,7 @@ def template(question: Question, run: str) -> str:
         f'  comment: ""  # why; {why.get(question.comment, "written into the ledger")}',
         f"  evidence: {question.evidence}  # what this file was written for; it answers nothing else",
     ]
+    lines += ["  # hold: true  # hold again before the next stage begins"]
     if question.memory is not None:
         lines += [
             "  # remember: 30d  # do the same without asking; or {for: 30d, rate: 5 %, issues: [ISSUE], columns: any}"

@@ -183,6 +183,62 @@ def policies_revoke(
     revoke_policy(number, comment)
 
 
+ContractFile = Annotated[
+    Path | None, typer.Option("--contract", metavar="P.yaml", help="Take the contract from this pipeline.")
+]
+GoalsFile = Annotated[Path | None, typer.Option("--goals", metavar="P.yaml", help="Take the goals from this pipeline.")]
+
+
+@app.command(rich_help_panel="Pilot a run")
+def jump(
+    run: RunName,
+    to: Annotated[
+        str,
+        typer.Option(
+            help="'assess': look at the same table again; 'quality-2', 'source': at that one; 'load': go there."
+        ),
+    ] = "assess",
+    contract: ContractFile = None,
+    goals: GoalsFile = None,
+    comment: Annotated[str, typer.Option(help="Why; written into the ledger.")] = "",
+) -> None:
+    """Let a held run go back to an earlier stage, or straight to the load.
+
+    Decisions that were made later than where it goes back to do not stand any more; nothing is forgotten. With another
+    contract or other goals the run looks at its table again and asks.
+    """
+    from flows.jump import jump as jump_to
+
+    jump_to(run, to, contract, goals, comment)
+
+
+@app.command(rich_help_panel="Pilot a run")
+def branch(
+    run: RunName,
+    start: Annotated[
+        str, typer.Option(help="From which table: 'source', 'quality-2', or 'assess': the last.")
+    ] = "source",
+    contract: ContractFile = None,
+    goals: GoalsFile = None,
+    name: Annotated[str | None, typer.Option(help="Call the what-if run this.")] = None,
+) -> None:
+    """Start a what-if run from any table of a run; it loads nothing but a file of its own.
+
+    Whoever tries it answers it, standing decisions don't. Afterwards: gonogo compare.
+    """
+    from flows.jump import branch_off
+
+    branch_off(run, start, contract, goals, name)
+
+
+@app.command(rich_help_panel="Look")
+def compare(run: RunName, other: RunName) -> None:
+    """Put two runs side by side: outcome, rows, score, issues, what was changed, goals."""
+    from flows.jump import compare as put_side_by_side
+
+    put_side_by_side(run, other)
+
+
 quarantine = typer.Typer(help="Rows that decisions took out: list them, write them out, bring them back corrected.")
 app.add_typer(quarantine, name="quarantine", rich_help_panel="Pilot a run", no_args_is_help=True)
 

@@ -170,6 +170,11 @@ def _given(answers: Path | None, *, accepts: bool) -> Answerer | None:
     return accept_recommended if accepts else None
 
 
+def answer_with(at: Cockpit, run_id: UUID, given: Answerer) -> None:
+    """Carry a run on, answering as `given` says."""
+    _carry(at, run_id, given)
+
+
 def carry_on(at: Cockpit, run_id: UUID) -> None:
     """Carry a run on, asking at the terminal, if there is one."""
     _carry(at, run_id, None)

@@ -102,7 +102,8 @@ def execute(client: SyncPrefectClient, run_id: UUID) -> FlowRun:
 
 def held(run: FlowRun) -> bool:
     """Whether a run waits at a gate."""
-    return bool(run.state and run.state.is_paused() and run.state.state_details.pause_key)
+    key = run.state.state_details.pause_key if run.state and run.state.is_paused() else None
+    return bool(key and _KEY.fullmatch(key))  # another key is a suspension by the Prefect UI itself
 
 
 def gate_of(run: FlowRun) -> tuple[str, int]:

@@ -90,6 +90,9 @@ def form(question: Question, problem: str = "", shown: str = "") -> type[GateFor
         fields["values"] = (str, Field(default="", title="Values", description=hint))
     if question.memory is not None:
         fields["remember"] = (str, Field(default="", title="Remember", description=_REMEMBER))
+    if Verdict.CONFIRM not in question.verdicts:
+        stop = "Ask me again before the next stage begins"
+        fields["hold"] = (bool, Field(default=False, title="Stop at the next stage", description=stop))
     model = create_model("Answer", __base__=GateForm, **fields)
     refusal = f"> **Not taken:** {problem}\n\n" if problem else ""
     model._description = refusal + question.text  # noqa: SLF001  (Prefect's own hook)
@@ -115,6 +118,7 @@ def said_in(question: Question, submitted: GateForm) -> dict[str, Any]:
         "comment": given["comment"],
         "rest": given.get("rest", "recommended"),
         "actions": actions | values,
+        "hold": given.get("hold", False),
         "remember": remembered(question, given.get("remember", "")),
     }
 
@@ -133,7 +137,13 @@ def remembered(question: Question, text: str) -> Any:
 
 def submission(question: Question, answer: Answer) -> dict[str, Any]:
     """An answer given elsewhere, as the form would send it."""
-    sent = {"verdict": answer.verdict.value, "answered_by": answer.answered_by, "comment": answer.comment}
+    sent: dict[str, Any] = {
+        "verdict": answer.verdict.value,
+        "answered_by": answer.answered_by,
+        "comment": answer.comment,
+    }
+    if answer.hold:
+        sent["hold"] = True
     if answer.remember:
         sent["remember"] = json.dumps(_wanted(answer.remember))
     if answer.verdict is Verdict.NO_GO or not question.choices:

@@ -8,10 +8,13 @@ task and happens once.
 from __future__ import annotations
 
 from typing import Concatenate, ParamSpec, TypeVar
+from uuid import UUID
 
 from prefect import runtime
+from prefect.client.orchestration import get_client
 from prefect.flow_runs import suspend_flow_run
 from prefect.input.run_input import keyset_from_base_key
+from prefect.states import Running
 from prefect.tasks import Task
 
 from flows.form import Submitted, form, said_in, submitted
@@ -23,6 +26,7 @@ from tasks.ask import (
     refuse_answer,
     requests_before,
     shown_of,
+    suspended_outside,
 )
 from tasks.edits import tables
 from tasks.policies import check_remember, remember
@@ -53,6 +57,7 @@ def step(run: Run, stage: Task[Concatenate[Run, P], R], *args: P.args, **kwargs:
         Stopped: the pilot asked the run to stop.
     """
     number = kwargs.get("round")
+    _notice(run)
     _heed(run, f"{stage.name}-{number}" if number else stage.name)
     return stage(run, *args, **kwargs)
 
@@ -69,6 +74,16 @@ def ask(run: Run, question: Question) -> Answer:
     if answer.verdict is Verdict.NO_GO:
         raise Stopped(question.gate, answer.answered_by, answer.comment)
     return answer
+
+
+def _notice(run: Run) -> None:
+    """Notice that somebody suspended this run in Prefect itself while it went on: it holds before its next stage."""
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(UUID(run.id)).state
+        if state is None or not state.is_paused():
+            return
+        suspended_outside(run)
+        client.set_flow_run_state(UUID(run.id), Running(), force=True)  # so that it can be suspended with a form
 
 
 def _heed(run: Run, before: str) -> None:

@@ -63,7 +63,7 @@ def refine(run: Run, seen: list[Examined], rounds: Iterator[int]) -> None:
     for round in rounds:
         answer = ask(run, quality_question(run, seen[-1], round=round))
         snapshot = conduct(run, seen[-1], answer)
-        if snapshot != seen[-1].snapshot:
+        if snapshot != seen[-1].snapshot or run.looks_again(answer.gate):
             seen.append(examine(run, snapshot, seen[-1].round + 1))
         if answer.verdict is Verdict.GO:
             return

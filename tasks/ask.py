@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tasks.announce import Happened
+from tasks.quality.approval import UNVERIFIED
 from tasks.quality.ledger import digest
 from tasks.quality.model import Answer, Verdict
 from tasks.quality.question import Question, sealed
@@ -84,6 +85,10 @@ def record_answer(run: Run, question: Question, answer: Answer) -> Answer:
             run.id, f"answer-{answer.gate}", "answer", payload, actor=answer.answered_by, method=answer.method
         )
         recorded = ledger.answer(run.id, question.gate) or answer
+        if recorded.hold:
+            wish = {"request": "hold", "comment": f"as the answer to {question.gate} says"}
+            key, who = f"request-{question.gate}", recorded.answered_by
+            ledger.append(run.id, key, "request", wish, actor=who, method=recorded.method)
     said = f"{recorded.verdict.value} by {recorded.answered_by} ({recorded.method})"
     tell(
         run,
@@ -104,6 +109,7 @@ def answer_payload(answer: Answer) -> dict[str, Any]:
         "comment": answer.comment,
         "actions": [asdict(action) for action in answer.actions],
         **({"remember": asdict(answer.remember)} if answer.remember else {}),
+        **({"hold": True} if answer.hold else {}),
     }
 
 
@@ -113,6 +119,15 @@ def submit(run_id: str, ledger: Ledger, answer: Answer) -> None:
     key = f"submission-{answer.gate}-{fingerprint.removeprefix('sha256:')[:16]}"
     payload = {"gate": answer.gate, "answer": fingerprint}
     ledger.append(run_id, key, "submission", payload, actor=answer.answered_by, method=answer.method)
+
+
+def suspended_outside(run: Run) -> None:
+    """Write down that somebody suspended the run in Prefect itself: it is to hold before its next stage."""
+    with run.open_ledger() as ledger:
+        number = sum(entry.kind == "request" for entry in ledger.entries(run.id)) + 1
+        wish = {"request": "hold", "comment": "suspended in Prefect"}
+        key, who = f"request-{number}-suspended", "somebody in the Prefect UI"
+        ledger.append(run.id, key, "request", wish, actor=who, method=UNVERIFIED)
 
 
 def requests_before(run: Run, before: str) -> tuple[Request, ...]:

@@ -67,10 +67,13 @@ class Run:
         return Approvers(self.ledger, Path(self.staging).parent / KEY_FILE)
 
     def spec(self) -> PipelineSpec:
-        """The pipeline's spec as it was when the run was opened."""
+        """The pipeline's spec as it was when the run was opened, or as a pilot changed it when the run went back."""
         from blocks.spec import read_opened
 
-        return read_opened(self.spec_uri)
+        with self.open_ledger() as ledger:
+            changed = ledger.last(self.id, "rewound")
+        path = Path(self.spec_uri)
+        return read_opened(path.with_name(str(changed.payload["spec"])) if changed else path)
 
     def reading(self, progress: Progress | None = None) -> Reading:
         """What the run's source is given to read with."""
@@ -130,6 +133,11 @@ class Run:
         """The table that a pilot made of the one that this gate was asking about, if one did."""
         entry = revision_at(self.entries(), gate)
         return self.recall(Snapshot, f"snapshot-{entry.payload['snapshot']}") if entry else None
+
+    def looks_again(self, gate: str) -> bool:
+        """Whether a pilot had the run look at a table again instead of answering this gate."""
+        entry = revision_at(self.entries(), gate)
+        return entry is not None and entry.kind == "rewound"
 
     def page(self, name: str) -> str:
         """The address of one report page."""

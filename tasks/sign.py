@@ -174,6 +174,7 @@ def agreed(question: Question, now: Standing) -> Answer:
         tuple(Action(**action) for action in said["actions"]),
         signatures,
         Remember.recalled(said.get("remember")),
+        bool(said.get("hold")),
     )
 
 

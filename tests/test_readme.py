@@ -33,12 +33,22 @@ def test_the_kind_that_the_readme_adds_is_found_by_the_assessment(monkeypatch):
 def test_the_answers_file_that_the_readme_shows_is_understood(tmp_path):
     from flows.answers import AnswersFile
 
-    (text,) = blocks("yaml")
+    text, _ = blocks("yaml")
     assert yaml.safe_load(text)["answered_by"] == "ann"
     path = tmp_path / "a.yaml"
     path.write_text(text)
     assert AnswersFile(path)._of("quality-2") == {"verdict": "go", "rest": "keep", "comment": "known at the shop"}
     assert AnswersFile(path)._of("load-1")["verdict"] == "go"
+
+
+def test_the_gate_that_the_readme_shows_is_understood():
+    from blocks.spec import Gates
+
+    _, text = blocks("yaml")
+    load = Gates.model_validate(yaml.safe_load(text)["gates"]).load
+    assert load.approval.meaning(1) == "approved"
+    assert load.times.remind_seconds == 4 * 3600
+    assert load.memory.roles == ("head",)
 
 
 def test_every_command_that_the_readme_names_exists():
@@ -47,7 +57,8 @@ def test_every_command_that_the_readme_names_exists():
     from flows.cli import app
 
     known = set(get_command(app).commands)
-    words = "run|up|pending|decide|show|hold|stop|resume|verify|export|kinds|suggest|map|undo|quarantine"
+    words = "run|up|pending|decide|show|hold|stop|resume|verify|export|kinds|suggest|map|undo|quarantine|"
+    words += "answers|approvers|policies|jump|branch|compare|check"
     named = set(re.findall(rf"gonogo ({words})\b", README.read_text("utf-8")))
     assert named == set(words.split("|"))
     assert named <= known

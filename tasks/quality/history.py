@@ -4,6 +4,8 @@ A revision is one entry, written whole or not at all:
 
 - `undone`: a decision is taken back. `snapshot` is the table without it; `changes` are the change sets of the decisions
   after it, carried out anew; those in `dropped` went with it.
+- `rewound`: the run went back to an earlier table, or looks at the same one under another contract; the decisions in
+  `dropped` do not stand any more.
 - `returned`: rows came back from quarantine. `snapshot` is the table with them.
 
 A gate that waited while its table was revised is answered by the revision: look again, ask again.
@@ -17,7 +19,7 @@ from typing import Any
 
 from tasks.quality.ledger import Entry
 
-REVISIONS = ("undone", "returned")
+REVISIONS = ("undone", "returned", "rewound")
 """Kinds of entries that make another table of the run's last one."""
 
 ROWS_GONE = ("dropped", "quarantined", "merged")
@@ -63,6 +65,8 @@ def history(entries: Sequence[Entry]) -> History:
             gone |= {each["decision"]: f"gone with decision {said['decision']}" for each in said["dropped"]}
             undone |= gone
             changes |= {each["decision"]: each for each in said["changes"]}
+        elif entry.kind == "rewound":
+            undone |= {each["decision"]: f"{each['why']} by {entry.actor}" for each in said["dropped"]}
         elif entry.kind == "returned":
             for number, rows in said["rows_by_decision"].items():
                 returned[int(number)] = returned.get(int(number), 0) + rows
@@ -82,5 +86,5 @@ def revision_at(entries: Sequence[Entry], gate: str) -> Entry | None:
 
 def snapshots(entries: Sequence[Entry]) -> tuple[str, ...]:
     """Ids of the snapshots made after the source's, in the order in which they were made."""
-    made = ("refined", *REVISIONS)
+    made = ("refined", "undone", "returned")
     return tuple(str(entry.payload["snapshot"]) for entry in entries if entry.kind in made)

@@ -31,6 +31,7 @@ KINDS = {
     "changes": "a decision was carried out, with this effect",
     "refined": "a module's decisions made this snapshot",
     "undone": "a decision was taken back; the table was made anew without it",
+    "rewound": "the run went back to an earlier table, or looks again with another contract or goals",
     "returned": "corrected rows came back from quarantine",
     "failed": "a decision could not be carried out; nothing was changed",
     "reminded": "somebody was reminded of a gate that waits",

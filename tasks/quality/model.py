@@ -414,7 +414,13 @@ class Remember:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was said at a gate, by whom, and how we know; `signatures` are those of a strict gate."""
+    """What was said at a gate, by whom, and how we know.
+
+    Attributes:
+        signatures: those of a strict gate.
+        remember: for how long the same is to be done without asking.
+        hold: whether the run is to hold again before its next stage.
+    """
 
     gate: str
     verdict: Verdict
@@ -424,6 +430,7 @@ class Answer:
     actions: tuple[Action, ...] = ()
     signatures: tuple[Signature, ...] = ()
     remember: Remember | None = None
+    hold: bool = False
 
 
 @dataclass(frozen=True)

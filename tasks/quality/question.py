@@ -170,7 +170,7 @@ def answer_of(question: Question, said: Mapping[str, Any], *, method: str, table
         said: `verdict` (required), `answered_by` (required), `comment`, `actions` (issue → option key, label,
             or a mapping with `action` and parameters), `rest` ("recommended" or "keep": what to do about the
             issues not named; default "recommended"), `remember` (for how long to do the same unasked: "30d", or a
-            mapping with `for`, `rate`, `issues`, `columns`).
+            mapping with `for`, `rate`, `issues`, `columns`), `hold` (true: hold again before the next stage).
         method: how the answer arrived and how its giver was identified.
         tables: gives the values that an action replaces, which edits (`exclude`, `change`) must name; without it
             only those are checked whose values are in the option itself.
@@ -178,7 +178,7 @@ def answer_of(question: Question, said: Mapping[str, Any], *, method: str, table
     Raises:
         AnswerError: something in it cannot be taken; nothing has been recorded.
     """
-    allowed = ["verdict", "answered_by", "comment", "actions", "rest", "remember"]
+    allowed = ["verdict", "answered_by", "comment", "actions", "rest", "remember", "hold"]
     if unknown := sorted(set(said) - set(allowed)):
         raise AnswerError(f"unknown key '{unknown[0]}'", where=question.gate, available=allowed)
     verdict = _verdict(question, said.get("verdict"))
@@ -190,7 +190,8 @@ def answer_of(question: Question, said: Mapping[str, Any], *, method: str, table
     if not comment:
         _check_comment(question, actions)
     remember = None if verdict is Verdict.NO_GO else remember_of(question, said.get("remember"))
-    return Answer(question.gate, verdict, name, method, comment, actions, remember=remember)
+    hold = verdict is not Verdict.NO_GO and said.get("hold") in (True, "true", "yes")
+    return Answer(question.gate, verdict, name, method, comment, actions, remember=remember, hold=hold)
 
 
 def remember_of(question: Question, said: object) -> Remember | None:

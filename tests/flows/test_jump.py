@@ -1,0 +1,101 @@
+"""Holding anywhere, going back to an earlier stage, and trying something else in a run of its own."""
+
+from __future__ import annotations
+
+import getpass
+import uuid
+
+import yaml
+
+from tasks.verify import verify
+
+
+def test_a_run_that_prefect_itself_suspends_holds_before_its_next_stage_and_goes_on_when_answered(pilot, orders):
+    from prefect.states import Suspended
+
+    from tasks.announce import Happened, listening
+
+    pilot.start(pilot.pipeline(orders, gates={"quality": "never", "load": "never"}))
+
+    def suspend(heard):
+        if heard.happened is Happened.STAGE_COMPLETED and heard.stage == "profile":
+            with pilot._client() as client:
+                client.set_flow_run_state(pilot.id, Suspended(pause_key=str(uuid.uuid4())), force=True)
+
+    with listening(suspend):
+        assert pilot.go() == "Suspended"
+    assert pilot.gate == "hold-1"
+    (request,) = pilot.entries("request")
+    assert (request.actor, request.payload["comment"]) == ("somebody in the Prefect UI", "suspended in Prefect")
+    assert not [e for e in pilot.entries("stage") if e.payload["stage"] == "assess"]
+    assert pilot.answer() == "Completed"
+
+
+def test_an_answer_can_say_that_the_run_holds_again_before_its_next_stage(pilot, orders):
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    assert pilot.answer(rest="keep", hold=True) == "Suspended"
+    assert pilot.gate == "hold-1"
+    assert pilot.entries("request")[0].payload["comment"] == "as the answer to quality-1 says"
+    assert pilot.answer() == "Suspended"
+    assert pilot.gate == "load-1"
+
+
+def test_a_run_goes_back_looks_again_under_another_contract_and_branches_off(pilot, orders, tmp_path, capsys):
+    from flows.drive import question_of
+    from flows.jump import compare, sections
+    from flows.revise import _gate
+    from tasks.branch import branch
+    from tasks.rewind import places, rewind
+
+    pipeline = pilot.pipeline(orders)
+    other = yaml.safe_load(pipeline.read_text())
+    other["contract"] = {"columns": {"price": {"type": "number", "maximum": 11}}}
+    other["goals"] = [{"name": "Revenue", "metric": "sum(price)"}]
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(other))
+
+    def back(to, **parts):
+        run = pilot.record()
+        done = rewind(run, to, parts, gate=_gate(pilot.run), who=getpass.getuser(), method="test")
+        from flows.drive import reopen
+
+        with pilot._client() as client:
+            reopen(client, pilot.run)
+        assert pilot.go() == "Suspended"
+        return done
+
+    pilot.start(pipeline)
+    pilot.go()
+    first = len(question_of(pilot.home, pilot.run).choices)
+    assert pilot.answer(verdict="resolve") == "Suspended"
+    assert places(pilot.record()) == ("assess", "source", "quality-1", "quality-2")
+    done = back("quality-1")
+    assert [d.number for d in done.dropped] == [d.payload["number"] for d in pilot.entries("decision")]
+    assert pilot.gate == "quality-3"
+    assert len(question_of(pilot.home, pilot.run).choices) == first, "the table is as it was"
+    assert pilot.record().decisions() == ()
+
+    back("assess", **sections(tmp_path / "other.yaml", tmp_path / "other.yaml"))
+    assert pilot.gate == "quality-4"
+    assert any("price" in c.issue and "range" in c.issue for c in question_of(pilot.home, pilot.run).choices)
+    assert "1 contract checks fail" in question_of(pilot.home, pilot.run).summary
+    assert pilot.answer(verdict="go") == "Suspended"
+    assert pilot.gate == "load-1"
+    run = pilot.record()
+    assert [c.name for c in verify(run) if not c.ok] == []
+
+    what_if = branch(run, "source", tmp_path / "what-if", {})
+    assert pilot.answer() == "Completed"
+    loaded = len(pilot.loaded())
+    assert [c.name for c in verify(run) if not c.ok] == []
+    pilot.start(what_if)
+    pilot.go()
+    assert pilot.answer(rest="keep") == "Suspended"
+    assert pilot.answer() == "Completed"
+    assert (tmp_path / "what-if" / "refined.parquet").exists()
+    assert len(pilot.loaded()) == loaded, "the what-if loads elsewhere"
+    compare(run.name, pilot.run.name)
+    told = capsys.readouterr().out
+    assert run.name in told
+    assert "9 → 8" in told
+    assert "goal Revenue" in told
