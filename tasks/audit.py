@@ -103,10 +103,10 @@ def _decisions(run: Run, entries: Sequence[Entry]) -> Iterator[Decided]:
 def _done(made: Mapping[str, Any]) -> dict[str, Any]:
     """What a change set did, in rows and cells."""
     rows = {name: made[name] for name in ("rows_in", "rows_out", *ROWS_GONE)}
-    return {**rows, "cells": made["cells_changed"], "cells_by_column": _by_column(str(made["cells_uri"]))}
+    return {**rows, "cells": made["cells_changed"], "cells_by_column": cells_by_column(str(made["cells_uri"]))}
 
 
-def _by_column(uri: str) -> tuple[tuple[str, int], ...]:
+def cells_by_column(uri: str) -> tuple[tuple[str, int], ...]:
     """How many cells a change set changed in each column."""
     import duckdb
 

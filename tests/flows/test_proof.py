@@ -296,9 +296,10 @@ def test_the_command_stops_at_the_first_difference_with_status_1(proven, capsys)
 # --- history ------------------------------------------------------------------------------------------------------
 
 
-def test_the_history_tells_of_a_run_to_people_and_machines(proven, capsys):
+def test_the_history_tells_of_a_run_to_people_and_machines(proven, capsys, monkeypatch):
     from flows.history import list_history
 
+    monkeypatch.setenv("COLUMNS", "200")
     list_history("orders", 20, as_json=False)
     said = capsys.readouterr().out
     assert all(word in said for word in (proven.run.name, "9 → 8", "ann (test)", "loaded"))
