@@ -7,15 +7,18 @@ import hmac
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from blocks.ledger import Ledger, RunSummary
+from tasks.quality.errors import GonogoError
 from tasks.quality.guide import guide
 from tasks.quality.history import REVISIONS
+from tasks.quality.secrets import mask
+from tasks.reports.escape import printable
 from tasks.reports.index import RunLine, index_html
 from tasks.reports.kinds import kinds_html
 from tasks.reports.records import Link
@@ -30,10 +33,12 @@ if TYPE_CHECKING:
 SETTINGS = "GONOGO_PAGES"
 """Environment variable with the settings as JSON; the ledger's address and the token never are arguments."""
 
+OK = 200
 MESSAGE_BYTES = 64 * 1024
 RUNS_SHOWN = 200
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ROW = re.compile(r"[0-9]{1,18}")
 _PAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.(?:html|json)")
 _TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json"}
 _HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "cache-control": "no-cache"}
@@ -67,8 +72,17 @@ class Settings:
         return {SETTINGS: json.dumps(asdict(self))}
 
 
-def app(settings: Settings) -> Starlette:
-    """The page server's application."""
+Trace: TypeAlias = Callable[[str, int, str], str]
+"""Makes the page of a cell's story, from a run's id, a row and a column; a `GonogoError` says why there is none."""
+
+
+def app(settings: Settings, trace: Trace | None = None) -> Starlette:
+    """The page server's application.
+
+    Args:
+        settings: what is served.
+        trace: makes pages of cells' stories; without it there are none.
+    """
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -87,6 +101,10 @@ def app(settings: Settings) -> Starlette:
     def kinds(_: Request) -> Response:
         return HTMLResponse(kinds_html(guide()), headers=_HEADERS)
 
+    def story(request: Request) -> Response:
+        status, said = _told(trace, request.path_params["run_id"], request.query_params)
+        return (HTMLResponse if status == OK else PlainTextResponse)(said, status, headers=_HEADERS)
+
     async def outbox(request: Request) -> Response:
         status, said = await _take(request, settings)
         return PlainTextResponse(said, status, headers=_HEADERS)
@@ -96,10 +114,22 @@ def app(settings: Settings) -> Starlette:
             Route("/", index),
             Route("/kinds.html", kinds),
             Route("/outbox", outbox, methods=["POST"]),
+            Route("/{run_id}/trace", story),
             Route("/{run_id}/{name}", page),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
     )
+
+
+def _told(trace: Trace | None, run_id: str, asked: Mapping[str, str]) -> tuple[int, str]:
+    """The page of a cell's story, or why there is none; with its HTTP status."""
+    row = asked.get("row", "")
+    if trace is None or not _RUN_ID.fullmatch(run_id) or not _ROW.fullmatch(row):
+        return 404, "There is no such page."
+    try:
+        return OK, trace(run_id, int(row), asked.get("column", ""))
+    except GonogoError as error:
+        return 404, printable(mask(error.message))
 
 
 def page_file(reports: Path, run_id: str, name: str) -> Path | None:
@@ -224,18 +254,12 @@ def append(outbox: Path, message: Mapping[str, Any]) -> None:
         os.close(descriptor)
 
 
-def main() -> None:
+def serve(trace: Trace | None = None) -> None:
     """Serve pages on loopback until told to stop."""
     import uvicorn
 
-    parser = argparse.ArgumentParser(
-        prog="python -m blocks.pages", description=f"Settings are in ${SETTINGS}, as JSON."
-    )
+    parser = argparse.ArgumentParser(description=f"Settings are in ${SETTINGS}, as JSON.")
     parser.add_argument("--port", type=int, required=True)
     settings = Settings(**json.loads(os.environ[SETTINGS]))
     port = parser.parse_args().port
-    uvicorn.run(app(settings), host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=2)
-
-
-if __name__ == "__main__":
-    main()
+    uvicorn.run(app(settings, trace), host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=2)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from blocks.destinations import DestinationSpec
+from blocks.lineage import Lineage
 from blocks.sources import SourceSpec
 from blocks.spec_file import Document, Fault, Where, dotted, missing_file, read_document, refused, validated
 from tasks.insights.goals import Goal
@@ -293,6 +294,7 @@ class PipelineSpec(_Model):
     gates: Gates = Gates()
     destination: DestinationSpec = Field(description="where the data goes, e.g. 'kind: file' and 'path: out.parquet'")
     notify: Notify = Notify()
+    lineage: Lineage = Lineage()
     settings: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     schedule: Schedule | None = None
     parameters: Mapping[str, bool | int | float | dt.date | str] = Field(default_factory=dict)

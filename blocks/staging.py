@@ -286,10 +286,15 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> None:
     Raises:
         TryAgain: the disk is full or the folder cannot be written to.
     """
+    write_bytes(path, text.encode("utf-8", "surrogatepass"), mode)
+
+
+def write_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file wholly or not at all; raises as `write_text` does."""
     partial = _partial(path)
     with doing("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(text.encode("utf-8", "surrogatepass"))
+        partial.write_bytes(content)
         partial.chmod(mode)
     publish(partial, path)
 

@@ -338,6 +338,20 @@ def runs() -> None:
     list_runs()
 
 
+@app.command(rich_help_panel="Look")
+def history(
+    pipeline: Annotated[
+        str, typer.Argument(metavar="[PIPELINE]", help="Only runs of this pipeline.", show_default=False)
+    ] = "",
+    limit: Annotated[int, typer.Option(min=0, help="How many runs, the latest first; 0 for all.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List past runs: rows, quality and issues before and after, decisions, who decided, what came of it."""
+    from flows.history import list_history
+
+    list_history(pipeline, limit, as_json=as_json)
+
+
 @app.command(rich_help_panel="Start a run")
 def suggest(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A file, a folder, or a pattern such as 'in/*.csv'.")],
@@ -413,6 +427,52 @@ def verify(
     from flows.proof import verify_runs
 
     verify_runs(run, head, every=every, as_json=as_json)
+
+
+@app.command(rich_help_panel="Prove")
+def trace(
+    run: RunName = "latest",
+    row: Annotated[int | None, typer.Option(metavar="N", help="The row: `_row`, as reports show it.")] = None,
+    column: Annotated[str, typer.Option(metavar="C", help="One cell's story; else that of the whole row.")] = "",
+    key: Annotated[str, typer.Option(metavar="C=VALUE", help="The row that has this value in this column.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Tell the story of a cell or row: where it came from, each change with its decision and person, where it went.
+
+    Rows that were dropped, merged or put into quarantine have their story, too.
+    """
+    from flows.trace import trace_cell
+
+    trace_cell(run, row, column, key, as_json=as_json)
+
+
+@app.command(rich_help_panel="Prove")
+def replay(run: RunName = "latest", as_json: AsJson = False) -> None:
+    """Make every table of a run anew, from its source and its decisions, and compare them byte for byte.
+
+    Nothing of the run is changed. Says the first difference; exit status 1 when there is one.
+    """
+    from flows.proof import replay_run
+
+    replay_run(run, as_json=as_json)
+
+
+@app.command(rich_help_panel="Prove")
+def audit(
+    run: RunName = "latest",
+    pdf: Annotated[bool, typer.Option("--pdf", help="A PDF; this is the default.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="One self-contained page.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON, for machines.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="By default RUN-audit.pdf, .html or .json.")] = None,
+) -> None:
+    """Write what an auditor asks for into one file, and check the run while doing so.
+
+    Verification, answers and decisions with their people, conservation of rows, changed cells, snapshots, receipts,
+    reports, versions, and every ledger entry with its hash. The exit status is that of gonogo verify.
+    """
+    from flows.audit import write_audit
+
+    write_audit(run, {"pdf": pdf, "html": html, "json": as_json}, out)
 
 
 @app.command(rich_help_panel="Prove")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -16,6 +16,9 @@ from flows.commands import FAILED, cockpit, run_id_of
 from flows.home import Home
 from tasks.quality.verify import Check
 from tasks.run import Run, recall_run
+
+if TYPE_CHECKING:
+    from tasks.replay import Redone
 
 UNCHECKED = 2
 """Exit status of a check that found nothing wrong in what it could look at, but could not look at everything."""
@@ -38,6 +41,36 @@ def verify_runs(name: str, head: str | None, *, every: bool, as_json: bool) -> N
         console.print(_sum(told))
     if status := max((status_of(checks) for checks in told.values()), key=_gravity, default=0):
         raise typer.Exit(status)
+
+
+def replay_run(name: str, *, as_json: bool) -> None:
+    """Make every table of a run anew and compare; exit status 1 at the first difference."""
+    from tasks.replay import replay
+
+    home, console = Home.here(), Console(highlight=False)
+    run = recall_run(str(home.staging), run_id_of(home, name))
+    done = []
+    for redone in replay(run):
+        done.append(redone)
+        if not as_json:
+            console.print(_redone(redone), soft_wrap=True)
+    different = [redone for redone in done if redone.difference]
+    if as_json:
+        console.print_json(json.dumps({"run": run.name, "same": not different, "made": [asdict(r) for r in done]}))
+    elif different:
+        console.print(f"{escape(run.name)}: [red]{escape(different[0].name)} is another one; stopped there[/]")
+    else:
+        console.print(f"{escape(run.name)}: [green]all {len(done)} files come out as they were[/]")
+    if different:
+        raise typer.Exit(FAILED)
+
+
+def _redone(redone: Redone) -> str:
+    if redone.difference:
+        return f"[red]✗[/] {escape(redone.name)}: {escape(redone.difference)}"
+    if not redone.same:
+        return f"[yellow]≈[/] {escape(redone.name)}: the same rows in other bytes"
+    return f"[green]✓[/] {escape(redone.name)}: {redone.found[:19]}…"
 
 
 def status_of(checks: Sequence[Check]) -> int:
@@ -65,13 +98,13 @@ def _verified(home: Home, run_id: str, head: str | None) -> tuple[str, tuple[Che
 
     try:
         run = recall_run(str(home.staging), run_id)
-        with _blocks(run):
+        with blocks_of(run):
             return run.name, verify(run, head)
     except Unavailable as error:
         return run_id, (Check("staging", True, 0, "", error.message),)
 
 
-def _blocks(run: Run) -> AbstractContextManager[object]:
+def blocks_of(run: Run) -> AbstractContextManager[object]:
     """A Prefect server, where the destination is a block that is saved there."""
     return cockpit() if run.spec().destination.kind == "saved" else nullcontext()
 
@@ -102,12 +135,18 @@ def _detail(check: Check) -> str:
 
 
 def _verdict(checks: Sequence[Check]) -> str:
+    colour = {0: "green", FAILED: "red", UNCHECKED: "yellow"}[status_of(checks)]
+    return f"[{colour}]{verdict(checks)}[/]"
+
+
+def verdict(checks: Sequence[Check]) -> str:
+    """What became of the checks, in words."""
     failed, unknown = sum(not check.ok for check in checks), sum(bool(check.unchecked) for check in checks)
     if failed:
-        return f"[red]{failed} of {len(checks)} checks fail[/]"
+        return f"{failed} of {len(checks)} checks fail"
     if unknown:
-        return f"[yellow]nothing is wrong, but {unknown} of {len(checks)} checks could not look at everything[/]"
-    return f"[green]all {len(checks)} checks hold[/]"
+        return f"nothing is wrong, but {unknown} of {len(checks)} checks could not look at everything"
+    return f"all {len(checks)} checks hold"
 
 
 def _sum(told: Mapping[str, Sequence[Check]]) -> str:

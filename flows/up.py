@@ -170,7 +170,7 @@ class _Site:
         home = self.home
         settings = Settings(str(home.reports), home.ledger_url, str(home.outbox), self.token, self.api, self.ui)
         env = environment(home) | settings.environment()
-        return self._spawn("blocks.pages", "--port", str(self.pages_port), log="pages.log", env=env)
+        return self._spawn("flows.pages", "--port", str(self.pages_port), log="pages.log", env=env)
 
     def _start_worker(self) -> subprocess.Popen[bytes]:
         more = {"PREFECT_API_URL": self.api, "PREFECT_UI_URL": self.ui, "GONOGO_REPORTS_URL": self.pages}

@@ -9,6 +9,7 @@ from blocks.sources import Batch, Outcome
 from blocks.staging import write_text
 from tasks.announce import Happened
 from tasks.insights.compare import Comparison
+from tasks.lineage import tell_end
 from tasks.quality.approval import Signature, signature_of
 from tasks.quality.errors import GonogoError, Unavailable
 from tasks.record import once, tell
@@ -65,6 +66,7 @@ def _end(
     with run.open_ledger() as ledger:
         ledger.append(run.id, "outcome", "outcome", payload, actor=actor)
     _settle(run, loaded)
+    tell_end(run, outcome)
     receipt = _receipt(run, seen, outcome, loaded, note)
     write_text(run.page_file("receipt.html"), receipt_html(receipt))
     _show(receipt)

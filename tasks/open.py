@@ -8,6 +8,7 @@ from pathlib import Path
 from prefect import runtime
 
 from tasks.announce import Happened
+from tasks.lineage import tell_begin
 from tasks.record import once, tell
 from tasks.run import Run
 
@@ -49,5 +50,6 @@ def open_run(pipeline: str, home: str) -> Run:
     run.keep("run", run)
     with run.open_ledger() as ledger:
         ledger.append(id, "opened", "opened", {"name": run.name, "pipeline": spec.name, "spec": spec.to_public()})
+    tell_begin(run)
     tell(run, Happened.RUN_OPENED, "opened", f"{run.name}: {run.source}")
     return run

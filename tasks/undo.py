@@ -65,7 +65,7 @@ def undo(run: Run, number: int, ask: Ask, *, who: str, method: str, gate: str = 
     """
     entries = run.entries()
     decision = _undoable(run, entries, number)
-    base, before = _base(run, entries, number)
+    base, before = base_before(run, entries, number)
     staging, done = run.open_staging(), sum(entry.kind == "undone" for entry in entries)
     with staging.open(base) as tables:
         again = _Again(run, tables, base.uri, _touched(run, number))
@@ -114,7 +114,7 @@ def _undoable(run: Run, entries: Sequence[Entry], number: int) -> Decision:
     return standing[number]
 
 
-def _base(run: Run, entries: Sequence[Entry], number: int) -> tuple[Snapshot, int]:
+def base_before(run: Run, entries: Sequence[Entry], number: int) -> tuple[Snapshot, int]:
     """The last snapshot that was made before a decision, and the last decision that is in it."""
     base, last = run.recall(Snapshot, "snapshot-source"), 0
     carried = 0

@@ -59,6 +59,7 @@ def test_every_command_that_the_readme_names_exists():
     known = set(get_command(app).commands)
     words = "run|up|pending|decide|show|hold|stop|resume|verify|export|kinds|suggest|map|undo|quarantine|"
     words += "answers|approvers|policies|jump|branch|compare|check"
+    words += "|trace|replay|history|audit"
     named = set(re.findall(rf"gonogo ({words})\b", README.read_text("utf-8")))
     assert named == set(words.split("|"))
     assert named <= known

@@ -156,6 +156,10 @@ class Source(Protocol):
         """Tell the source what became of its batch, and say what was done there; may be told more than once."""
         ...
 
+    def place(self, origin: Origin, number: int, base: Path) -> str:
+        """Where in its origin the `number`th record (from 1) is, if the batch has no places."""
+        ...
+
     def probe(self, base: Path) -> Iterator[Probe]:
         """Try the connection step by step, changing nothing."""
         ...
@@ -194,6 +198,10 @@ class SourceModel(BaseModel):
     def settle(self, batch: Batch, outcome: Outcome, reading: Reading) -> str:  # noqa: ARG002  (for those who care)
         """Tell the source what became of its batch: most need not know."""
         return ""
+
+    def place(self, origin: Origin, number: int, base: Path) -> str:  # noqa: ARG002  (for those who can look)
+        """Where in its origin the `number`th record (from 1) is, if the batch has no places."""
+        return f"record {number:,}"
 
 
 def staged_names(names: list[str]) -> tuple[list[str], tuple[tuple[str, str], ...]]:

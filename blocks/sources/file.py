@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from blocks.probe import Probe
 from blocks.sources import remote
-from blocks.sources.base import Batch, Outcome, Reading
+from blocks.sources.base import Batch, Origin, Outcome, Reading
 from blocks.sources.formats import format_of
 from blocks.sources.records import FORMATS_TODO, FileOptions, Landed, kind_of, read_files
 from blocks.staging import doing, fingerprint_of, write_text
@@ -130,6 +130,27 @@ archive: done
             while target.exists():
                 target, number = folder / f"{path.stem}-{number}{path.suffix}", number + 1
             shutil.move(path, target)
+
+    def place(self, origin: Origin, number: int, base: Path) -> str:
+        """The record's line, where the file is still what was read; else its number."""
+        from blocks.sources.lines import line_of
+
+        if self.is_remote:
+            return f"record {number:,}"
+        for path in self._kept(origin, base):
+            if fingerprint_of(path) == origin.fingerprint:
+                line = line_of(path, number, self)
+                return f"line {line:,}" if line else f"record {number:,}"
+        return f"record {number:,} (the file is not there any more as it was read)"
+
+    def _kept(self, origin: Origin, base: Path) -> list[Path]:
+        """Where the file of an origin may be: where it was read from, or in the archive."""
+        archived = [base / Path(self.archive).expanduser() / origin.name] if self.archive else []
+        try:
+            there = [path for path in self.files(base) if path.name == origin.name]
+        except GonogoError:
+            there = []
+        return [path for path in (*there, *archived) if path.is_file()]
 
     def probe(self, base: Path) -> Iterator[Probe]:
         """Whether there are files, and whether the first can be read."""

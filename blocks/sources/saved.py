@@ -11,7 +11,7 @@ from pydantic import Field
 
 from blocks.probe import Probe
 from blocks.saved import kinds, loaded
-from blocks.sources.base import Batch, Outcome, Reading, Source, SourceModel
+from blocks.sources.base import Batch, Origin, Outcome, Reading, Source, SourceModel
 from tasks.quality.errors import GonogoError
 
 
@@ -53,6 +53,10 @@ settings:               # instead of what is saved
     def settle(self, batch: Batch, outcome: Outcome, reading: Reading) -> str:
         """Tell the source what became of its batch."""
         return self.source.settle(batch, outcome, reading)
+
+    def place(self, origin: Origin, number: int, base: Path) -> str:  # noqa: ARG002  (nothing is looked up for it)
+        """The record's number."""
+        return f"record {number:,}"
 
     def probe(self, base: Path) -> Iterator[Probe]:
         """Look the block up, then try the source."""

@@ -79,6 +79,11 @@ sources:
         )
         return "; ".join(f"{name}: {done}" for name, done in told if done)
 
+    def place(self, origin: Origin, number: int, base: Path) -> str:
+        """As the source that the record came from tells it."""
+        name, _, own = origin.name.partition(": ")
+        return self.sources[name].place(replace(origin, name=own), number, base)
+
     def probe(self, base: Path) -> Iterator[Probe]:
         """Try every source."""
         for name, source in self.sources.items():

@@ -41,6 +41,7 @@ KINDS = {
     "heeded": "the request was heeded before this stage",
     "commit": "the destination has the data",
     "settled": "the source was told what became of its batch",
+    "lineage": "an OpenLineage backend was told of the run, or could not be",
     "outcome": "the run ended",
     "remembered": "an answer was made standing decisions",
     "policy": "a standing decision was made",

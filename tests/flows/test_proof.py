@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from tasks.quality.errors import Unavailable
+from blocks.staging import fingerprint_of
+from tasks.quality.errors import PilotMustDecide, Unavailable
+from tasks.replay import replay
+from tasks.trace import rows_of_key, trace
 from tasks.verify import verify
 from tests.flows.conftest import ORDERS
 from tests.flows.piloting import Pilot
@@ -31,6 +34,8 @@ def finished(prefect_server, tmp_path_factory):
         data = folder / "orders.csv"
         data.write_text(ORDERS)
         pilot.start(pilot.pipeline(data, contract=CONTRACT, goals=GOALS))
+        pilot.go()
+        assert pilot.answer(actions={"exact-duplicate-rows-id-customer-price": "keep-first"}) == "Suspended"
         assert pilot.to_the_end() == "Completed"
     return pilot
 
@@ -180,3 +185,148 @@ def status(command, *args, **options) -> int:
     with pytest.raises(typer.Exit) as exit:
         command(*args, **options)
     return exit.value.exit_code
+
+
+# --- trace --------------------------------------------------------------------------------------------------------
+
+
+def test_a_cell_leads_from_its_line_in_the_source_to_the_destination(proven):
+    story = trace(proven.record(), 1, "price")
+    assert (story.place.origin, story.place.place) == ("orders.csv", "line 3")
+    assert story.came == (("price", "N/A"),)
+    assert story.adds_up
+    (changed,) = [step for step in story.steps if step.happened == "changed"]
+    assert (changed.before, changed.after, changed.issue) == ("N/A", None, "disguised-missing-price")
+    assert (changed.who.name, changed.who.method, changed.who.gate) == ("ann", "test", "quality-1")
+    assert "disguised-missing-price" in [step.issue for step in story.steps if step.happened == "suspected"]
+    assert story.delivered[0].who.gate == "load-1"
+    assert story.stands == (("price", None),)
+
+
+def test_every_row_and_cell_of_a_run_adds_up(proven):
+    run = proven.record()
+    stories = [trace(run, row) for row in range(9)]
+    assert all(story.adds_up for story in stories)
+    (dropped,) = [story for story in stories if story.left]
+    assert (dropped.row, dropped.left.happened, dropped.left.into, dropped.delivered) == (6, "dropped", 5, ())
+    assert ("took in", 6) in [(step.happened, step.into) for step in stories[5].steps]
+
+
+def test_a_row_is_found_by_a_key_and_what_cannot_be_found_says_what_there_is(proven):
+    run = proven.record()
+    assert rows_of_key(run, "id", "4") == 3
+    with pytest.raises(PilotMustDecide, match="3 rows have quantity=1"):
+        rows_of_key(run, "quantity", "1")
+    with pytest.raises(PilotMustDecide, match="no row has id=99"):
+        rows_of_key(run, "id", "99")
+    with pytest.raises(PilotMustDecide, match="Did you mean 'price'"):
+        rows_of_key(run, "prise", "1")
+    with pytest.raises(PilotMustDecide, match="available: 0 to 8"):
+        trace(run, 9)
+
+
+def test_a_line_of_a_file_that_has_changed_since_is_not_claimed(proven):
+    (proven.folder / "orders.csv").write_text("id\n1\n")
+    assert trace(proven.record(), 1, "price").place.place.startswith("record 2 (the file is not there any more")
+
+
+def test_the_command_tells_it_to_people_and_machines(proven, capsys):
+    from flows.trace import trace_cell
+
+    trace_cell("latest", None, "price", "id=2", as_json=False)
+    assert "price in row 1 of" in capsys.readouterr().out
+    trace_cell("latest", 1, "price", "", as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["came"], told["stands"], told["adds_up"]) == ({"price": "N/A"}, {"price": None}, True)
+
+
+# --- replay -------------------------------------------------------------------------------------------------------
+
+
+def test_every_table_comes_out_again_byte_for_byte_and_nothing_of_the_run_is_touched(proven):
+    staging = proven.home.staging / str(proven.id)
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in staging.iterdir() if path.is_file()}
+    made = list(replay(proven.record()))
+    assert all(redone.same for redone in made)
+    assert {"source", "source.domains", "missing-1", "cells of decision 1", "rows of decision 1"} <= {
+        r.name for r in made
+    }
+    assert before == {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in staging.iterdir() if p.is_file()}
+    assert len(proven.entries()) == len(proven.record().entries())
+
+
+def test_the_first_difference_is_told_by_row_and_column(proven):
+    import duckdb
+
+    run = proven.record()
+    for uri, cell in ((run.snapshots()[1].uri, "price"), (run.changes()[0].cells_uri, "before")):
+        row = duckdb.sql(f"SELECT min(_row) FROM read_parquet('{uri}')").fetchone()[0]
+        changed = f'SELECT * REPLACE (CASE _row WHEN {row} THEN \'forged\' ELSE "{cell}" END AS "{cell}")'
+        duckdb.sql(f"COPY ({changed} FROM read_parquet('{uri}')) TO '{uri}.new' (FORMAT parquet)")
+        Path(f"{uri}.new").replace(uri)
+        fingerprint = fingerprint_of(Path(uri))
+        name = "missing-1" if cell == "price" else "cells of decision 1"
+        found = {r.name: r for r in replay(_with(run, uri, fingerprint))}
+        assert list(found)[-1] == name
+        assert found[name].difference.startswith(f"row {row}: {cell} was 'forged', and is ")
+
+
+def _with(run, uri, fingerprint):
+    """The run with a ledger that was written anew to hold what was forged."""
+    told = {change.cells_uri: change.cells_fingerprint for change in run.changes()}
+    before = told.get(uri) or next(s.fingerprint for s in run.snapshots() if s.uri == uri)
+    with sqlite3.connect(Path(run.ledger.removeprefix("sqlite:///"))) as ledger:
+        for verb in ("UPDATE", "DELETE"):
+            ledger.execute(f"DROP TRIGGER IF EXISTS gonogo_ledger_no_{verb}")
+        ledger.execute("UPDATE gonogo_ledger SET payload = replace(payload, ?, ?)", (before, fingerprint))
+    return run
+
+
+def test_the_command_stops_at_the_first_difference_with_status_1(proven, capsys):
+    from flows.proof import replay_run
+
+    replay_run("latest", as_json=False)
+    assert "files come out as they were" in capsys.readouterr().out
+    Path(proven.record().snapshots()[0].uri).write_bytes(b"other rows")
+    assert status(replay_run, "latest", as_json=True) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["same"], told["made"][-1]["difference"]) == (False, "the source's rows were changed")
+
+
+# --- history ------------------------------------------------------------------------------------------------------
+
+
+def test_the_history_tells_of_a_run_to_people_and_machines(proven, capsys, monkeypatch):
+    from flows.history import list_history
+
+    monkeypatch.setenv("COLUMNS", "200")
+    list_history("orders", 20, as_json=False)
+    said = capsys.readouterr().out
+    assert all(word in said for word in (proven.run.name, "9 → 8", "ann (test)", "loaded"))
+    list_history("", 0, as_json=True)
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["run_id"], told["outcome"], told["head"]) == (str(proven.id), "loaded", proven.entries()[-1].hash)
+    with pytest.raises(PilotMustDecide, match="Did you mean 'orders'"):
+        list_history("order", 20, as_json=False)
+
+
+# --- audit --------------------------------------------------------------------------------------------------------
+
+
+def test_the_bundle_holds_the_run_and_its_exit_status_is_that_of_the_checks(proven, tmp_path):
+    from flows.audit import write_audit
+
+    forms = {"pdf": False, "html": False, "json": False}
+    write_audit("latest", forms, tmp_path / "a.json")
+    told = json.loads((tmp_path / "a.json").read_text())
+    assert told["verdict"].startswith("all ")
+    assert [a["who"] for a in told["answers"] if a["gate"] == "quality-1"] == ["ann"]
+    assert {page["name"] for page in told["pages"]} >= {"quality-1.html", "receipt.html", "insight.html"}
+    assert [d["status"] for d in told["decisions"]] == ["carried out"] * len(told["decisions"])
+    assert (told["account"]["read"], told["receipts"][0]["rows_written"]) == (9, 8)
+    assert len(told["entries"]) == len(proven.entries())
+    in_destination(proven, "DELETE FROM orders")
+    assert status(write_audit, "latest", forms | {"pdf": True}, tmp_path / "b") == 1
+    assert (tmp_path / "b").read_bytes().startswith(b"%PDF")
+    with pytest.raises(typer.BadParameter):
+        write_audit("latest", dict.fromkeys(forms, True), None)

@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 from tasks.quality.errors import AnswerError, DestinationError, PilotMustDecide
+from tasks.replay import replay
 from tasks.verify import verify
 
 ORDERS = """id,city,quantity,reason
@@ -118,6 +119,7 @@ def test_corrected_rows_come_back_under_the_decisions_and_the_run_asks_about_the
     assert pilot.answer() == "Completed"
     assert len(pilot.loaded()) == 6
     assert failing(pilot) == []
+    assert all(redone.same for redone in replay(pilot.record()))
     (entry,) = pilot.entries("returned")
     assert (entry.actor, entry.method, entry.payload["file"]) == ("ann", "test", "rows.csv")
     assert sum(entry.payload["rows_by_decision"].values()) == 2

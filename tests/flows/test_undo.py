@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.quality.errors import PilotMustDecide
+from tasks.replay import replay
 from tasks.undo import Doubt, undo
 from tasks.verify import verify
 
@@ -136,6 +137,7 @@ def test_a_later_decision_whose_issue_selects_other_cells_is_asked_about(pilot, 
     assert taken_back(pilot, "disguised-missing-price", gate=pilot.gate).dropped == ()
     assert [row["price"] for row in table(pilot)][1:4] == ["N/A", "5", "5"], "only in the row that was undone"
     assert failing(pilot) == []
+    assert all(redone.same for redone in replay(pilot.record()))
     assert first == 1
 
 

@@ -49,6 +49,17 @@ def test_hostile_values_run_nothing_and_fetch_nothing(visit, hostile, shop):
         assert seen == []
 
 
+def test_a_cell_of_the_evidence_leads_to_its_story_or_to_the_command_that_tells_it(visit, first_look):
+    tab, seen = visit(quality_html(first_look))
+    tab.locator(".issue summary").first.click()
+    row, cell = tab.locator(".issue[open] table.data tbody tr").first.locator("a").all()[:2]
+    assert row.get_attribute("href") == f"trace?row={row.inner_text()}"
+    assert "&column=" in cell.get_attribute("href")
+    cell.click()
+    assert seen == ["dialog In a terminal:"]
+    assert cell.get_attribute("title").startswith(f"gonogo trace {first_look.run} --row {row.inner_text()} --column '")
+
+
 def test_a_page_never_scrolls_sideways_on_a_phone(visit, first_look, shop):
     for page in (
         quality_html(first_look),

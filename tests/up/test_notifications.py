@@ -63,7 +63,7 @@ def told(served: Home, slack: Slack, tmp_path_factory: pytest.TempPathFactory) -
     wanted = served.locks / "pages.test"
     with sharing(wanted):
         log = served.logs / "pages.log"
-        pages = spawn("blocks.pages", "--port", str(port), log=log, wanted=wanted, env=env)
+        pages = spawn("flows.pages", "--port", str(port), log=log, wanted=wanted, env=env)
         provision(
             served,
             tmp_path_factory.mktemp("none"),

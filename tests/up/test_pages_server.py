@@ -16,6 +16,7 @@ import uvicorn
 
 from blocks.ledger import Ledger
 from blocks.pages import MESSAGE_BYTES, Settings, app
+from tasks.quality.errors import PilotMustDecide
 
 RUN = "6f2d1c3a-0000-4000-8000-00000000abcd"
 
@@ -66,12 +67,18 @@ class Reply:
     headers: Mapping[str, str]
 
 
+def told_story(run: str, row: int, column: str) -> str:
+    if column == "none":
+        raise PilotMustDecide("no column 'none' <b>", where=run)
+    return f"{run} {row} {column}"
+
+
 @pytest.fixture(scope="module")
 def serve() -> Iterator[Callable[[Settings], Client]]:
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(settings: Settings) -> Client:
-        config = uvicorn.Config(app(settings), host="127.0.0.1", port=0, log_level="critical", ws="none")
+        config = uvicorn.Config(app(settings, told_story), host="127.0.0.1", port=0, log_level="critical", ws="none")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run)
         running.append((server, thread))
@@ -105,6 +112,19 @@ def test_the_guide_to_the_kinds_is_served_and_linked_from_the_start_page(client)
     assert page.status == 200
     assert 'id="missing_value"' in page.text
     assert page.headers["content-type"] == "text/html; charset=utf-8"
+
+
+def test_the_story_of_a_cell_is_told_when_it_is_asked_for(client):
+    assert client.get(f"/{RUN}/trace?row=3&column=a%20b").text == f"{RUN} 3 a b"
+    refused = client.get(f"/{RUN}/trace?row=3&column=none")
+    assert (refused.status, refused.headers["content-type"]) == (404, "text/plain; charset=utf-8")
+    assert refused.text.startswith("no column 'none' <b> in ")
+
+
+@pytest.mark.parametrize("asked", ["", "?row=-1", "?row=1.5", "?row=" + "9" * 30, "?row=1%20OR%201"])
+def test_a_story_is_only_told_of_a_row(client, asked):
+    assert client.get(f"/{RUN}/trace{asked}").status == 404
+    assert client.get("/..%2f..%2fetc/trace?row=1").status == 404
 
 
 def test_a_page_is_served_as_what_it_is_and_never_guessed(client):

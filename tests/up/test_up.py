@@ -115,9 +115,9 @@ def test_everything_runs_heals_itself_and_is_gone_after_ctrl_c(home, started, po
     )
     assert "10:11:12 [b]<x> o.csv" in started.until("10:11:12")
 
-    one(descendants(started), "blocks.pages").kill()
+    one(descendants(started), "flows.pages").kill()
     assert "it is started again in 1 s" in started.until("the page server ended")
-    eventually(lambda: any("blocks.pages" in process.cmdline() for process in descendants(started)))
+    eventually(lambda: any("flows.pages" in process.cmdline() for process in descendants(started)))
 
     psutil.Process(addresses.pid).kill()
     started.until("the Prefect server ended; starting it again")

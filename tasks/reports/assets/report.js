@@ -18,6 +18,39 @@
       });
     }
 
+    var main = document.getElementById("main");
+    var quoted = function (text) { return "'" + text.replace(/'/g, "'\\''") + "'"; };
+    var linked = function (cell, row, column) {  // to the story of a row, or of one of its cells
+      var link = document.createElement("a");
+      var cellOnly = column === undefined ? "" : " --column " + quoted(column);
+      link.href = "trace?row=" + row + (column === undefined ? "" : "&column=" + encodeURIComponent(column));
+      link.title = "gonogo trace " + main.dataset.run + " --row " + row + cellOnly;
+      while (cell.firstChild) { link.appendChild(cell.firstChild); }
+      cell.appendChild(link);
+      link.addEventListener("click", function (event) {
+        if (location.protocol !== "file:") { return; }  // a server is there that tells it
+        event.preventDefault();
+        window.prompt("In a terminal:", link.title);
+      });
+    };
+    var traced = function (table) {
+      table.removeAttribute("data-trace");
+      var heads = table.querySelectorAll("thead th");
+      Array.prototype.forEach.call(table.querySelectorAll("tbody tr"), function (line) {
+        var row = line.cells[0].textContent.trim();
+        if (!/^\d+$/.test(row)) { return; }
+        Array.prototype.forEach.call(line.cells, function (cell, place) {
+          var column = heads[place].dataset.column;
+          if (place === 0 || (column !== undefined && cell.textContent)) { linked(cell, row, column); }
+        });
+      });
+    };
+    all("details.issue").forEach(function (issue) {  // thousands of links, made for those who look
+      issue.addEventListener("toggle", function () {
+        Array.prototype.forEach.call(issue.querySelectorAll("table[data-trace]"), traced);
+      });
+    });
+
     var issues = all(".issue"), search = document.getElementById("search"), filters = all("[data-severity-filter]");
     var show = function () {
       var wanted = filters.filter(function (b) { return b.getAttribute("aria-pressed") === "true"; })
