@@ -34,15 +34,44 @@ def votes_sql(column: str, determinants: Sequence[tuple[Sequence[str], float]], 
         blank: columns that hold blank values; in the others none is looked for, row by row.
     """
     numbers = range(len(determinants))
+    weights = [weight for _columns, weight in determinants]
+    known = f'SELECT "value", n FROM domains WHERE "column" = {text(column)}'
+    joins = " ".join(
+        f"LEFT JOIN r{i} ON d.x{i} = r{i}.x{i} AND d.before IS NOT DISTINCT FROM r{i}.before" for i in numbers
+    )
     steps = [
         f"base AS NOT MATERIALIZED ({_base(column, [columns for columns, _weight in determinants], blank)})",
         *(step for i in numbers for step in _telling(i)),
         f"doubted AS MATERIALIZED ({_doubted(numbers)})",
         *(_ranked(i) for i in numbers),
-        f"judged AS ({_judged(numbers)})",
-        f"proposed AS ({_proposed(column, numbers)})",
-        f"weighed AS ({_weighed([weight for _columns, weight in determinants])})",
+        *_judging(weights, [f"r{i}.{{}}" for i in numbers], joins, known),
     ]
+    return _votes(steps)
+
+
+def votes_of_doubted(weights: Sequence[float], doubted: str, known: str) -> str:
+    """The same query, when the doubted rows are known.
+
+    Args:
+        weights: how often each determinant's groups are right.
+        doubted: name of a table with `_row`, `written`, `before`, and by number of the determinant what is known of
+            its group: `n` rows with this value, `total` rows, and `most` rows that say `usual`; null without a group.
+        known: name of a table with the `value`s that occur in it, and how often each does, `n`.
+    """
+    told = [f"d.{{}}{i}" for i in range(len(weights))]
+    steps = (f"doubted AS (SELECT * FROM {doubted})", *_judging(weights, told, "", f'SELECT "value", n FROM {known}'))
+    return _votes(steps)
+
+
+def _judging(weights: Sequence[float], told: Sequence[str], joins: str, known: str) -> tuple[str, str, str]:
+    return (
+        f"judged AS ({_judged(told, joins)})",
+        f"proposed AS ({_proposed(range(len(told)), known)})",
+        f"weighed AS ({_weighed(weights)})",
+    )
+
+
+def _votes(steps: Sequence[str]) -> str:
     return (
         f"WITH {', '.join(steps)} "
         f"SELECT {ROW}, written AS before, candidate AS after, "
@@ -104,26 +133,25 @@ def _ranked(i: int) -> str:
     )
 
 
-def _judged(numbers: Sequence[int]) -> str:
+def _judged(told: Sequence[str], joins: str) -> str:
     """What each group's other rows say, whether they say this value, too, and whether few of them do."""
-    told, joins = [], []
-    for i in numbers:
-        fellows = f"(r{i}.total - 1)"
-        agree = f"(r{i}.most - CASE WHEN d.before IS NOT DISTINCT FROM r{i}.usual THEN 1 ELSE 0 END)"
-        told.append(
-            f"CASE WHEN {fellows} >= {GROUP - 1} AND {agree} >= {AGREEING} * {fellows} THEN r{i}.usual END AS says{i}, "
-            f"coalesce(r{i}.n >= 2 AND d.before IS NOT NULL, FALSE) AS again{i}, "
-            f"coalesce(r{i}.n * 5 <= r{i}.most, FALSE) AS few{i}"
+    found = []
+    for i, of in enumerate(told):
+        n, most, usual = (of.format(name) for name in ("n", "most", "usual"))
+        fellows = f"({of.format('total')} - 1)"
+        agree = f"({most} - CASE WHEN d.before IS NOT DISTINCT FROM {usual} THEN 1 ELSE 0 END)"
+        found.append(
+            f"CASE WHEN {fellows} >= {GROUP - 1} AND {agree} >= {AGREEING} * {fellows} THEN {usual} END AS says{i}, "
+            f"coalesce({n} >= 2 AND d.before IS NOT NULL, FALSE) AS again{i}, "
+            f"coalesce({n} * 5 <= {most}, FALSE) AS few{i}"
         )
-        joins.append(f"LEFT JOIN r{i} ON d.x{i} = r{i}.x{i} AND d.before IS NOT DISTINCT FROM r{i}.before")
-    return f"SELECT d.{ROW}, d.written, d.before, {', '.join(told)} FROM doubted AS d {' '.join(joins)}"
+    return f"SELECT d.{ROW}, d.written, d.before, {', '.join(found)} FROM doubted AS d {joins}"
 
 
-def _proposed(column: str, numbers: Sequence[int]) -> str:
+def _proposed(numbers: Sequence[int], known: str) -> str:
     """The first other value that a group says, with how often both occur and whether one reads like a slip."""
     others = ", ".join(f"CASE WHEN says{i} IS DISTINCT FROM before THEN says{i} END" for i in numbers)
     candidates = f"SELECT *, coalesce({others}) AS candidate FROM judged"
-    known = f'SELECT "value", n FROM domains WHERE "column" = {text(column)}'
     both = (
         f"SELECT c.*, old.n AS times, new.n AS usual FROM ({candidates}) AS c LEFT JOIN ({known}) AS old "
         f'ON c.before = old."value" LEFT JOIN ({known}) AS new ON c.candidate = new."value" '

@@ -281,6 +281,12 @@ class _Weighing:
         return True
 
     def _ask_table(self, plan: Plan, result: _Consequence, wanted: Sequence[tuple[int, Watched]]) -> None:
+        for votes in (True, False):
+            self._count_afterwards(plan, result, [w for w in wanted if self._engine.votes(w[1].sql) is votes])
+
+    def _count_afterwards(self, plan: Plan, result: _Consequence, wanted: Sequence[tuple[int, Watched]]) -> None:
+        if not wanted:
+            return
         names = [c for c in self._data.columns if any(c in query.reads for _q, query in wanted)]
         domains = any(query.domains for _q, query in wanted)
         found = self._engine.count_afterwards(plan, names, [query.sql for _q, query in wanted], domains=domains)

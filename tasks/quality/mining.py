@@ -7,22 +7,20 @@ ones. What is mined is counted on the whole table by those who use it.
 
 from __future__ import annotations
 
-import functools
-import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import ibis
-
+from tasks.quality.codes import Coded, blank_codes, codes, hashes
 from tasks.quality.model import ColumnProfile, Dataset
-from tasks.quality.profile import is_missing
-from tasks.quality.queries import only, unused
 
 ROWS_TO_MINE = 20_000
 MOST_COLUMNS = 60
 FEWEST_VALUES = 100
 """Values of a determinant that must be left for the others not to be looked at."""
+
+NEARLY_UNIQUE = 0.9
+"""A column with this share of distinct values is determined by none."""
 
 FEWEST_GROUPS = 5
 GROUP = 3
@@ -37,6 +35,9 @@ COVERED = 0.2
 EXPLAINED = 0.3
 """Share of the rows without the column's commonest value that must be in groups which say their value: a column
 that is nearly constant is not determined by everything."""
+
+MIXING = 0x5851F42D4C957F2D
+"""A large odd number, by which hashes are told apart by their place."""
 
 EXPLAINING = 0.05
 """Share of the differing rows that another column's values must go with to explain them."""
@@ -78,8 +79,8 @@ def dependencies(data: Dataset, share: float = 0.95) -> tuple[Dependency, ...]:
     determinants = [c for c in data.profile.columns if _may_determine(c)][:MOST_COLUMNS]
     dependents = [c.name for c in data.profile.columns if _may_depend(c)][:MOST_COLUMNS]
     found: list[Dependency] = []
-    for name, codes in _codes(data, determinants, dependents) if determinants else ():
-        found += _determined_by(codes, name, share)
+    for name, told in _sampled(data, determinants, dependents) if determinants else ():
+        found += _determined_by(told, name, share)
     ordered = tuple(sorted(found, key=lambda d: (-d.accuracy, -d.groups, d.determinant, d.dependent)))
     data.kept[f"dependencies {share}"] = ordered
     return ordered
@@ -92,58 +93,70 @@ def _may_determine(column: ColumnProfile) -> bool:
 
 
 def _may_depend(column: ColumnProfile) -> bool:
-    return column.distinct_count >= 2 and column.present_count >= GROUP * FEWEST_GROUPS  # noqa: PLR2004
+    """Whether a column has some values, that come back at all: of a nearly unique one no group says anything."""
+    few = column.distinct_count <= NEARLY_UNIQUE * column.present_count
+    return few and column.distinct_count >= 2 and column.present_count >= GROUP * FEWEST_GROUPS  # noqa: PLR2004
 
 
-def _codes(
+def _sampled(
     data: Dataset, determinants: Sequence[ColumnProfile], dependents: Sequence[str]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Per determinant, each column's values as numbers, −1 for missing ones, in the rows of some of its values.
-
-    The table is read once, for the rows that any determinant asks for; bit i of `marks` says that the i-th does.
-    """
+    """Per determinant, each column's values as numbers, −1 for null, in the rows of some of its values."""
     import numpy as np
 
-    table = only(data.table, dict.fromkeys((*(c.name for c in determinants), *dependents)))
-    whole = ibis.struct({f"f{i}": table[name] for i, name in enumerate(table.columns)})
-    asked = [_looked_at(c, table[c.name], whole).ifelse(1 << i, 0) for i, c in enumerate(determinants)]
-    marks = unused("marks", table.columns)
-    read = table.mutate(**{marks: functools.reduce(operator.or_, asked)})
-    arrow = read.filter(read[marks] != 0).to_pyarrow()
-    asked_by = arrow[marks].to_numpy()
-    codes = {}
-    for name in table.columns:
-        encoded = arrow[name].combine_chunks().dictionary_encode()
-        codes[name] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    for i, column in enumerate(determinants):
-        rows = np.flatnonzero(asked_by & (1 << i))[: 4 * ROWS_TO_MINE]
-        yield column.name, {name: each[rows] for name, each in codes.items() if name in {column.name, *dependents}}
+    names = tuple(dict.fromkeys((*(c.name for c in determinants), *dependents)))
+    coded = codes(data).of(names).columns
+    few = [c for c in determinants if _every(c) > 1]
+    hashed = dict(zip(names, hashes(data, list(coded.values())), strict=True)) if few else {}
+    ordered = np.argsort(_whole(coded, hashed)) if few else np.empty(0, np.int64)
+    for column in determinants:
+        own, every = coded[column.name], _every(column)
+        looked_at = own.codes >= 0
+        if column.blank_count:
+            looked_at &= ~np.isin(own.codes, blank_codes(own))
+        if every > 1 and _by_value(column):
+            looked_at &= (abs(hashed[column.name]) % every == 0)[own.codes]
+        rows = np.flatnonzero(looked_at) if every == 1 or _by_value(column) else ordered[looked_at[ordered]][::every]
+        wanted, rows = {column.name, *dependents}, rows[: 4 * ROWS_TO_MINE]
+        yield column.name, {name: each.codes[rows] for name, each in coded.items() if name in wanted}
 
 
-def _looked_at(column: ColumnProfile, value: ibis.Value, whole: ibis.Value) -> Any:
-    """Whether a row is looked at: it holds one of some values; of few values, each has some of its rows looked at.
+def _every(column: ColumnProfile) -> int:
+    """One row of how many is looked at."""
+    return -(-column.present_count // ROWS_TO_MINE)
 
-    The rows are chosen by what is in them, so that their order changes nothing.
+
+def _by_value(column: ColumnProfile) -> bool:
+    """Whether all rows of some values are looked at; of few values, each has some of its rows looked at.
+
+    The rows are chosen by what is in them, so that their order changes nothing: rows that hold the same are as good
+    as one another.
     """
-    there = ~is_missing(value) if column.blank_count else value.notnull()
-    every = -(-column.present_count // ROWS_TO_MINE)
-    if every == 1:
-        return there
-    chosen = value if column.distinct_count >= FEWEST_VALUES * every else whole
-    return there & (chosen.hash().abs() % every == 0)
+    return column.distinct_count >= FEWEST_VALUES * _every(column)
 
 
-def _determined_by(codes: Mapping[str, Any], determinant: str, share: float) -> list[Dependency]:
-    own = codes[determinant]
+def _whole(coded: Mapping[str, Coded], hashed: Mapping[str, Any]) -> Any:
+    """A number for each row that depends on what is in its columns."""
+    import numpy as np
+
+    found = np.zeros(next(iter(coded.values())).codes.size, np.int64)
+    for name, column in coded.items():
+        found *= MIXING
+        found += hashed[name][column.codes]
+    return found ^ (found >> 32)
+
+
+def _determined_by(told: Mapping[str, Any], determinant: str, share: float) -> list[Dependency]:
+    own = told[determinant]
     if not own.size:
         return []
     found = []
-    for name, other in codes.items():
+    for name, other in told.items():
         if name == determinant:
             continue
         dependency, differing = _counted(own, other, determinant, name)
         if dependency is not None and dependency.share >= share:
-            given = _explaining(codes, differing, (determinant, name))
+            given = _explaining(told, differing, (determinant, name))
             found.append(replace(dependency, given=given))
     return found
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ibis
+import pyarrow as pa
 from ibis.expr.operations import DatabaseTable
 
 from tasks.quality.model import ROW, Dataset, Issue
@@ -22,21 +24,33 @@ def suspects(data: Dataset, issue: Issue) -> ibis.Table:
     return data.table.get_backend().sql(issue.sql, schema=_CELL)
 
 
-def kept(data: Dataset, sql: str, cheaper: ibis.Table | None = None) -> ibis.Table:
+def kept(data: Dataset, sql: str, cheaper: ibis.Table | str | None = None) -> ibis.Table:
     """The result of a query over `snapshot` and `domains`, computed once: Ibis takes longer to plan than to run it.
 
     Args:
         data: the table.
         sql: the query.
-        cheaper: the same result, made from what is kept already.
+        cheaper: the same result, made from what is kept already; or a query for it.
     """
     if sql not in data.kept:
         backend, name = data.table.get_backend(), f"kept_{next(_NUMBERS)}"
-        asked = sql if cheaper is None else ibis.to_sql(cheaper, dialect="duckdb")
+        asked = cheaper or sql if not isinstance(cheaper, ibis.Table) else ibis.to_sql(cheaper, dialect="duckdb")
         backend.raw_sql(f"CREATE TEMP TABLE {name} AS {asked}")
         data.kept[sql] = backend.table(name)
     table: ibis.Table = data.kept[sql]
     return table
+
+
+@contextmanager
+def lent(connection: Any, tables: Mapping[str, pa.Table]) -> Iterator[None]:
+    """Tables that a connection can read for as long as this is open."""
+    for name, table in tables.items():
+        connection.register(name, table)
+    try:
+        yield
+    finally:
+        for name in tables:
+            connection.unregister(name)
 
 
 def cells_where(data: Dataset, column: str, suspect: Callable[[Any], Any]) -> ibis.Table:

@@ -8,14 +8,14 @@ import ibis
 from ibis import _
 from pydantic import Field
 
-from tasks.quality.ballot import votes_sql
 from tasks.quality.contract import ControlTotal, Reference, Rule
+from tasks.quality.doubts import Ballot, suspects_sql, votes_on
 from tasks.quality.expressions import columns_of, predicate, value_of
 from tasks.quality.formulas import Formula, mined, result, spoken, style, tolerance, written
 from tasks.quality.mining import dependencies
 from tasks.quality.model import ROW, CellWrites, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
 from tasks.quality.profile import is_missing, number
-from tasks.quality.queries import apart, kept, only, quoted, suspects, text
+from tasks.quality.queries import apart, only, quoted, suspects
 from tasks.quality.records import check_columns, count_rows, whole_rows
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.typed import ColumnType, column_types, date_formats
@@ -113,8 +113,8 @@ def _promised(data: Dataset) -> dict[str, list[Determinant]]:
 def _broken(
     data: Dataset, name: str, determinants: Sequence[Determinant], chosen: DependencySettings
 ) -> Iterator[Finding]:
-    asked = _votes(data, name, determinants)
-    votes = kept(data, asked)
+    ballot = _ballot(data, name, determinants, chosen.suspect)
+    votes = votes_on(data, ballot)
     suspects = votes.filter(votes.confidence >= chosen.suspect)
     counted = suspects.agg(
         n=_.count(),
@@ -142,25 +142,19 @@ def _broken(
             "sure": round(found["sure"] or 0.0, 4),
         },
         confidence=round(found["sure"] or chosen.suspect, 4),
-        sql=_suspects_of(asked, name, chosen.suspect),
+        sql=suspects_sql(data, ballot),
     )
 
 
-def _suspects_of(votes: str, name: str, least: float) -> str:
-    """The query for the cells that are wrong with at least this confidence."""
-    told = f'{ROW}, {text(name)} AS "column", before AS "value"'
-    return f"SELECT {told} FROM ({votes}) AS votes WHERE confidence >= {least!r}"
-
-
-def _votes(data: Dataset, name: str, determinants: Sequence[Determinant]) -> str:
+def _ballot(data: Dataset, name: str, determinants: Sequence[Determinant], least: float) -> Ballot:
     blank = frozenset(column.name for column in data.profile.columns if column.blank_count)
-    return votes_sql(name, [(d.columns, d.accuracy) for d in determinants], blank)
+    return Ballot(name, tuple((d.columns, d.accuracy) for d in determinants), blank, least)
 
 
 @remedy("Majority of the group", parameters=Majority)
 def group_majority(data: Dataset, issue: Issue, p: Majority) -> tuple[Effect, ...]:
     """Write what rows with the same determinants say into the cells that are to blame."""
-    votes = kept(data, _votes(data, issue.columns[0], p.determinants))
+    votes = votes_on(data, _ballot(data, issue.columns[0], p.determinants, p.least))
     return (CellWrites(issue.columns[0], votes.filter(votes.confidence >= p.least).select(ROW, after="after")),)
 
 

@@ -15,6 +15,8 @@ import ibis
 import pyarrow as pa
 from ibis import _
 
+from tasks.quality.codes import CodedRows, codes
+from tasks.quality.doubts import Ballot, ballot_of, count_suspects
 from tasks.quality.effects import apply
 from tasks.quality.model import (
     ROW,
@@ -29,7 +31,7 @@ from tasks.quality.model import (
     RowExits,
     ValueMap,
 )
-from tasks.quality.queries import only, quoted, text
+from tasks.quality.queries import lent, only, quoted, text
 
 _BITS = 62
 """Sets of rows in one number."""
@@ -106,14 +108,9 @@ class Engine:
 
     def rows(self, sql: str, **tables: pa.Table) -> list[tuple[Any, ...]]:
         """The rows of a query that may also read these tables."""
-        for name, table in tables.items():
-            self._backend.con.register(name, table)
-        try:
+        with lent(self._backend.con, tables):
             found: list[tuple[Any, ...]] = self._backend.con.execute(sql).fetchall()
             return found
-        finally:
-            for name in tables:
-                self._backend.con.unregister(name)
 
     def sql(self, table: ibis.Table) -> str:
         """The query of an expression; what it needs is kept for as long as this engine."""
@@ -127,6 +124,10 @@ class Engine:
         """A query of the table as it is, or of what was kept of its result."""
         kept = self._data.kept.get(sql)
         return sql if kept is None else self.sql(kept)
+
+    def votes(self, sql: str) -> bool:
+        """Whether a query is about what groups say."""
+        return ballot_of(self._data, sql) is not None
 
     def rows_afterwards(
         self, plan: Plan, columns: Sequence[str], sql: str, *, domains: bool = False
@@ -142,8 +143,33 @@ class Engine:
         self, plan: Plan, columns: Sequence[str], queries: Sequence[str], *, domains: bool
     ) -> tuple[int, ...]:
         """How much each query selects from the table as a plan would make it."""
+        ballots = [ballot_of(self._data, query) for query in queries]
+        if all(ballots) and not any(isinstance(e, (ColumnDrop, ColumnRename)) for e in plan.effects):
+            return self._suspects_afterwards(plan, [ballot for ballot in ballots if ballot])
         counts = ", ".join(f"(SELECT count(*) FROM ({query}))" for query in queries)
         return tuple(self.rows_afterwards(plan, columns, f"SELECT {counts}", domains=domains)[0])
+
+    def _suspects_afterwards(self, plan: Plan, ballots: Sequence[Ballot]) -> tuple[int, ...]:
+        """The same for votes, which are counted on codes."""
+        read = dict.fromkeys(column for ballot in ballots for column in ballot.columns)
+        table = self._coded_afterwards(plan, codes(self._data).of(tuple(read)))
+        return tuple(count_suspects(self._backend.con, ballot, table) for ballot in ballots)
+
+    def _coded_afterwards(self, plan: Plan, table: CodedRows) -> CodedRows:
+        written_as = f"SELECT {quoted(ROW)}, CAST(after AS VARCHAR) AS after FROM"
+        for effect in plan.effects:
+            if isinstance(effect, ValueMap) and effect.column in table.columns:
+                table = table.mapped(effect.column, dict(reversed(effect.pairs)))
+            if isinstance(effect, CellWrites) and effect.column in table.columns:
+                written = self._ask(f"{written_as} ({self.sql(effect.values)})")
+                table = table.overwritten(effect.column, written[ROW].to_numpy(), written["after"].combine_chunks())
+        leaving = [self.sql(e.rows) for e in plan.exits] + ([self.now(plan.issue.sql)] if plan.suspects else [])
+        for sql in leaving:
+            table = table.without(self._ask(f"SELECT {quoted(ROW)} FROM ({sql})")[ROW].to_numpy())
+        return table
+
+    def _ask(self, sql: str) -> pa.Table:
+        return self._backend.con.execute(sql).to_arrow_table()
 
     def count_met(self, plan: Plan, queries: Sequence[str]) -> tuple[int, ...]:
         """How many of the cells or rows that each query selects a plan changes, takes out or lets survive."""

@@ -1,0 +1,211 @@
+"""Columns as numbers: each distinct value of a column has a code, so that whole tables are compared without their text.
+
+A column is read and encoded once per table, when it is first asked for. Rows are in the order of `_row`, whatever
+order the engine gives them in, and a code is the place of its value in order of appearance; −1 stands for null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute
+
+from tasks.quality.model import ROW, Dataset
+from tasks.quality.profile import BLANK
+from tasks.quality.queries import lent, only
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers: TypeAlias = NDArray[np.signedinteger[Any]]
+
+CELLS_AT_ONCE = 40_000_000
+"""Cells that are encoded together; of them only the codes are kept."""
+
+BATCH_ROWS = 122_880
+BATCH_CHARACTERS = 200_000_000
+"""Rows and characters of one batch that the engine gives, at most."""
+
+
+@dataclass(frozen=True)
+class Coded:
+    """One column.
+
+    Attributes:
+        codes: per row the place of its value in `values`, −1 for null; as small as they can be.
+        values: the distinct values.
+    """
+
+    codes: Numbers
+    values: pa.Array
+
+    @cached_property
+    def counts(self) -> Numbers:
+        """Rows per value."""
+        import numpy as np
+
+        present = self.codes if self.codes.size and self.codes.min() >= 0 else self.codes[self.codes >= 0]
+        return np.bincount(present, minlength=len(self.values))
+
+    def told(self, codes: Numbers) -> pa.Array:
+        """The values of some codes."""
+        return self.values.take(pa.array(codes, mask=codes < 0))
+
+
+@dataclass(frozen=True)
+class CodedRows:
+    """Rows of a table: `_row` of each, and some columns by name."""
+
+    rows: Numbers
+    columns: Mapping[str, Coded]
+
+    def mapped(self, column: str, pairs: Mapping[str | None, str | None]) -> CodedRows:
+        """Another value for some of a column's."""
+        import numpy as np
+
+        own = self.columns[column]
+        values, place = _with(own.values, pairs.values())
+        after = np.arange(-1, len(own.values))  # of null first
+        known = {old: code for old, code in _codes_in(own.values, pairs) if code >= 0 or old is None}
+        for old, code in known.items():
+            after[code + 1] = place[pairs[old]]
+        return self._with_column(column, after[own.codes.astype(np.int64) + 1], values)
+
+    def overwritten(self, column: str, at: Numbers, values: pa.Array) -> CodedRows:
+        """Another value in some rows, by `_row`."""
+        import numpy as np
+
+        own = self.columns[column]
+        known, place = _with(own.values, values.to_pylist())
+        codes = own.codes.astype(np.int64)
+        there, found = self._placed(at)
+        codes[found] = np.array([place[value] for value in values.to_pylist()], np.int64)[there]
+        return self._with_column(column, codes, known)
+
+    def without(self, gone: Numbers) -> CodedRows:
+        """Without some rows, by `_row`."""
+        import numpy as np
+
+        stay = np.ones(self.rows.size, bool)
+        stay[self._placed(gone)[1]] = False
+        columns = {name: Coded(column.codes[stay], column.values) for name, column in self.columns.items()}
+        return CodedRows(self.rows[stay], columns)
+
+    def _placed(self, rows: Numbers) -> tuple[NDArray[np.bool_], Numbers]:
+        """Which of some rows are there, and where these are."""
+        import numpy as np
+
+        place = np.searchsorted(self.rows, rows)
+        there = place < self.rows.size
+        there[there] = self.rows[place[there]] == rows[there]
+        return there, place[there]
+
+    def _with_column(self, name: str, codes: Numbers, values: pa.Array) -> CodedRows:
+        return CodedRows(self.rows, {**self.columns, name: Coded(codes, values)})
+
+
+def _with(values: pa.Array, more: Iterable[str | None]) -> tuple[pa.Array, dict[str | None, int]]:
+    """The values with others after them, and the code of each of the others."""
+    place: dict[str | None, int] = dict(_codes_in(values, more)) | {None: -1}
+    added = [value for value, code in place.items() if code < 0 and value is not None]
+    place |= {value: len(values) + i for i, value in enumerate(added)}
+    return pa.concat_arrays([values, pa.array(added, pa.string())]), place
+
+
+def _codes_in(values: pa.Array, wanted: Iterable[str | None]) -> Iterator[tuple[str | None, int]]:
+    """The code of each value, −1 for null and where it is not there."""
+    listed = list(dict.fromkeys(wanted))
+    found = pa.compute.index_in(pa.array(listed, pa.string()), values, skip_nulls=True).fill_null(-1)
+    yield from zip(listed, found.to_pylist(), strict=True)
+
+
+class Codes:
+    """The columns of one table."""
+
+    def __init__(self, data: Dataset) -> None:
+        self._data = data
+        self._known: dict[str, Coded] = {}
+        self._rows: Numbers | None = None
+
+    @property
+    def rows(self) -> Numbers:
+        """`_row` of each row."""
+        if self._rows is None:
+            self._read(())
+        return self._rows  # type: ignore[return-value]
+
+    def of(self, names: Sequence[str]) -> CodedRows:
+        """All rows, and some columns."""
+        unknown = [name for name in dict.fromkeys(names) if name not in self._known]
+        width = max(1, CELLS_AT_ONCE // max(self._data.profile.rows, 1))
+        for start in range(0, len(unknown), width):
+            self._read(unknown[start : start + width])
+        return CodedRows(self.rows, {name: self._known[name] for name in names})
+
+    def _read(self, names: Sequence[str]) -> None:
+        import numpy as np
+
+        rows, chunks = [np.empty(0, np.int64)], {name: [_NOTHING] for name in names}
+        for batch in self._batches(names):
+            rows.append(batch[ROW].to_numpy())
+            for name in names:
+                chunks[name].append(batch[name].cast(pa.string()).dictionary_encode())
+        found = np.concatenate(rows)
+        order = None if (found[1:] > found[:-1]).all() else np.argsort(found)
+        self._rows = found if order is None else found[order]
+        for name in names:
+            self._known[name] = _together(chunks.pop(name), order)
+
+    def _batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        characters = sum(self._data.profile.column(name).mean_length for name in names)
+        most = max(1, min(BATCH_ROWS, int(BATCH_CHARACTERS / max(characters, 1))))
+        yield from only(self._data.table, (ROW, *names)).to_pyarrow_batches(chunk_size=most)
+
+
+_NOTHING = pa.array([], pa.string()).dictionary_encode()
+
+
+def _together(chunks: Sequence[pa.DictionaryArray], order: Any) -> Coded:
+    """One column from its batches."""
+    import numpy as np
+
+    same = pa.chunked_array(chunks).unify_dictionaries().chunks
+    values = same[0].dictionary
+    small = np.min_scalar_type(-max(len(values), 1))
+    parts = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(small) for chunk in same]
+    codes = np.concatenate(parts)
+    return Coded(codes if order is None else codes[order], values)
+
+
+def codes(data: Dataset) -> Codes:
+    """The codes of a table, kept with it."""
+    own: Codes = data.kept.setdefault("codes", Codes(data))
+    return own
+
+
+def blank_codes(column: Coded) -> Numbers:
+    """The codes of values that hold nothing but white space."""
+    import numpy as np
+
+    found: Numbers = np.flatnonzero(
+        pa.compute.match_substring_regex(column.values, BLANK).to_numpy(zero_copy_only=False)
+    )
+    return found
+
+
+def hashes(data: Dataset, columns: Sequence[Coded]) -> list[Numbers]:
+    """Per column a number for each value, and at last one for null, that depend on nothing but the value."""
+    import numpy as np
+
+    every = pa.chunked_array([pa.array([None], pa.string()), *(column.values for column in columns)])
+    connection = data.table.get_backend().con
+    with lent(connection, {"_values": pa.table({"value": every})}):
+        told = connection.execute("SELECT hash(value)::BIT::BIGINT AS hash FROM _values").fetchnumpy()["hash"]
+    ends = np.cumsum([1, *(len(column.values) for column in columns)])
+    return [np.r_[told[start:end], told[:1]] for start, end in pairwise(ends)]
