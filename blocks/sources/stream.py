@@ -338,18 +338,11 @@ password: ${KAFKA_PASSWORD}
             raise SourceError(what, where=self.describe(), todo="name a 'group' of the pipeline's own")
 
     def _keep_place(self, since: Mapping[str, Any], position: Mapping[str, Any], reading: Reading) -> None:
-        from confluent_kafka import ConsumerGroupTopicPartitions
-
         reading.staging.advance(reading.pipeline, self.identity(), reading.run_id, since=since, position=position)
-        places = [_partition(place, offset) for place, offset in position["offsets"].items()]
         with administered(self.settings(reading.base, "source"), self._telling()) as admin:
             group = self._group(reading)
             self._check_group(admin, group)
-            asked = ConsumerGroupTopicPartitions(group, places)
-            done = patient(lambda: _only(admin.alter_consumer_group_offsets([asked], request_timeout=CONNECT_SECONDS)))
-            for each in done.topic_partitions:
-                if each.error:
-                    raise self._telling().of(each.error)
+            _commit(admin, group, position["offsets"], self._telling())
 
     def _telling(self) -> Telling:
         return Telling(self.describe(), SourceError, "run it again")
@@ -541,6 +534,17 @@ def _offsets(admin: AdminClient, asked: Mapping[str, OffsetSpec], *, committed: 
         return {f"{each.topic}/{each.partition}": future.result().offset for each, future in found.items()}
 
     return patient(ask)
+
+
+def _commit(admin: AdminClient, group: str, offsets: Offsets, telling: Telling) -> None:
+    """Keep a group's offsets."""
+    from confluent_kafka import ConsumerGroupTopicPartitions
+
+    asked = ConsumerGroupTopicPartitions(group, [_partition(place, offset) for place, offset in offsets.items()])
+    done = patient(lambda: _only(admin.alter_consumer_group_offsets([asked], request_timeout=CONNECT_SECONDS)))
+    for each in done.topic_partitions:
+        if each.error:
+            raise telling.of(each.error)
 
 
 def _only(asked: Mapping[str, Future[Any]]) -> Any:
