@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +16,13 @@ from tasks.quality.errors import GonogoError, PilotMustDecide, TryAgain, Unavail
 from tasks.quality.secrets import mask
 
 if TYPE_CHECKING:
-    from confluent_kafka import KafkaError
-    from confluent_kafka.admin import AdminClient
+    from confluent_kafka import KafkaError, Message, TopicPartition
+    from confluent_kafka.admin import AdminClient, OffsetSpec
 
 CONNECT_SECONDS = 10
 MOST_NAMED = 8
+SILENT_SECONDS = 60
+_BATCH = 5_000
 _PAUSE_SECONDS = 0.2
 _TURN_SECONDS = 1.0
 
@@ -255,3 +257,67 @@ def topics_of(admin: AdminClient, wanted: Iterable[str], telling: Telling) -> di
         name: (str(topic.topic_id), sorted(partition.id for partition in topic.partitions))
         for name, topic in described.items()
     }
+
+
+def consumed(settings: dict[str, Any], ranges: Mapping[str, tuple[int, int]], telling: Telling) -> Iterator[Message]:
+    """The committed messages of a topic's partitions ("topic/partition") from one offset to before another.
+
+    Raises:
+        Unavailable: the cluster says nothing for a while.
+    """
+    from confluent_kafka import Consumer
+
+    own = {
+        "group.id": "gonogo",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+    }
+    left = {place: until for place, (first, until) in ranges.items() if first < until}
+    complaints, heard = Complaints(), time.monotonic()
+    with telling.told(complaints):
+        consumer = Consumer({**settings, **own, "error_cb": complaints})
+        try:
+            consumer.assign([partition(place, ranges[place][0]) for place in left])
+            while left:
+                for message in consumer.consume(_BATCH, timeout=_PAUSE_SECONDS):
+                    heard, place = time.monotonic(), f"{message.topic()}/{message.partition()}"
+                    error = message.error()
+                    if error is None and message.offset() < ranges[place][1]:
+                        yield message
+                    if (error and error.name() == "_PARTITION_EOF") or message.offset() >= ranges[place][1] - 1:
+                        left.pop(place, None)
+                if time.monotonic() - heard > SILENT_SECONDS:
+                    raise Unavailable("the cluster has fallen silent", where=telling.where, todo=telling.again)
+        finally:
+            consumer.close()
+
+
+def partition(place: str, offset: int | None = None) -> TopicPartition:
+    """A partition by its "topic/partition"."""
+    from confluent_kafka import TopicPartition
+
+    topic, _, number = place.rpartition("/")
+    return TopicPartition(topic, int(number)) if offset is None else TopicPartition(topic, int(number), offset)
+
+
+def ends() -> tuple[OffsetSpec, OffsetSpec]:
+    """What asks for the first offset, and for the one after the last."""
+    from confluent_kafka.admin import OffsetSpec
+
+    return OffsetSpec.earliest(), OffsetSpec.latest()
+
+
+def offsets_of(admin: AdminClient, asked: Mapping[str, OffsetSpec], *, committed: bool = False) -> dict[str, int]:
+    """Place → offset; the latest are those after the last message, of committed transactions only if so asked."""
+    from confluent_kafka import IsolationLevel
+
+    isolation = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+    wanted = {partition(place): spec for place, spec in asked.items()}
+
+    def ask() -> dict[str, int]:
+        found = admin.list_offsets(wanted, isolation_level=isolation, request_timeout=CONNECT_SECONDS)
+        return {f"{each.topic}/{each.partition}": future.result().offset for each, future in found.items()}
+
+    return patient(ask)

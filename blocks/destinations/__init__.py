@@ -10,8 +10,9 @@ from blocks.destinations.base import Destination, LoadBatch, Receipt
 from blocks.destinations.database import DatabaseDestination
 from blocks.destinations.file import FileDestination
 from blocks.destinations.saved import SavedDestination
+from blocks.destinations.stream import StreamDestination
 
-Single: TypeAlias = DatabaseDestination | FileDestination
+Single: TypeAlias = DatabaseDestination | FileDestination | StreamDestination
 """A destination whose settings are its own."""
 
 DestinationSpec: TypeAlias = Annotated[Single | SavedDestination, Field(discriminator="kind")]
@@ -25,4 +26,5 @@ __all__ = [
     "Receipt",
     "SavedDestination",
     "Single",
+    "StreamDestination",
 ]

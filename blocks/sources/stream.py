@@ -35,15 +35,26 @@ from blocks.sources.messages import (
     staged,
 )
 from blocks.staging import write_text
-from blocks.streams import CONNECT_SECONDS, Cluster, Complaints, Telling, administered, patient, topics_of
+from blocks.streams import (
+    CONNECT_SECONDS,
+    Cluster,
+    Complaints,
+    Telling,
+    administered,
+    ends,
+    offsets_of,
+    partition,
+    patient,
+    topics_of,
+)
 from blocks.variables import resolved
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
 from tasks.quality.ledger import canonical
 from tasks.quality.secrets import mask
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
-    from confluent_kafka.admin import AdminClient, OffsetSpec
+    from confluent_kafka import Consumer, KafkaError, Message
+    from confluent_kafka.admin import AdminClient
 
 Offsets = Mapping[str, int]
 """topic/partition → offset."""
@@ -180,7 +191,7 @@ password: ${KAFKA_PASSWORD}
                 yield Probe(what, True, f"{len(brokers)} brokers answer" if len(brokers) > 1 else "1 broker answers")
                 what = f"find {self.describe()}"
                 places = [f"{t}/{p}" for t, (_, ps) in topics_of(admin, self.topics, telling).items() for p in ps]
-                low, high = (_offsets(admin, dict.fromkeys(places, spec)) for spec in _ends())
+                low, high = (offsets_of(admin, dict.fromkeys(places, spec)) for spec in ends())
                 waiting = sum(high[place] - low[place] for place in places)
                 yield Probe(what, True, f"{len(places)} partitions, about {waiting:,} messages")
                 if self.group:
@@ -209,8 +220,8 @@ password: ${KAFKA_PASSWORD}
         found = topics_of(admin, self.topics, self._telling())
         self._check_group(admin, self._group(reading))
         places = [f"{topic}/{part}" for topic, (_, parts) in sorted(found.items()) for part in parts]
-        low, high = (_offsets(admin, dict.fromkeys(places, spec)) for spec in _ends())
-        end = _offsets(admin, dict.fromkeys(places, _ends()[1]), committed=True)
+        low, high = (offsets_of(admin, dict.fromkeys(places, spec)) for spec in ends())
+        end = offsets_of(admin, dict.fromkeys(places, ends()[1]), committed=True)
         topics = {topic: known for topic, (known, _) in found.items()}
         notes: list[str] = []
         if since:
@@ -265,13 +276,13 @@ password: ${KAFKA_PASSWORD}
         when = dt.datetime.fromisoformat(self.start)
         when = when if when.tzinfo else when.replace(tzinfo=dt.UTC)
         spec = OffsetSpec.for_timestamp(int(when.timestamp() * 1000))
-        found = _offsets(admin, dict.fromkeys(low, spec))
+        found = offsets_of(admin, dict.fromkeys(low, spec))
         return {place: offset if offset >= 0 else high[place] for place, offset in found.items()}
 
     def _stored(self, admin: AdminClient, low: Offsets, group: str, notes: list[str]) -> dict[str, int]:
         from confluent_kafka import ConsumerGroupTopicPartitions
 
-        asked = ConsumerGroupTopicPartitions(group, [_partition(place) for place in low])
+        asked = ConsumerGroupTopicPartitions(group, [partition(place) for place in low])
         found = patient(lambda: _only(admin.list_consumer_group_offsets([asked], request_timeout=CONNECT_SECONDS)))
         kept = {f"{each.topic}/{each.partition}": each.offset for each in found.topic_partitions}
         stored = {place: offset for place, offset in kept.items() if offset >= 0}
@@ -338,18 +349,11 @@ password: ${KAFKA_PASSWORD}
             raise SourceError(what, where=self.describe(), todo="name a 'group' of the pipeline's own")
 
     def _keep_place(self, since: Mapping[str, Any], position: Mapping[str, Any], reading: Reading) -> None:
-        from confluent_kafka import ConsumerGroupTopicPartitions
-
         reading.staging.advance(reading.pipeline, self.identity(), reading.run_id, since=since, position=position)
-        places = [_partition(place, offset) for place, offset in position["offsets"].items()]
         with administered(self.settings(reading.base, "source"), self._telling()) as admin:
             group = self._group(reading)
             self._check_group(admin, group)
-            asked = ConsumerGroupTopicPartitions(group, places)
-            done = patient(lambda: _only(admin.alter_consumer_group_offsets([asked], request_timeout=CONNECT_SECONDS)))
-            for each in done.topic_partitions:
-                if each.error:
-                    raise self._telling().of(each.error)
+            _commit(admin, group, position["offsets"], self._telling())
 
     def _telling(self) -> Telling:
         return Telling(self.describe(), SourceError, "run it again")
@@ -409,7 +413,7 @@ class _Fetch:
             consumer = Consumer({**settings, **_FETCHING, **group})
             try:
                 with self.landing.writing():
-                    consumer.assign([_partition(place, at[place]) for place in sorted(self._open)])
+                    consumer.assign([partition(place, at[place]) for place in sorted(self._open)])
                     self._consume(consumer, telling)
             finally:
                 consumer.close()
@@ -459,7 +463,7 @@ class _Fetch:
     def _close(self, consumer: Consumer, place: str) -> None:
         if place in self._open:
             self._open.discard(place)
-            consumer.pause([_partition(place)])
+            consumer.pause([partition(place)])
 
     def _event(self, consumer: Consumer, message: Message, error: KafkaError) -> None:
         place = f"{message.topic()}/{message.partition()}"
@@ -475,7 +479,7 @@ class _Fetch:
         """Go on where the partition begins now, as retention has removed what was to be read."""
         settings = self.source.settings(self.reading.base, "source")
         with administered(settings, self.source._telling()) as admin:  # noqa: SLF001  (one module)
-            low = _offsets(admin, {place: _ends()[0]})[place]
+            low = offsets_of(admin, {place: ends()[0]})[place]
         expected = self.landing.next[place]
         if low <= expected:
             raise SourceError(f"{place} has no offset {expected:,} any more", where=self.source.describe())
@@ -484,7 +488,7 @@ class _Fetch:
         if low >= self.plan.until[place] and not self._timed:
             self._close(consumer, place)
         else:
-            consumer.seek(_partition(place, low))
+            consumer.seek(partition(place, low))
 
     def _heed(self, telling: Telling) -> None:
         told = self._complaints.worst()
@@ -516,31 +520,15 @@ def _gone(place: str, first: int, low: int) -> str:
     return f"{place}: retention removed {low - first:,} messages ({which}) before they were read"
 
 
-def _partition(place: str, offset: int | None = None) -> TopicPartition:
-    from confluent_kafka import TopicPartition
+def _commit(admin: AdminClient, group: str, offsets: Offsets, telling: Telling) -> None:
+    """Keep a group's offsets."""
+    from confluent_kafka import ConsumerGroupTopicPartitions
 
-    topic, _, number = place.rpartition("/")
-    return TopicPartition(topic, int(number)) if offset is None else TopicPartition(topic, int(number), offset)
-
-
-def _ends() -> tuple[OffsetSpec, OffsetSpec]:
-    from confluent_kafka.admin import OffsetSpec
-
-    return OffsetSpec.earliest(), OffsetSpec.latest()
-
-
-def _offsets(admin: AdminClient, asked: Mapping[str, OffsetSpec], *, committed: bool = False) -> dict[str, int]:
-    """Place → offset; the latest are those after the last message, of committed transactions only if so asked."""
-    from confluent_kafka import IsolationLevel
-
-    isolation = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
-    wanted = {_partition(place): spec for place, spec in asked.items()}
-
-    def ask() -> dict[str, int]:
-        found = admin.list_offsets(wanted, isolation_level=isolation, request_timeout=CONNECT_SECONDS)
-        return {f"{each.topic}/{each.partition}": future.result().offset for each, future in found.items()}
-
-    return patient(ask)
+    asked = ConsumerGroupTopicPartitions(group, [partition(place, offset) for place, offset in offsets.items()])
+    done = patient(lambda: _only(admin.alter_consumer_group_offsets([asked], request_timeout=CONNECT_SECONDS)))
+    for each in done.topic_partitions:
+        if each.error:
+            raise telling.of(each.error)
 
 
 def _only(asked: Mapping[str, Future[Any]]) -> Any:

@@ -114,10 +114,11 @@ def _serve() -> None:
 def _warm_up() -> None:
     """Import, and read something, so that no child has to."""
     import boto3
+    import confluent_kafka.admin
     import httpx
     import sqlalchemy as sa
 
-    assert boto3, httpx
+    assert all((boto3, confluent_kafka, httpx))
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "a.csv").write_text("id\n1\n")
         with sa.create_engine(f"sqlite:///{folder}/a.db").begin() as connection:

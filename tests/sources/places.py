@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import socket
 import threading
@@ -18,8 +19,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from blocks.sources import DatabaseSource, FileSource, S3Source
+from blocks.sources import DatabaseSource, FileSource, S3Source, StreamSource
 from tests.services.process import free_port
+from tests.sources.topics import Topic
 
 Row = Mapping[str, str]
 SECRET = "s3cret-Passw0rd"
@@ -214,7 +216,42 @@ class Bucket(Place):
         return self.source(endpoint=f"http://127.0.0.1:{port}")
 
 
-PLACES = (Folder, Sqlite, Postgres, Bucket)
+class Stream(Place):
+    """A topic of a Kafka cluster that wants TLS and a password; what is added goes to one partition after the other."""
+
+    kind = "stream"
+    service = "kafka_broker"
+    steps = ("blocks.sources.stream._commit",)
+    troubles = ("absent", "slow", "full", "refuses")
+
+    def prepare(self) -> None:
+        os.environ |= {"TEST_KAFKA_PASSWORD": SECRET, "TEST_KAFKA_WRONG": WRONG}
+        self.topic = Topic(self.folder, self.server.servers)
+
+    def close(self) -> None:
+        self.topic.remove()
+        super().close()
+
+    def source(self, root: str = "staging", **more: Any) -> StreamSource:
+        secure = {"servers": self.server.secure, "tls": True, "ca_file": str(self.server.ca), "username": "gonogo"}
+        own = {"topics": [self.topic.name], "keep": [], "password": "${TEST_KAFKA_PASSWORD}"}
+        return StreamSource.model_validate({**own, **secure, **more})
+
+    def add(self, *rows: Row) -> None:
+        self.topic.produce(*(json.dumps(row) for row in rows), partition=min(self.added, 2))
+        self.added += 1
+
+    def spoil(self) -> None:
+        self.topic.produce("spoilt", partition=0)
+
+    def trouble(self, name: str) -> StreamSource:
+        if name == "refuses":
+            return self.source(password="${TEST_KAFKA_WRONG}")
+        port = free_port() if name == "absent" else self.stack.enter_context(silent(b"full" if name == "full" else b""))
+        return self.source(servers=f"127.0.0.1:{port}")
+
+
+PLACES = (Folder, Sqlite, Postgres, Bucket, Stream)
 
 
 def _params() -> Iterator[Any]:

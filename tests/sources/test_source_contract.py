@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 import blocks.databases
 import blocks.s3
+import blocks.streams
 from blocks.sources import Batch, Reading, SourceSpec
 from blocks.staging import Staging
 from flows.connections import sources
@@ -40,6 +41,7 @@ def carrier():
 def impatient(monkeypatch):
     """Nobody is waited for longer than a test can."""
     monkeypatch.setattr(blocks.databases, "CONNECT_SECONDS", 2)
+    monkeypatch.setattr(blocks.streams, "CONNECT_SECONDS", 2)
     monkeypatch.setattr(blocks.s3, "READ_SECONDS", 0.3)
     monkeypatch.setattr(blocks.s3, "ATTEMPTS", 1)
 

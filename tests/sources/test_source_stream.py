@@ -3,10 +3,6 @@
 import datetime as dt
 import decimal
 import io
-import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -301,77 +297,6 @@ def test_settings_that_do_not_go_together_are_refused(given, said):
 
 
 # --- exactly once ---------------------------------------------------------------------------------------------
-
-KILLED = """
-import json, os, signal, sys
-from pathlib import Path
-import confluent_kafka.admin, duckdb, ibis.backends.duckdb, numpy, pyarrow.compute, pyarrow.parquet as pq
-import blocks.sources.messages as messages, blocks.sources.stream as stream, blocks.staging as staging
-from pydantic import TypeAdapter
-from blocks.sources import Batch
-from tasks.quality.errors import NothingNew, Unavailable
-from tests.sources.topics import Topic
-
-batches, seen = TypeAdapter(Batch), []
-
-def killing(at):
-    def counted(name, own):
-        def wrapped(*given, **more):
-            if "clear" not in seen and (name != "patient" or "advance" in seen):
-                seen.append(name)
-                if len(seen) == at:
-                    os.kill(os.getpid(), signal.SIGKILL)
-            return own(*given, **more)
-        return wrapped
-    for module, name in [
-        (stream, "write_text"), (stream, "patient"), (messages, "publish"), (staging, "publish"),
-        (staging.Staging, "advance"), (staging.Staging, "write_json"), (stream.Reading, "clear"),
-    ]:
-        setattr(module, name, counted(name, getattr(module, name)))
-
-def run(topic, at):
-    killing(at)
-    messages._PART_ROWS = 7
-    source, reading = topic.source(), topic.reading()
-    try:
-        batch = batches.validate_python(reading.staging.read_json("r1", "batch"))
-    except Unavailable:
-        batch = source.read(reading)
-        reading.staging.write_json("r1", "batch", batches.dump_python(batch, mode="json"))
-    source.acknowledge(batch, reading)
-    reading.clear()
-    try:
-        source.read(topic.reading("r2"))
-    except NothingNew:
-        found = sorted(map(int, pq.read_table(batch.snapshot.uri)["n"].to_pylist()))
-        (topic.folder / "found.json").write_text(json.dumps([found, batch.quarantined]))
-    os._exit(3 if len(seen) < at else 0)
-
-servers, name, folder = sys.argv[1:]
-at, ended = 0, False
-while not ended:
-    at += 1
-    topic = Topic.__new__(Topic)
-    topic.folder, topic.servers, topic.name = Path(folder) / str(at), servers, name
-    topic.folder.mkdir()
-    for attempt in (at, 10**9):
-        if not (child := os.fork()):
-            run(topic, attempt)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        ended = ended or (attempt == at and status == 3)
-    print(at, (topic.folder / "found.json").read_text(), flush=True)
-"""
-
-
-def test_each_message_is_staged_once_wherever_the_process_is_killed(topic):
-    topic.numbers(*range(20))
-    topic.produce("broken")
-    code = [sys.executable, "-c", KILLED, topic.servers, topic.name, str(topic.folder)]
-    done = subprocess.run(code, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, env=dict(os.environ))
-    assert done.returncode == 0, done.stderr[-3000:]
-    told = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
-    assert len(told) > 10, "it was killed at every step"
-    assert {json.dumps(json.loads(found)) for _, found in told} == {json.dumps([list(range(20)), 1])}
 
 
 def test_a_broker_that_is_killed_in_the_midst_of_a_read_comes_back_and_nothing_is_lost_or_twice(tmp_path, kafka_broker):

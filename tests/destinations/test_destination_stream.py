@@ -1,0 +1,173 @@
+"""A topic gets all rows of a run in one transaction, once, whatever is killed."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from blocks.destinations import StreamDestination
+from tasks.quality.errors import DestinationError, Unavailable
+from tests.destinations.places import batch
+from tests.sources.topics import Topic
+
+pytestmark = pytest.mark.service
+REPOSITORY = Path(__file__).parents[2]
+TYPES = {"n": "integer", "x": "number", "day": "date", "yes": "boolean"}
+ROWS = {
+    "n": ["1", "2", None],
+    "x": ["1.50", None, "1e30"],
+    "day": ["2026-01-02", "", None],
+    "yes": ["true", "no", None],
+    "zip 🦔": ["00501", '"q" \\', None],
+}
+
+
+@pytest.fixture(scope="module")
+def topic(tmp_path_factory, kafka_servers):
+    return Topic(tmp_path_factory.mktemp("topic"), kafka_servers)
+
+
+@pytest.fixture
+def own(tmp_path, kafka_servers):
+    return Topic(tmp_path, kafka_servers)
+
+
+def to(made, **more):
+    return StreamDestination.model_validate({"servers": made.servers, "topic": made.name, **more})
+
+
+def load(topic, given, **more):
+    return to(topic, **more).load(given, topic.folder)
+
+
+def there(topic, isolation="read_committed"):
+    """What another reader finds: partition, key, value, run."""
+    settings = {"bootstrap.servers": topic.servers, "group.id": "reader", "isolation.level": isolation}
+    consumer = Consumer({**settings, "enable.partition.eof": True, "auto.offset.reset": "earliest"})
+    consumer.assign([TopicPartition(topic.name, n, 0) for n in range(topic.partitions)])
+    found, ended = [], set()
+    while len(ended) < topic.partitions:
+        for message in consumer.consume(500, 0.2):
+            if message.error():
+                ended.add(message.partition())
+            else:
+                run = dict(message.headers())["gonogo-run"].decode()
+                found.append((message.partition(), message.key(), json.loads(message.value()), run))
+    consumer.close()
+    return found
+
+
+def test_rows_become_messages_with_their_types_and_keys(own):
+    given = batch(ROWS, TYPES)
+    receipt = load(own, given, key="n")
+    found = sorted(there(own), key=lambda each: str(each[1]))
+    assert [value for _, _, value, _ in found] == [
+        {"n": None, "x": 1e30, "day": None, "yes": None, "zip 🦔": None},
+        {"n": 1, "x": 1.5, "day": "2026-01-02", "yes": True, "zip 🦔": "00501"},
+        {"n": 2, "x": None, "day": None, "yes": False, "zip 🦔": '"q" \\'},
+    ]
+    assert [(key, run) for _, key, _, run in found] == [(None, "run-1"), (b"1", "run-1"), (b"2", "run-1")]
+    assert (receipt.mode, receipt.rows_written, receipt.rows_before, receipt.rows_after) == ("append", 3, 0, 3)
+    assert to(own).read_back(given, own.folder) == receipt.fingerprint
+    again = load(own, batch({"n": ["9"]}, TYPES), key="n")
+    assert again == replace(receipt, already_loaded=True)
+    assert len(there(own)) == 3
+    more = load(own, batch({"n": ["7", "8"]}, run="run-2"), key=["n", "n"])
+    assert (more.rows_written, more.rows_before, more.rows_after) == (2, 3, 5)
+    assert {key for _, key, _, run in there(own) if run == "run-2"} == {b'["7", "7"]', b'["8", "8"]'}
+    assert to(own).read_back(given, own.folder) == receipt.fingerprint, "other loads change nothing in what it says"
+    own.admin.delete_records([TopicPartition(own.name, n, -1) for n in range(3)])
+    assert to(own).read_back(given, own.folder) != receipt.fingerprint
+    with pytest.raises(DestinationError, match=r"what was sent to a topic cannot be taken back.*gonogo-run: run-1"):
+        to(own).undo("run-1", own.folder)
+
+
+def test_a_load_that_fails_leaves_nothing_to_be_seen(own):
+    columns = {"n": [str(n) for n in range(3000)]}
+    too_large = batch({**columns, "t": [*["x"] * 2999, "x" * 2_000_000]})
+    with pytest.raises(DestinationError, match=r"the cluster refuses: .*[Mm]essage.*size"):
+        load(own, too_large)
+    assert there(own) == []
+    with pytest.raises(DestinationError, match="values of 'n' are no integer without loss"):
+        load(own, batch({"n": ["x"]}, {"n": "integer"}, declared=("n",)), wrong_types="refuse")
+    receipt = load(own, batch(columns))
+    assert (receipt.rows_before, receipt.rows_after, len(there(own))) == (0, 3000, 3000)
+    empty = load(own, batch({"n": []}, run="run-2"))
+    assert (empty.rows_written, empty.rows_after) == (0, 3000)
+
+
+def test_what_is_wrong_is_said(topic, monkeypatch):
+    monkeypatch.setattr("blocks.streams.CONNECT_SECONDS", 1)
+    with pytest.raises(DestinationError, match=rf"no topic '{topic.name}x'.*Did you mean '{topic.name}'"):
+        to(topic, topic=f"{topic.name}x").load(batch({"n": ["1"]}), topic.folder)
+    with pytest.raises(DestinationError, match=r"no column 'm' in destination\.key; available: n"):
+        load(topic, batch({"n": ["1"]}), key="m")
+    away = to(topic, servers="127.0.0.1:9")
+    with pytest.raises(Unavailable, match="the cluster cannot be reached"):
+        away.load(batch({"n": ["1"]}), topic.folder)
+    assert to(topic, topic=f"{topic.name}x").read_back(batch({"n": ["1"]}), topic.folder) is None
+    assert [step.ok for step in away.probe(topic.folder)] == [False]
+    steps = list(to(topic).probe(topic.folder))
+    assert [step.ok for step in steps] == [True] * 3
+    assert steps[-1].said == "it would be made"
+
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+import confluent_kafka.admin, duckdb, ibis.backends.duckdb, pyarrow.compute
+import blocks.destinations.stream as stream
+from blocks.destinations import StreamDestination
+from tests.destinations.places import batch
+
+seen = []
+
+def killing(at):
+    def counted(own):
+        def wrapped(*given, **more):
+            seen.append(own.__name__)
+            if len(seen) == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return own(*given, **more)
+        return wrapped
+    for owner, name in [
+        (stream, "offsets_of"), (stream, "typed"), (stream.StreamLoad, "commit"),
+        (stream.StreamLoad, "_put"), (stream.StreamDestination, "held"),
+    ]:
+        setattr(owner, name, counted(getattr(owner, name)))
+
+servers, name = sys.argv[1:]
+at, ended = 0, False
+while not ended:
+    at += 1
+    for attempt in (at, 10**9):
+        if not (child := os.fork()):
+            killing(attempt)
+            destination = StreamDestination(servers=servers, topic=name)
+            given = batch({"n": [f"{at}-{n}" for n in range(2)]}, run=f"run-{at}")
+            receipt = destination.load(given, Path())
+            print(at, receipt.already_loaded, receipt.rows_written, receipt.rows_after, flush=True)
+            os._exit(3 if len(seen) < attempt else 0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert status in (-9, 3), status
+        ended = ended or (attempt == at and status == 3)
+"""
+
+
+def test_a_run_is_loaded_once_wherever_the_process_is_killed(own):
+    command = [sys.executable, "-c", KILLED, own.servers, own.name]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, env=dict(os.environ))
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = [line.split() for line in done.stdout.splitlines()]
+    runs = int(told[-1][0])
+    assert runs > 8, "it was killed at every step"
+    assert "True" in {known for _, known, *_ in told[:-1]}, "once it was killed between commit and receipt"
+    assert sorted(value["n"] for _, _, value, _ in there(own)) == sorted(
+        f"{run}-{n}" for run in range(1, runs + 1) for n in range(2)
+    )
+    assert int(told[-1][3]) == 2 * runs
