@@ -38,7 +38,8 @@ def load(run: Run, examined: Examined, *, round: int) -> Loaded:  # noqa: ARG001
         return Loaded(False, problem=problem.message)
     run.keep("receipt", receipt)
     with run.open_ledger() as ledger:
-        ledger.append(run.id, "commit", "commit", {**asdict(receipt), "snapshot": examined.snapshot.fingerprint})
+        told = {name: value for name, value in asdict(receipt).items() if name != "seconds"}
+        ledger.append(run.id, "commit", "commit", {**told, "snapshot": examined.snapshot.fingerprint})
     tell(
         run,
         Happened.LOAD_COMMITTED,

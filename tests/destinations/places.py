@@ -8,6 +8,7 @@ import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import ibis
 import pyarrow as pa
@@ -42,6 +43,10 @@ class Database:
     schema: str | None = None
     keeps_types: bool = True
 
+    @property
+    def allows_all_names(self) -> bool:
+        return "mysql" not in self.url
+
     def destination(self, **more) -> DatabaseDestination:
         return DatabaseDestination.model_validate({"url": self.url, "table": "out", "schema": self.schema, **more})
 
@@ -51,14 +56,19 @@ class Database:
     def engine(self):
         import sqlalchemy as sa
 
-        url = self.url.replace("sqlite:///", f"sqlite:///{self.folder}/")
+        url = self.url
+        for kind in ("sqlite", "duckdb"):
+            url = url.replace(f"{kind}:///", f"{kind}:///{self.folder}/")
         return sa.create_engine(url, poolclass=sa.pool.NullPool)
 
     def execute(self, statement: str) -> list[tuple]:
-        """SQL as the user's own; `{out}` stands for the table."""
-        table = f'"{self.schema}"."out"' if self.schema else '"out"'
+        """SQL as the user's own; `{out}` stands for the table, `{schema}` for its schema and a dot."""
+        schema = f'"{self.schema}".' if self.schema else ""
+        said = statement.replace("{out}", f'{schema}"out"').replace("{schema}", schema)
+        if "mysql" in self.url:
+            said = said.replace('"', "`")
         with self.engine().begin() as connection:
-            result = connection.exec_driver_sql(statement.replace("{out}", table).replace("%", "%%"))
+            result = connection.exec_driver_sql(said)
             return [tuple(row) for row in result] if result.returns_rows else []
 
     def columns(self) -> list[str]:
@@ -70,6 +80,9 @@ class Database:
         import sqlalchemy as sa
 
         table = sa.Table("out", sa.MetaData(), schema=self.schema, autoload_with=self.engine())
+        for column in table.c:
+            if "mysql" in self.url and isinstance(column.type, sa.Double):
+                column.type.asdecimal = False
         with self.engine().connect() as connection:
             return sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
 
@@ -84,6 +97,8 @@ class File:
 
     def __post_init__(self):
         self.keeps_types = self.name.endswith(".parquet")
+
+    allows_all_names: ClassVar = True
 
     @property
     def path(self) -> Path:

@@ -8,7 +8,6 @@ import pytest
 from pydantic import TypeAdapter
 
 from blocks.destinations import DestinationSpec, Receipt
-from blocks.destinations.base import content_fingerprint
 from tasks.quality.errors import DestinationError
 from tests.destinations.places import batch
 
@@ -80,10 +79,15 @@ def test_dates_are_read_in_the_format_that_the_contract_gives(place):
 
 
 def test_odd_names_and_values_are_kept_as_they_are_and_nothing_is_executed(place):
-    place.load(batch(ODD))
-    assert place.columns() == list(ODD)
-    assert place.rows() == [tuple(values[0] for values in ODD.values())]
-    place.load(batch(ODD, run="run-2"))
+    odd = ODD
+    if not place.allows_all_names:
+        with pytest.raises(DestinationError, match="the column name has '🦔', which mysql cannot have; rename it"):
+            place.load(batch(ODD))
+        odd = {name.replace("🦔", "ω").replace("\n", " "): values for name, values in ODD.items()}
+    place.load(batch(odd))
+    assert place.columns() == list(odd)
+    assert place.rows() == [tuple(values[0] for values in odd.values())]
+    place.load(batch(odd, run="run-2"))
     assert len(place.rows()) == 1
 
 
@@ -164,7 +168,9 @@ def test_a_destination_comes_from_plain_settings_and_goes_back(place):
     assert spec.validate_python(settings) == place.destination()
 
 
-def test_all_databases_give_the_same_rows_the_same_fingerprint(database):
-    receipt = database.load(batch(TYPED, TYPES))
-    assert receipt.fingerprint == content_fingerprint(database.rows())
-    assert receipt.fingerprint == "rows:d97f307ef53041390399de710b233acbb96764f176ba6f9bea1b7968f9da8e2c"
+def test_the_same_rows_have_the_same_fingerprint_and_others_another(database):
+    first = database.load(batch(TYPED, TYPES))
+    turned = {name: [*reversed(values)] for name, values in TYPED.items()}
+    assert database.load(batch(turned, TYPES, run="run-2")).fingerprint == first.fingerprint
+    changed = TYPED | {"zip": ["00502", "1", "", None]}
+    assert database.load(batch(changed, TYPES, run="run-3")).fingerprint != first.fingerprint

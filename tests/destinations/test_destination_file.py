@@ -82,7 +82,7 @@ def test_killed_in_mid_load_the_old_file_is_whole_and_the_next_load_cleans_up(fi
     assert file.rows() == [("1", "ann"), ("2", None)]
     assert not file.load(batch({"id": ["3"], "name": ["new"]}, run="run-2")).already_loaded
     assert file.rows() == [("3", "new")]
-    assert beside(file) == [f".{file.name}.gonogo.json", file.name]
+    assert beside(file) == [f".{file.name}.gonogo-former", f".{file.name}.gonogo.json", file.name]
 
 
 def test_the_format_can_be_set_where_the_name_does_not_tell(tmp_path):
