@@ -18,7 +18,7 @@ def services(path: Path) -> dict[str, dict]:
 def test_there_is_one_for_use_and_one_for_tests():
     assert [path.name for path in COMPOSED] == ["compose.test.yaml", "compose.yaml"]
     assert {"postgres", "redis", "server", "gonogo"} == set(services(DOCKER / "compose.yaml"))
-    assert {"postgres", "mariadb", "redis"} == set(services(DOCKER / "compose.test.yaml"))
+    assert {"postgres", "mariadb", "redis", "s3"} == set(services(DOCKER / "compose.test.yaml"))
 
 
 @pytest.mark.parametrize("path", COMPOSED, ids=lambda path: path.name)

@@ -1,6 +1,6 @@
 """Real servers as fixtures. Where one is not installed its tests are skipped, saying so; in CI they fail instead.
 
-GONOGO_TEST_POSTGRES, GONOGO_TEST_MARIADB and GONOGO_TEST_REDIS name servers that run already
+GONOGO_TEST_POSTGRES, GONOGO_TEST_MARIADB, GONOGO_TEST_REDIS and GONOGO_TEST_S3 name servers that run already
 (`docker/compose.test.yaml` has them).
 """
 
@@ -15,6 +15,7 @@ from tests.services.mariadb import mariadb
 from tests.services.postgres import postgres
 from tests.services.process import NotInstalledError
 from tests.services.redis import redis
+from tests.services.s3 import s3
 from tests.services.sftp import sftp
 
 
@@ -49,6 +50,11 @@ def sftp_server():
 @pytest.fixture(scope="session")
 def redis_url():
     yield from _service(redis, "GONOGO_TEST_REDIS")
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint():
+    yield from _service(s3, "GONOGO_TEST_S3")
 
 
 @pytest.fixture(scope="module")

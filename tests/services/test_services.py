@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.services.process import listens
+from tests.services.s3 import GUEST, client
 
 REPOSITORY = Path(__file__).parents[2]
 pytestmark = pytest.mark.service
@@ -27,6 +28,19 @@ def test_redis_answers(redis_url):
 
     with redis.Redis.from_url(redis_url) as client:
         assert client.ping()
+
+
+def test_s3_keeps_what_it_is_given_and_knows_who_asks(s3_endpoint):
+    from botocore.exceptions import ClientError
+
+    owner = client(s3_endpoint)
+    owner.create_bucket(Bucket="answers")
+    owner.put_object(Bucket="answers", Key="a", Body=b"hello")
+    assert owner.get_object(Bucket="answers", Key="a")["Body"].read() == b"hello"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client(s3_endpoint, *GUEST).get_object(Bucket="answers", Key="a")
+    owner.delete_object(Bucket="answers", Key="a")
+    owner.delete_bucket(Bucket="answers")
 
 
 def test_chromium_shows_a_page(browser):
