@@ -31,6 +31,9 @@ GONE = "gonogo_gone_"
 
 LONGEST_NAME = 60
 _BITS = 1 << 128
+_UNCOMMITTED = 1 << 54
+"""DuckDB numbers the rows of a transaction's own from here on, and from nought once it is committed."""
+
 DDL_COMMITS = ("mysql", "mariadb", "oracle")
 """Databases that end a transaction where a table is made or renamed."""
 
@@ -132,8 +135,7 @@ def beside(name: str, start: str) -> str:
 def copy_empty(connection: Connection, name: str, like: str, there: Mapping[str, Any], schema: str | None) -> None:
     """Make a table with the columns of another one, and no rows; what was there by its name is dropped."""
     drop(connection, name, schema)
-    quote = connection.dialect.identifier_preparer.format_table
-    new, old = quote(named(name, (), schema)), quote(named(like, (), schema))
+    new, old = (_quoted(connection, named(each, (), schema)) for each in (name, like))
     if connection.dialect.name in ("mysql", "mariadb"):
         connection.exec_driver_sql(f"CREATE TABLE {new} LIKE {old}")
     elif connection.dialect.name in ("postgresql", "duckdb"):
@@ -159,7 +161,11 @@ def add_columns(connection: Connection, to: Table, lacking: Sequence[str]) -> No
     """Add columns of a table that is as it shall be to the one that is there."""
     from sqlalchemy.schema import CreateColumn
 
-    target = connection.dialect.identifier_preparer.format_table(to)
+    target, quote = _quoted(connection, to), connection.dialect.identifier_preparer.quote
+    if lacking and connection.dialect.name == "duckdb":
+        types = {name: to.c[name].type.compile(connection.dialect) for name in lacking}
+        _remake(connection, to, ", ".join(["*", *(f"CAST(NULL AS {types[n]}) AS {quote(n)}" for n in lacking)]))
+        return
     for name in lacking:
         column = CreateColumn(to.c[name]).compile(dialect=connection.dialect)
         connection.exec_driver_sql(f"ALTER TABLE {target} ADD COLUMN {column}")
@@ -167,18 +173,42 @@ def add_columns(connection: Connection, to: Table, lacking: Sequence[str]) -> No
 
 def drop_columns(connection: Connection, of: Table, names: Sequence[str]) -> None:
     """Drop columns."""
-    target, quote = (
-        connection.dialect.identifier_preparer.format_table(of),
-        connection.dialect.identifier_preparer.quote,
-    )
+    target, quote = _quoted(connection, of), connection.dialect.identifier_preparer.quote
+    if names and connection.dialect.name == "duckdb":
+        _remake(connection, of, f"* EXCLUDE ({', '.join(map(quote, names))})")
+        return
     for name in names:
         connection.exec_driver_sql(f"ALTER TABLE {target} DROP COLUMN {quote(name)}")
 
 
+def _quoted(connection: Connection, table: Table) -> str:
+    return connection.dialect.identifier_preparer.format_table(table)
+
+
+def _remake(connection: Connection, of: Table, picked: str) -> None:
+    """Make a DuckDB table anew with other columns: one that is altered takes no rows in the same transaction.
+
+    Raises:
+        DestinationError: it has constraints, which would be lost.
+    """
+    constraints = (
+        "SELECT count(*) FROM duckdb_constraints() WHERE database_name = current_database() "
+        "AND table_name = $1 AND schema_name = coalesce($2, current_schema())"
+    )
+    found: Any = connection.exec_driver_sql(constraints, (of.name, of.schema)).scalar_one()
+    if found:
+        todo = "change its columns yourself, then load again; nothing was changed"
+        raise DestinationError(f"the table has {found} constraints, which other columns would lose", todo=todo)
+    target = _quoted(connection, of)
+    connection.exec_driver_sql(f"CREATE TEMP TABLE gonogo_remade AS SELECT {picked} FROM {target}")
+    connection.exec_driver_sql(f"DROP TABLE {target}")
+    connection.exec_driver_sql(f"CREATE TABLE {target} AS SELECT * FROM gonogo_remade")
+    connection.exec_driver_sql("DROP TABLE gonogo_remade")
+
+
 def rename(connection: Connection, moves: Sequence[tuple[Table, Table]]) -> None:
     """Rename tables, all in one step (MySQL, MariaDB)."""
-    quote = connection.dialect.identifier_preparer.format_table
-    said = ", ".join(f"{quote(old)} TO {quote(new)}" for old, new in moves)
+    said = ", ".join(f"{_quoted(connection, old)} TO {_quoted(connection, new)}" for old, new in moves)
     connection.exec_driver_sql(f"RENAME TABLE {said}")
 
 
@@ -233,7 +263,7 @@ def _scanned(connection: Connection, into: Table, rows: Any) -> int:
 
     batches = rows.to_pyarrow_batches(chunk_size=STREAM_ROWS)
     own: Any = connection.connection.driver_connection
-    target = connection.dialect.identifier_preparer.format_table(into)
+    target = _quoted(connection, into)
     own.register("gonogo_arriving", pa.RecordBatchReader.from_batches(batches.schema, batches))
     try:
         done = own.execute(f"INSERT INTO {target} BY NAME SELECT * FROM gonogo_arriving").fetchone()
@@ -299,19 +329,22 @@ def before_rows(connection: Connection, into: Table) -> dict[str, Any]:
         return {"xid": connection.exec_driver_sql("SELECT pg_current_xact_id()::xid::text").scalar_one()}
     if connection.dialect.name in ("sqlite", "duckdb"):
         last: Any = connection.execute(select(func.max(literal_column("rowid"))).select_from(into)).scalar_one()
-        return {"after": -1 if last is None else int(last)}
+        now = -1 if last is None else int(last)
+        return {"after": count(connection, into) - 1 if now >= _UNCOMMITTED else now, "now": now}
     return {}
 
 
 def rows_since(told: Mapping[str, Any], most: int | None = None) -> Any:
-    """The condition that is true for rows which came after `before_rows`; `most` bounds how many they were."""
+    """The condition of rows that came after `before_rows`; `most` is how many they were, once that is committed."""
     from sqlalchemy import and_, literal_column, true
 
     if "xid" in told:
         return literal_column("xmin") == literal_column(f"'{int(told['xid'])}'::xid")
     if "after" in told:
         rowid: Any = literal_column("rowid")
-        return and_(rowid > told["after"], rowid <= told["after"] + most if most is not None else true())
+        if most is None:
+            return rowid > told["now"]
+        return and_(rowid > told["after"], rowid <= told["after"] + most)
     return true()
 
 

@@ -74,13 +74,13 @@ class _Unload:
 
     def _dropped(self) -> TakenBack:
         table = self._table()
-        self._check(self._data())
+        self._check(self._data(table))
         table.drop(self._connection)
         return self._told(removed=self._receipt.rows_after, restored=0, after=0)
 
     def _replaced_back(self) -> TakenBack:
         table, name = self._table(), beside(self._of.table, FORMER)
-        self._check(self._data())
+        self._check(self._data(table))
         former = tables.present(self._connection, name, self._of.schema_name) or {}
         old = tables.named(name, list(former), self._of.schema_name)
         if {n: str(t) for n, t in former.items()} == {n: str(t) for n, t in self._there.items()}:
@@ -95,7 +95,7 @@ class _Unload:
     def _rows_removed(self) -> TakenBack:
         table, most = self._table(), self._receipt.rows_written
         mine = tables.rows_since(self._undo, most)
-        self._check(self._data().where(mine))
+        self._check(self._data(table).where(mine))
         removed = self._connection.execute(table.delete().where(mine)).rowcount
         return self._told(removed=removed, restored=0)
 
@@ -104,7 +104,7 @@ class _Unload:
 
         table, keys = self._table(), tables.named(beside(self._of.table, KEYS), self._undo["key"], self._of.schema_name)
         mine = exists().where(and_(*(table.c[name] == keys.c[name] for name in self._undo["key"])))
-        self._check(self._data().where(mine))
+        self._check(self._data(table).where(mine))
         name = beside(self._of.table, FORMER)
         columns = list(tables.present(self._connection, name, self._of.schema_name) or {})
         former = tables.named(name, columns, self._of.schema_name)
@@ -120,7 +120,7 @@ class _Unload:
         at: Any = literal(dt.datetime.fromisoformat(self._undo["at"]), DateTime())
         since, until = table.c[self._of.validity.since], table.c[self._of.validity.until]
         mine = since == at
-        self._check(self._data().where(mine))
+        self._check(self._data(table).where(mine))
         if self._connection.execute(table.select().where(mine, until.is_not(None)).limit(1)).first() is not None:
             raise changed_since(self._of.describe())
         removed = self._connection.execute(table.delete().where(mine)).rowcount
@@ -129,17 +129,18 @@ class _Unload:
 
     def _renamed_back(self) -> TakenBack:
         """Where making a table ends the transaction: say what is to come, do it in one step, say that it is done."""
-        of, connection, table = self._of, self._connection, self._table()
+        of, connection = self._of, self._connection
         mine = tables.comment(connection, of.table, of.schema_name) == f"gonogo {self._run_id}"
         if self._marker["state"] == UNDOING and not mine:
             return self._finished(TakenBack(**self._marker["taken"]))
+        table = self._table()
         name = beside(of.table, FORMER)
         former, gone = (tables.named(each, (), of.schema_name) for each in (name, beside(of.table, tables.GONE)))
         if self._undo["how"] == "rename" and self._markers.owner() != self._run_id:
             raise self._impossible("another run was loaded since, and only the last one's former rows are kept")
         if not mine:
             raise changed_since(of.describe())
-        self._check(self._data())
+        self._check(self._data(table))
         restored = tables.count(connection, former) if self._undo["how"] == "rename" else 0
         taken = self._told(removed=self._receipt.rows_after, restored=restored, after=restored)
         self._markers.change(self._run_id, state=UNDOING, taken=asdict(taken))
@@ -158,18 +159,23 @@ class _Unload:
         return taken
 
     def _table(self) -> Table:
-        if not self._there:
-            raise changed_since(self._of.describe())
-        return tables.named(self._of.table, list(self._there), self._of.schema_name)
-
-    def _data(self) -> Any:
-        """The query of the columns that came with the load, as they came."""
-        from sqlalchemy import select
+        """The table as it is now; the columns that came with the load have the types that they came with."""
+        from sqlalchemy import Column
 
         types = self._undo["types"]
-        if lost := [name for name in types if name not in self._there]:
-            raise self._impossible(f"the table lacks {', '.join(lost)}")
-        return select(*tables.table(self._of.table, types, self._of.schema_name).c)
+        if not self._there or any(name not in self._there for name in types):
+            raise changed_since(self._of.describe())
+        table = tables.table(self._of.table, types, self._of.schema_name)
+        for name in self._there:
+            if name not in types:
+                table.append_column(Column(name))
+        return table
+
+    def _data(self, table: Table) -> Any:
+        """The query of the columns that came with the load."""
+        from sqlalchemy import select
+
+        return select(*(table.c[name] for name in self._undo["types"]))
 
     def _check(self, rows: Any) -> None:
         if tables.fingerprint(self._connection, rows) != self._receipt.fingerprint:

@@ -44,6 +44,10 @@ class Database:
     keeps_types: bool = True
 
     @property
+    def spec(self) -> list[str | None]:
+        return [self.url, self.schema]
+
+    @property
     def allows_all_names(self) -> bool:
         return "mysql" not in self.url
 
@@ -52,6 +56,23 @@ class Database:
 
     def load(self, batch, **more):
         return self.destination(**more).load(batch, self.folder)
+
+    def undo(self, run, **more):
+        return self.destination(**more).undo(run, self.folder)
+
+    def exists(self) -> bool:
+        import sqlalchemy as sa
+
+        return sa.inspect(self.engine()).has_table("out", schema=self.schema)
+
+    def tables(self) -> list[str]:
+        import sqlalchemy as sa
+
+        return sorted(sa.inspect(self.engine()).get_table_names(schema=self.schema))
+
+    def alter(self) -> None:
+        """Somebody else changes a value."""
+        self.execute("UPDATE {out} SET id = '99'")
 
     def engine(self):
         import sqlalchemy as sa
@@ -101,6 +122,10 @@ class File:
     allows_all_names: ClassVar = True
 
     @property
+    def spec(self) -> list[str | None]:
+        return [self.name]
+
+    @property
     def path(self) -> Path:
         return self.folder / "made" / self.name
 
@@ -109,6 +134,18 @@ class File:
 
     def load(self, batch, **more):
         return self.destination(**more).load(batch, self.folder)
+
+    def undo(self, run, **more):
+        return self.destination(**more).undo(run, self.folder)
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def alter(self) -> None:
+        """Somebody else writes another file."""
+        other = File(self.folder, f"other-{self.name}")
+        other.load(batch({"id": ["99"]}))
+        other.path.replace(self.path)
 
     def columns(self) -> list[str]:
         return list(self._read()[0])
@@ -134,3 +171,8 @@ class File:
         elif self.name.endswith(".zst"):
             packed = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(packed)).read()
         return packed.decode()
+
+
+def place_of(spec: list[str | None], folder: Path) -> Database | File:
+    """A place by its `spec`."""
+    return Database(folder, *spec) if "://" in str(spec[0]) else File(folder, *spec)

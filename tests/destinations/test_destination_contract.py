@@ -174,3 +174,61 @@ def test_the_same_rows_have_the_same_fingerprint_and_others_another(database):
     assert database.load(batch(turned, TYPES, run="run-2")).fingerprint == first.fingerprint
     changed = TYPED | {"zip": ["00502", "1", "", None]}
     assert database.load(batch(changed, TYPES, run="run-3")).fingerprint != first.fingerprint
+
+
+# --- undo ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_last_load_is_taken_back_and_what_it_replaced_is_there_again(place):
+    place.load(batch({"id": ["1", "2"], "name": ["ann", None]}))
+    place.load(batch({"id": ["3"], "name": ["cid"]}, run="run-2"))
+    taken = place.undo("run-2")
+    assert place.rows() == [("1", "ann"), ("2", None)]
+    assert (taken.rows_removed, taken.rows_restored, taken.rows_after) == (1, 2, 2)
+    assert place.undo("run-2") == taken, "taken back once"
+    assert place.rows() == [("1", "ann"), ("2", None)]
+
+
+def test_with_the_first_load_taken_back_nothing_is_there(place):
+    place.load(batch({"id": ["1", "2"]}))
+    taken = place.undo("run-1")
+    assert (taken.rows_removed, taken.rows_restored, taken.rows_after) == (2, 0, 0)
+    assert not place.exists()
+
+
+def test_a_load_into_other_columns_is_taken_back(place):
+    place.load(batch({"id": ["1", "2"]}, {"id": "integer"}))
+    before = place.rows()
+    place.load(batch({"name": ["ann"]}, run="run-2"))
+    place.undo("run-2")
+    assert (place.columns(), place.rows()) == (["id"], before)
+
+
+def test_what_was_changed_since_is_not_taken_back(place):
+    place.load(batch({"id": ["1", "2"]}))
+    place.load(batch({"id": ["3"]}, run="run-2"))
+    place.alter()
+    there = place.rows()
+    with pytest.raises(DestinationError, match=r"what was loaded was changed since .*nothing was changed"):
+        place.undo("run-2")
+    assert place.rows() == there
+
+
+def test_only_the_last_load_is_taken_back(place):
+    place.load(batch({"id": ["1"]}))
+    place.load(batch({"id": ["2"]}, run="run-2"))
+    place.load(batch({"id": ["2"]}, run="run-3"))
+    with pytest.raises(DestinationError, match=r"another run was loaded since|is not loaded there"):
+        place.undo("run-2")
+    with pytest.raises(DestinationError, match=r"run nonesuch is not loaded there.*nothing to take back"):
+        place.undo("nonesuch")
+    assert place.rows() == [("2",)]
+
+
+def test_a_run_that_was_taken_back_is_not_loaded_again(place):
+    place.load(batch({"id": ["1"]}))
+    place.undo("run-1")
+    with pytest.raises(DestinationError, match=r"the load of run run-1 was taken back .*start another run"):
+        place.load(batch({"id": ["1"]}))
+    place.load(batch({"id": ["2"]}, run="run-2"))
+    assert place.rows() == [("2",)]
