@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from tasks.announce import Happened
 from tasks.quality.errors import PilotMustDecide, TryAgain
@@ -10,30 +11,62 @@ from tasks.quality.typed import column_types, date_formats
 from tasks.record import stage, tell
 from tasks.run import Examined, Loaded, Run
 
+if TYPE_CHECKING:
+    import ibis
+
+    from blocks.destinations import LoadBatch
+    from tasks.quality.model import Snapshot
+
 
 def _says(loaded: Loaded) -> str:
     return f"{loaded.rows:,} rows in {loaded.destination}" if loaded.loaded else f"refused: {loaded.problem}"
 
 
-@stage("load", doing="committing to the destination", says=_says, records=asdict)
-def load(run: Run, examined: Examined, *, round: int) -> Loaded:  # noqa: ARG001  (the attempt makes it another stage)
-    """Load a snapshot; a destination that refuses is an outcome, and the gate asks again with the reason."""
+def to_be_loaded(
+    run: Run, table: ibis.Table, snapshot: Snapshot, round: int, load_id: str, agreed: tuple[str, ...] = ()
+) -> LoadBatch:
+    """Rows of a run as its destination takes them, with the types of the refined columns."""
     from blocks.destinations import LoadBatch
 
+    contract = run.spec().contract
+    return LoadBatch(
+        table=table,
+        types=column_types(run.profile(round), contract),
+        formats=date_formats(contract),
+        declared=tuple(contract.columns),
+        run_id=load_id,
+        fingerprint=snapshot.fingerprint,
+        pipeline=run.pipeline,
+        additions="freeze" if contract.frozen else contract.additions,
+        agreed=agreed,
+    )
+
+
+@stage("load", doing="committing to the destination", says=_says, records=asdict)
+def load(
+    run: Run,
+    examined: Examined,
+    *,
+    agreed: tuple[str, ...] = (),
+    round: int,  # noqa: ARG001  (the attempt makes it another stage)
+) -> Loaded:
+    """Load a snapshot; a destination that refuses is an outcome, and the gate asks again with the reason.
+
+    Args:
+        run: whose snapshot it is.
+        examined: the snapshot.
+        agreed: columns that the destination's table lacks and that the pilot lets it have.
+        round: the attempt's number.
+    """
+    from blocks.destinations import NewColumns
+
     spec = run.spec()
-    types = column_types(run.profile(examined.round), spec.contract)
     try:
         with run.open_staging().open(examined.snapshot) as tables:
-            batch = LoadBatch(
-                table=tables.table("snapshot"),
-                types=types,
-                formats=date_formats(spec.contract),
-                declared=tuple(spec.contract.columns),
-                run_id=run.id,
-                fingerprint=examined.snapshot.fingerprint,
-                pipeline=run.pipeline,
-            )
+            batch = to_be_loaded(run, tables.table("snapshot"), examined.snapshot, examined.round, run.id, agreed)
             receipt = spec.destination.load(batch, spec.base())
+    except NewColumns as problem:
+        return Loaded(False, problem=problem.message, new_columns=problem.columns)
     except (PilotMustDecide, TryAgain) as problem:
         return Loaded(False, problem=problem.message)
     run.keep("receipt", receipt)
@@ -45,5 +78,6 @@ def load(run: Run, examined: Examined, *, round: int) -> Loaded:  # noqa: ARG001
         Happened.LOAD_COMMITTED,
         "commit",
         f"{run.name}: {receipt.rows_written:,} rows committed to {receipt.destination}",
+        text=f"The table has new columns: {', '.join(receipt.added)}." if receipt.added else "",
     )
     return Loaded(True, receipt.rows_written, receipt.destination)

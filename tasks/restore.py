@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
+from tasks.load import to_be_loaded
 from tasks.quality.checks import check_contract
 from tasks.quality.errors import PilotMustDecide, did_you_mean
+from tasks.quality.history import load_id, loads
 from tasks.quality.ledger import digest
 from tasks.quality.model import ROW, Snapshot
-from tasks.quality.typed import column_types, date_formats
 from tasks.quarantine import Held, Row, held_rows, returned_rows
 from tasks.run import Run
 from tasks.steps import Repeated, Steps, escaped
@@ -128,7 +129,7 @@ def _brought_back(
         "snapshot": snapshot.id,
         "fingerprint": snapshot.fingerprint,
         "parent": last.fingerprint,
-        "loaded": asdict(receipt) if receipt else None,
+        "loaded": {n: v for n, v in asdict(receipt).items() if n != "seconds"} if receipt else None,
     }
     return told, snapshot, receipt
 
@@ -194,24 +195,15 @@ def _cells(came: ibis.Table, changed: Sequence[Held]) -> ibis.Table:
 
 def _loaded(run: Run, whole: ibis.Table, came: ibis.Table, snapshot: Snapshot) -> Receipt | None:
     """Give the rows to the destination, if it has the others; it takes a snapshot once."""
-    from blocks.destinations import LoadBatch
-
-    committed = [entry for entry in run.entries() if entry.kind == "commit"]
+    committed = loads(run.entries())
     if not committed:
         return None
     spec = run.spec()
     replaces = getattr(spec.destination, "mode", "replace") == "replace"
     if replaces:
-        _check_not_replaced(run, str(committed[0].payload["destination"]), committed[0].at)
-    batch = LoadBatch(
-        table=whole if replaces else came.select(*whole.columns),
-        types=column_types(run.profile(run.rounds()), spec.contract),
-        formats=date_formats(spec.contract),
-        declared=tuple(spec.contract.columns),
-        run_id=f"{run.id}-{snapshot.id.rpartition('-')[2]}",
-        fingerprint=snapshot.fingerprint,
-        pipeline=run.pipeline,
-    )
+        _check_not_replaced(run, str(committed[0].receipt["destination"]), committed[0].at)
+    table = whole if replaces else came.select(*whole.columns)
+    batch = to_be_loaded(run, table, snapshot, run.rounds(), load_id(run.id, snapshot.id))
     return spec.destination.load(batch, spec.base())
 
 

@@ -35,6 +35,7 @@ KINDS = {
     "request": "a pilot asked the run to hold or stop",
     "heeded": "the request was heeded before this stage",
     "commit": "the destination has the data",
+    "unloaded": "the destination's last load was taken back",
     "settled": "the source was told what became of its batch",
     "outcome": "the run ended",
 }
