@@ -48,15 +48,16 @@ def database_url(address: str, base: Path, where: str) -> URL:
     except ArgumentError as error:
         todo = "write e.g. sqlite:///out.db or postgresql+psycopg://user:${PASSWORD}@host/database"
         raise SpecError("this is not a database URL", where=where, todo=todo) from error
-    if url.get_backend_name() == "sqlite":
+    if url.get_backend_name() in ("sqlite", "duckdb"):
         return _beside(url, base, where)
     return url.set(drivername=_DRIVERS[url.drivername][0]) if url.drivername in _DRIVERS else url
 
 
 def _beside(url: URL, base: Path, where: str) -> URL:
-    """The address of an SQLite file, from `base` when it is relative."""
+    """The address of an SQLite or DuckDB file, from `base` when it is relative."""
     if url.database in (None, "", ":memory:"):
-        raise SpecError("SQLite would only keep the table in memory", where=where, todo="write e.g. sqlite:///out.db")
+        todo = f"write e.g. {url.get_backend_name()}:///out.db"
+        raise SpecError("the database would only keep the table in memory", where=where, todo=todo)
     return url if str(url.database).startswith("file:") else url.set(database=str(base / str(url.database)))
 
 
@@ -73,7 +74,7 @@ def connected(url: URL, where: str) -> Iterator[Connection]:
         options = {"connect_timeout": CONNECT_SECONDS}
     elif backend in ("mysql", "mariadb"):
         options = {"connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4"}
-    if backend == "sqlite" and url.database and not url.database.startswith("file:"):
+    if backend in ("sqlite", "duckdb") and url.database and not url.database.startswith("file:"):
         folder = Path(url.database).parent
         with doing("make", folder):
             folder.mkdir(parents=True, exist_ok=True)

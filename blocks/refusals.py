@@ -1,7 +1,7 @@
 """What databases refuse, in words and without secrets, grouped by what to do about it.
 
-Databases say why in codes (SQLSTATE, SQLite's names). Only a connection that never came to be has none; then the
-driver's words are read.
+Databases say why in codes (SQLSTATE, SQLite's names, MySQL's numbers; DuckDB in words). Only a connection that never
+came to be has none; then the driver's words are read.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.quality.errors import (
     DestinationError,
@@ -34,11 +34,12 @@ class _Refusal(NamedTuple):
 _LOCKED = _Refusal(TryAgain, "the database is locked", "close what holds it, then {again}")
 _FULL = _Refusal(TryAgain, "the disk is full", "free some space, then {again}")
 _BROKEN = _Refusal(TryAgain, "the disk cannot be read or written", "check it, then {again}")
+_SLOW = _Refusal(TryAgain, "the database gave up, for it took too long", "raise its time limit, then {again}")
 _AWAY = _Refusal(Unavailable, "the database cannot be reached", "start it, then {again}")
 _STRANGER = _Refusal(PilotMustDecide, "the database refuses this user or password", "check them, then {again}")
 _FORBIDDEN = _Refusal(PilotMustDecide, "not allowed", "check the rights, then {again}")
 _ABSENT = _Refusal(PilotMustDecide, "there is no such database or schema", "create it, then {again}")
-_NO_DATABASE = _Refusal(PilotMustDecide, "the file is not a sound SQLite database", "name another, or restore it")
+_NO_DATABASE = _Refusal(PilotMustDecide, "the file is not a sound database", "name another, or restore it")
 
 _BY_CODE = {
     "SQLITE_BUSY": _LOCKED,
@@ -51,6 +52,7 @@ _BY_CODE = {
     "SQLITE_CANTOPEN": _FORBIDDEN,
     "SQLITE_NOTADB": _NO_DATABASE,
     "SQLITE_CORRUPT": _NO_DATABASE,
+    "57014": _SLOW,
     "08": _AWAY,  # connection exception
     "57P": _AWAY,  # shut down, or starting
     "53100": _FULL,
@@ -62,8 +64,32 @@ _BY_CODE = {
     "25006": _FORBIDDEN,  # read-only
     "3D": _ABSENT,
     "3F": _ABSENT,
+    "MYSQL-1021": _FULL,
+    "MYSQL-1114": _FULL,  # the table is full
+    "MYSQL-1205": _LOCKED,
+    "MYSQL-1213": _LOCKED,
+    "MYSQL-1040": _LOCKED,  # too many connections
+    "MYSQL-1969": _SLOW,
+    "MYSQL-3024": _SLOW,
+    "MYSQL-1044": _FORBIDDEN,
+    "MYSQL-1142": _FORBIDDEN,
+    "MYSQL-1143": _FORBIDDEN,
+    "MYSQL-1227": _FORBIDDEN,
+    "MYSQL-1290": _FORBIDDEN,  # read-only
+    "MYSQL-1792": _FORBIDDEN,  # the same
+    "MYSQL-1049": _ABSENT,
+    "MYSQL-2006": _AWAY,
+    "MYSQL-2013": _AWAY,
+    "DUCKDB-IO Error: Could not set lock": _LOCKED,
+    "DUCKDB-IO Error: Could not read": _BROKEN,
+    "DUCKDB-IO Error: Could not write": _FULL,
+    "DUCKDB-IO Error: Could not fsync": _BROKEN,
+    "DUCKDB-IO Error: The file": _NO_DATABASE,
+    "DUCKDB-IO Error: Cannot open file": _FORBIDDEN,
+    "DUCKDB-Out of Memory Error": _FULL,
+    "DUCKDB-TransactionContext Error: Conflict": _LOCKED,
 }
-"""By SQLSTATE or its beginning, or SQLite's name or its beginning."""
+"""By SQLSTATE, SQLite's name, MySQL's number, or DuckDB's words; or the beginning of it."""
 
 _BY_WORDS = (
     ("authentication failed", _STRANGER),
@@ -121,7 +147,7 @@ def told(where: str, side: Side) -> Iterator[None]:
 def _refusal(error: DBAPIError, otherwise: _Refusal) -> _Refusal:
     from sqlalchemy.exc import OperationalError
 
-    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    code = _code(error.orig)
     if code is not None:
         known = [refusal for start, refusal in _BY_CODE.items() if str(code).startswith(start)]
         return known[0] if known else otherwise
@@ -129,3 +155,17 @@ def _refusal(error: DBAPIError, otherwise: _Refusal) -> _Refusal:
         words = str(error.orig).lower()
         return next(refusal for part, refusal in _BY_WORDS if part in words)
     return otherwise
+
+
+def _code(error: Any) -> str | None:
+    """What the database calls what it refused; none when it did not come to that."""
+    made_by = type(error).__module__.partition(".")[0].lstrip("_")
+    if made_by == "duckdb":
+        return f"DUCKDB-{error}"
+    if made_by in ("pymysql", "MySQLdb") and error.args and error.args[0] not in _NEVER_CONNECTED:
+        return f"MYSQL-{error.args[0]}"
+    return getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
+
+
+_NEVER_CONNECTED = (1045, 1698, 2002, 2003)
+"""Numbers of MySQL's that say that nobody was let in."""

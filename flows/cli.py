@@ -299,11 +299,22 @@ def undo(
     """Take one decision back: the table is made anew without it, later decisions are carried out again.
 
     A later decision whose issue now selects other cells is in doubt: you are asked about it, or say --keep or --drop.
-    A run that waits looks at the new table and asks again. What was loaded is not taken back.
+    A run that waits looks at the new table and asks again. What was loaded is taken back with gonogo unload.
     """
     from flows.revise import undo_decision
 
     undo_decision(run, decision, keep=keep, drop=drop, comment=comment)
+
+
+@app.command(rich_help_panel="Pilot a run")
+def unload(run: RunName, comment: Annotated[str, typer.Option(help="Why; written into the ledger.")] = "") -> None:
+    """Take a run's last load back: its rows leave the destination, those that it replaced come back.
+
+    Refused when the rows were changed since, or when another run has replaced what is kept of the time before.
+    """
+    from flows.revise import unload_run
+
+    unload_run(run, comment=comment)
 
 
 @app.command("map", rich_help_panel="Pilot a run")

@@ -72,16 +72,15 @@ def refine(run: Run, seen: list[Examined], rounds: Iterator[int]) -> None:
 def deliver(run: Run, seen: list[Examined], attempts: Iterator[int]) -> Loaded | None:
     """Measure the goals, ask, and load; None when the pilot revised the table instead: it is looked at again."""
     goals = step(run, insight, seen[0], seen[-1], round=seen[-1].round)
-    problem = ""
+    loaded = Loaded(False)
     for attempt in attempts:
-        answer = ask(run, load_question(run, seen, goals, attempt=attempt, problem=problem))
+        answer = ask(run, load_question(run, seen, goals, loaded, attempt=attempt))
         if answer.verdict is Verdict.RESOLVE:
             seen.append(examine(run, conduct(run, seen[-1], answer), seen[-1].round + 1))
             break
-        loaded = step(run, load, seen[-1], round=attempt)
+        loaded = step(run, load, seen[-1], agreed=loaded.new_columns, round=attempt)
         if loaded.loaded:
             return loaded
-        problem = loaded.problem
     return None
 
 

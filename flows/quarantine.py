@@ -151,7 +151,7 @@ def _tell(console: Console, returned: Returned) -> None:
         console.print(f"{receipt.rows_written:,} rows {_TAKEN[receipt.mode]} {escape(receipt.destination)}.")
 
 
-_TAKEN = {"append": "appended to", "merge": "merged into", "replace": "written anew to"}
+_TAKEN = {"append": "appended to", "merge": "merged into", "replace": "written anew to", "history": "written into"}
 
 
 def _run(name: str) -> Run:

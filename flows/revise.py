@@ -20,6 +20,7 @@ from flows.home import Home
 from tasks.quality.errors import PilotMustDecide
 from tasks.run import Run, recall_run
 from tasks.undo import Ask, Doubt, Undone, undo
+from tasks.unload import unload
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -93,6 +94,18 @@ def undo_decision(name: str, number: int, *, keep: bool, drop: bool, comment: st
         lambda run, gate: undo(run, number, ask, who=who, method=method, gate=gate, comment=comment),
         lambda undone: _tell(console, undone),
     )
+
+
+def unload_run(name: str, *, comment: str) -> None:
+    """Take a run's last load back."""
+    home, console = Home.here(), Console(highlight=False)
+    run = recall_run(str(home.staging), run_id_of(home, name))
+    taken = unload(run, who=getpass.getuser(), method=METHOD.format("gonogo unload"), comment=comment)
+    console.print(f"{taken.rows_removed:,} rows were taken out of {escape(taken.destination)}.", soft_wrap=True)
+    if taken.rows_restored:
+        console.print(f"{taken.rows_restored:,} former rows are there again.")
+    console.print(f"It has {taken.rows_after:,} rows now. The source was told of the load, and is not told otherwise.")
+    console.print(f"The refined rows are kept: [bold]gonogo export {escape(run.name)} --refined F.csv[/]")
 
 
 def _always(*, keep: bool) -> Ask:

@@ -22,30 +22,10 @@ def _says(loaded: Loaded) -> str:
     return f"{loaded.rows:,} rows in {loaded.destination}" if loaded.loaded else f"refused: {loaded.problem}"
 
 
-@stage("load", doing="committing to the destination", says=_says, records=asdict)
-def load(run: Run, examined: Examined, *, round: int) -> Loaded:  # noqa: ARG001  (the attempt makes it another stage)
-    """Load a snapshot; a destination that refuses is an outcome, and the gate asks again with the reason."""
-    spec = run.spec()
-    try:
-        with run.open_staging().open(examined.snapshot) as tables:
-            batch = batch_of(run, tables.table("snapshot"), examined.snapshot, examined.round)
-            receipt = spec.destination.load(batch, spec.base())
-    except (PilotMustDecide, TryAgain) as problem:
-        return Loaded(False, problem=problem.message)
-    run.keep("receipt", receipt)
-    with run.open_ledger() as ledger:
-        ledger.append(run.id, "commit", "commit", {**asdict(receipt), "snapshot": examined.snapshot.fingerprint})
-    tell(
-        run,
-        Happened.LOAD_COMMITTED,
-        "commit",
-        f"{run.name}: {receipt.rows_written:,} rows committed to {receipt.destination}",
-    )
-    return Loaded(True, receipt.rows_written, receipt.destination)
-
-
-def batch_of(run: Run, table: ibis.Table, snapshot: Snapshot, round: int) -> LoadBatch:
-    """A table of the run as a destination is given it, when `round` was the last look at its columns."""
+def to_be_loaded(
+    run: Run, table: ibis.Table, snapshot: Snapshot, round: int, load_id: str, agreed: tuple[str, ...] = ()
+) -> LoadBatch:
+    """Rows of a run as its destination takes them, with the types of the refined columns."""
     from blocks.destinations import LoadBatch
 
     contract = run.spec().contract
@@ -54,7 +34,50 @@ def batch_of(run: Run, table: ibis.Table, snapshot: Snapshot, round: int) -> Loa
         types=column_types(run.profile(round), contract),
         formats=date_formats(contract),
         declared=tuple(contract.columns),
-        run_id=run.id,
+        run_id=load_id,
         fingerprint=snapshot.fingerprint,
         pipeline=run.pipeline,
+        additions="freeze" if contract.frozen else contract.additions,
+        agreed=agreed,
     )
+
+
+@stage("load", doing="committing to the destination", says=_says, records=asdict)
+def load(
+    run: Run,
+    examined: Examined,
+    *,
+    agreed: tuple[str, ...] = (),
+    round: int,  # noqa: ARG001  (the attempt makes it another stage)
+) -> Loaded:
+    """Load a snapshot; a destination that refuses is an outcome, and the gate asks again with the reason.
+
+    Args:
+        run: whose snapshot it is.
+        examined: the snapshot.
+        agreed: columns that the destination's table lacks and that the pilot lets it have.
+        round: the attempt's number.
+    """
+    from blocks.destinations import NewColumns
+
+    spec = run.spec()
+    try:
+        with run.open_staging().open(examined.snapshot) as tables:
+            batch = to_be_loaded(run, tables.table("snapshot"), examined.snapshot, examined.round, run.id, agreed)
+            receipt = spec.destination.load(batch, spec.base())
+    except NewColumns as problem:
+        return Loaded(False, problem=problem.message, new_columns=problem.columns)
+    except (PilotMustDecide, TryAgain) as problem:
+        return Loaded(False, problem=problem.message)
+    run.keep("receipt", receipt)
+    with run.open_ledger() as ledger:
+        told = {name: value for name, value in asdict(receipt).items() if name != "seconds"}
+        ledger.append(run.id, "commit", "commit", {**told, "snapshot": examined.snapshot.fingerprint})
+    tell(
+        run,
+        Happened.LOAD_COMMITTED,
+        "commit",
+        f"{run.name}: {receipt.rows_written:,} rows committed to {receipt.destination}",
+        text=f"The table has new columns: {', '.join(receipt.added)}." if receipt.added else "",
+    )
+    return Loaded(True, receipt.rows_written, receipt.destination)

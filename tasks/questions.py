@@ -25,7 +25,7 @@ from tasks.report import quality_report
 from tasks.reports.escape import markdown, visible
 from tasks.reports.outlook import Teller
 from tasks.reports.quality import quality_markdown
-from tasks.run import Examined, Goals, Run
+from tasks.run import Examined, Goals, Loaded, Run
 
 QUALITY_MEANS = {
     "go": "carry out the actions below and go on",
@@ -101,8 +101,17 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
 
 
 @once("ask about the load")
-def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attempt: int, problem: str) -> Question:
-    """Ask whether the refined rows shall be loaded: score before and after, goals, what was changed."""
+def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: Loaded, *, attempt: int) -> Question:
+    """Ask whether the refined rows shall be loaded: score before and after, goals, what was changed.
+
+    Args:
+        run: whose rows they are.
+        seen: the tables that were looked at.
+        measured: what the goals came to.
+        before: what became of the attempt before.
+        attempt: the number of this one.
+    """
+    problem, adding = before.problem, ", ".join(before.new_columns)
     first, last, gate = seen[0], seen[-1], run.spec().gates.load
     destination = run.spec().destination.describe()
     goals = run.recall_all(Comparison, "goals")
@@ -128,7 +137,10 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
             text="\n\n".join([links + f"**{markdown(summary, 600)}**", "\n".join(lines)]),
             summary=visible(summary, 600),
             verdicts=GO_OR_NOT,
-            meaning={"go": "load the refined rows", "no-go": "do not load; everything is kept"},
+            meaning={
+                "go": f"add {adding} to the table, and load" if adding else "load the refined rows",
+                "no-go": "do not load; everything is kept",
+            },
             report_url=run.page("insight.html"),
             needs_person=bool(problem),
             memory=gate.memory,

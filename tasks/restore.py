@@ -12,15 +12,16 @@ replaces takes the whole table again, unless another run has replaced it since. 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import ibis
 import pyarrow as pa
 
-from tasks.load import batch_of
+from tasks.load import to_be_loaded
 from tasks.quality.checks import check_contract
 from tasks.quality.errors import PilotMustDecide, did_you_mean
+from tasks.quality.history import load_id, loads
 from tasks.quality.ledger import digest
 from tasks.quality.model import ROW, Snapshot
 from tasks.quarantine import Held, Row, held_rows, returned_rows
@@ -128,7 +129,7 @@ def _brought_back(
         "snapshot": snapshot.id,
         "fingerprint": snapshot.fingerprint,
         "parent": last.fingerprint,
-        "loaded": asdict(receipt) if receipt else None,
+        "loaded": {n: v for n, v in asdict(receipt).items() if n != "seconds"} if receipt else None,
     }
     return told, snapshot, receipt
 
@@ -194,16 +195,16 @@ def _cells(came: ibis.Table, changed: Sequence[Held]) -> ibis.Table:
 
 def _loaded(run: Run, whole: ibis.Table, came: ibis.Table, snapshot: Snapshot) -> Receipt | None:
     """Give the rows to the destination, if it has the others; it takes a snapshot once."""
-    committed = [entry for entry in run.entries() if entry.kind == "commit"]
+    committed = loads(run.entries())
     if not committed:
         return None
     spec = run.spec()
     replaces = getattr(spec.destination, "mode", "replace") == "replace"
     if replaces:
-        _check_not_replaced(run, str(committed[0].payload["destination"]), committed[0].at)
-    batch = batch_of(run, whole if replaces else came.select(*whole.columns), snapshot, run.rounds())
-    once = replace(batch, run_id=f"{run.id}-{snapshot.id.rpartition('-')[2]}")
-    return spec.destination.load(once, spec.base())
+        _check_not_replaced(run, str(committed[0].receipt["destination"]), committed[0].at)
+    table = whole if replaces else came.select(*whole.columns)
+    batch = to_be_loaded(run, table, snapshot, run.rounds(), load_id(run.id, snapshot.id))
+    return spec.destination.load(batch, spec.base())
 
 
 def _check_not_replaced(run: Run, destination: str, at: str) -> None:

@@ -214,12 +214,14 @@ class Loaded:
 
     Attributes:
         problem: why the destination refused; it was left as it was.
+        new_columns: that its table lacks; a pilot who says go now lets them be added.
     """
 
     loaded: bool
     rows: int = 0
     destination: str = ""
     problem: str = ""
+    new_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

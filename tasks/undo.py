@@ -99,8 +99,8 @@ def _undoable(run: Run, entries: Sequence[Entry], number: int) -> Decision:
     standing = {decision.number: decision for decision in run.decisions()}
     if any(entry.kind == "commit" for entry in entries):
         where = run.spec().destination.describe()
-        todo = "run the pipeline again and decide otherwise; or correct the destination with gonogo export --changes"
-        raise PilotMustDecide(f"{run.name} was loaded into {where}, which nothing here takes back", todo=todo)
+        todo = f"gonogo unload {run.name} takes the load back; then run the pipeline again, and decide otherwise"
+        raise PilotMustDecide(f"{run.name} was loaded into {where}, and its decisions with it", todo=todo)
     if number in (undone := run.history().undone):
         raise PilotMustDecide(f"decision {number} does not stand any more: {undone[number]}", where=run.name)
     if number not in standing:

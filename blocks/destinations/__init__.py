@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from blocks.destinations.base import Destination, LoadBatch, Receipt
+from blocks.destinations.base import Destination, Load, LoadBatch, NewColumns, Receipt, TakenBack
 from blocks.destinations.database import DatabaseDestination
 from blocks.destinations.file import FileDestination
 from blocks.destinations.saved import SavedDestination
@@ -22,9 +22,12 @@ __all__ = [
     "Destination",
     "DestinationSpec",
     "FileDestination",
+    "Load",
     "LoadBatch",
+    "NewColumns",
     "Receipt",
     "SavedDestination",
     "Single",
     "StreamDestination",
+    "TakenBack",
 ]

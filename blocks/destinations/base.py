@@ -1,6 +1,8 @@
-"""The contract of every destination: take a batch wholly and once, or leave everything as it was.
+"""The contract of every destination: prepare, write, commit once; undo the last load.
 
-A new kind of destination is one file with a pydantic model that has `kind`, `describe` and `load`, and a line in
+What is written before the commit nobody sees, and a load that ends without a commit leaves everything as it was. The
+commit writes a marker of the run, so that the same run is never loaded twice. A new kind of destination is one file
+with a `DestinationModel` that has `kind`, `describe`, `prepare`, `undo` and `probe`, and a line in
 `blocks/destinations/__init__.py`.
 """
 
@@ -8,8 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -18,7 +23,7 @@ from blocks.probe import Probe
 from tasks.quality.errors import DestinationError
 from tasks.quality.model import ROW
 from tasks.quality.profile import is_missing
-from tasks.quality.typed import ColumnType, typed_view
+from tasks.quality.typed import ColumnType, read, typed_view
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
     import ibis
 
 WrongTypes: TypeAlias = Literal["text", "refuse"]
+Additions: TypeAlias = Literal["evolve", "freeze", "ask"]
+"""What becomes of columns that the destination's table lacks: they are added, refused, or the pilot is asked."""
 
 _EXACT_DIGITS = 15
 _PRINTED_DIGITS = 17
@@ -43,6 +50,8 @@ class LoadBatch:
         declared: columns whose type the contract names; the others' was inferred.
         run_id: a second load of the same run is a no-op.
         fingerprint: of the snapshot.
+        additions: what the contract says about columns that the destination's table lacks.
+        agreed: such columns that the pilot was asked about, and agreed to add.
     """
 
     table: ibis.Table
@@ -52,6 +61,8 @@ class LoadBatch:
     pipeline: str
     formats: Mapping[str, str] = field(default_factory=dict)
     declared: tuple[str, ...] = ()
+    additions: Additions = "freeze"
+    agreed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,9 +71,12 @@ class Receipt:
 
     Attributes:
         destination: in words, without secrets.
-        fingerprint: of the rows as read back from the destination, whatever their order.
+        rows_written: of the batch; those that history already had as they are count, too.
+        fingerprint: of the load's rows as read back from the destination, whatever their order.
         as_text: columns loaded as text although the contract types them, and how many values are not so.
         already_loaded: this run was loaded before; nothing was written now.
+        added: columns that the table got with this load.
+        seconds: how long the load took.
     """
 
     destination: str
@@ -73,6 +87,23 @@ class Receipt:
     fingerprint: str
     as_text: tuple[tuple[str, int], ...] = ()
     already_loaded: bool = False
+    added: tuple[str, ...] = ()
+    seconds: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """What the destination holds after its last load was undone.
+
+    Attributes:
+        rows_removed: that the load had brought.
+        rows_restored: that it had replaced, and that are back.
+    """
+
+    destination: str
+    rows_removed: int
+    rows_restored: int
+    rows_after: int
 
 
 @dataclass(frozen=True)
@@ -84,6 +115,23 @@ class Typed:
     as_text: tuple[tuple[str, int], ...]
 
 
+class Load(Protocol):
+    """A load that was prepared: nobody sees anything of it before its commit."""
+
+    @property
+    def known(self) -> Receipt | None:
+        """The receipt of this run when it was loaded before: then there is nothing to write."""
+        ...
+
+    def write(self) -> None:
+        """Bring the rows to the destination, unseen."""
+        ...
+
+    def commit(self) -> Receipt:
+        """Make the rows and the marker of the run visible in one step."""
+        ...
+
+
 class Destination(Protocol):
     """What a destination can do."""
 
@@ -93,12 +141,34 @@ class Destination(Protocol):
         """The destination in words, without secrets."""
         ...
 
-    def load(self, batch: LoadBatch, base: Path) -> Receipt:
-        """Take the batch wholly and once; `base` is the folder that relative addresses start from."""
+    def prepare(self, batch: LoadBatch, base: Path) -> AbstractContextManager[Load]:
+        """Be alone at the destination, and look whether the batch fits; left without a commit, nothing was changed.
+
+        Args:
+            batch: what is to be loaded.
+            base: the folder that relative addresses start from.
+        """
         ...
 
-    def read_back(self, batch: LoadBatch, base: Path) -> str | None:
-        """The fingerprint of a batch that was loaded, from what the destination holds now; None when it is gone."""
+    def load(self, batch: LoadBatch, base: Path) -> Receipt:
+        """Prepare, write, commit: take the batch wholly and once."""
+        ...
+
+    def undo(self, run_id: str, base: Path) -> TakenBack:
+        """Take back what a run loaded, wholly and once; done again, it changes nothing and says the same.
+
+        Raises:
+            DestinationError: it was not loaded, was changed since, or what was there before is not kept any more.
+        """
+        ...
+
+    def read_back(self, run_id: str, base: Path) -> str | None:
+        """The fingerprint of what a run loaded, from what the destination holds now; None when it is gone.
+
+        Raises:
+            DestinationError: what the run loaded cannot be told from the rest.
+            Unavailable: the destination cannot be reached.
+        """
         ...
 
     def probe(self, base: Path) -> Iterator[Probe]:
@@ -119,6 +189,68 @@ class DestinationModel(BaseModel):
 
     wrong_types: WrongTypes = Field(
         default="text", description="when values are not of the contract's type: load the column as text, or refuse"
+    )
+
+    @abstractmethod
+    def prepare(self, batch: LoadBatch, base: Path) -> AbstractContextManager[Load]:
+        """As the contract says."""
+
+    def load(self, batch: LoadBatch, base: Path) -> Receipt:
+        """Prepare, write, commit: take the batch wholly and once.
+
+        Raises:
+            DestinationError: the destination refuses the batch; it is as it was.
+            TryAgain: it may take it later.
+        """
+        started = time.perf_counter()
+        with self.prepare(batch, base) as under_way:
+            receipt = under_way.known
+            if receipt is None:
+                under_way.write()
+                receipt = under_way.commit()
+        return replace(receipt, seconds=round(time.perf_counter() - started, 3))
+
+
+class NewColumns(DestinationError):
+    """The destination's table lacks columns of the data, and the pilot is to say whether they are added."""
+
+    columns: tuple[str, ...] = ()
+
+
+def may_add(batch: LoadBatch, lacking: Sequence[str], where: str) -> None:
+    """Check that the contract, or the pilot, lets the destination's table have these columns, too.
+
+    Raises:
+        NewColumns: the pilot is to be asked.
+        DestinationError: the contract freezes the table.
+    """
+    if batch.additions == "evolve" or set(lacking) <= {*batch.agreed}:
+        return
+    what = f"the table lacks {', '.join(lacking)}"
+    if batch.additions == "freeze":
+        todo = "drop such columns, set the contract's 'additions: evolve', or use mode replace; nothing was changed"
+        raise DestinationError(what, where=where, todo=todo)
+    error = NewColumns(what, where=where, todo="go adds what it lacks, empty in the rows that are there")
+    error.columns = tuple(lacking)
+    raise error
+
+
+def taken_back_before(destination: str, run_id: str) -> DestinationError:
+    """A run whose load was undone is not loaded again: who undid it did so for a reason."""
+    todo = "start another run of the pipeline"
+    return DestinationError(f"the load of run {run_id} was taken back", where=destination, todo=todo)
+
+
+def changed_since(destination: str) -> DestinationError:
+    """What was loaded is not there any more as it was."""
+    todo = "correct it there by hand; nothing was changed"
+    return DestinationError("what was loaded was changed since", where=destination, todo=todo)
+
+
+def not_loaded(destination: str, run_id: str) -> DestinationError:
+    """There is no marker of the run."""
+    return DestinationError(
+        f"run {run_id} is not loaded there", where=destination, todo="there is nothing to take back"
     )
 
 
@@ -155,7 +287,7 @@ def typed(batch: LoadBatch, wrong_types: WrongTypes, fixed: Mapping[str, ColumnT
     """
     wanted = {**batch.types, **(fixed or {})}
     types = {name: wanted[name] for name in names(batch) if wanted.get(name, "text") != "text"}
-    failing = _failing(batch.table, typed_view(batch.table, types, batch.formats), types)
+    failing = _failing(batch, types)
     for name, found in failing.items():
         if name in (fixed or {}):
             raise _wrong(name, types[name], found, "resolve them, or load with mode replace")
@@ -205,23 +337,22 @@ def _wrong(name: str, type: ColumnType, found: tuple[int, int, str], todo: str) 
     return DestinationError(what, todo=f"{todo}; nothing was loaded")
 
 
-def _failing(text: ibis.Table, view: ibis.Table, types: Mapping[str, ColumnType]) -> dict[str, tuple[int, int, str]]:
-    """Per column that has any: values that were lost in the typed view: how many, the first one's row, its text."""
+def _failing(batch: LoadBatch, types: Mapping[str, ColumnType]) -> dict[str, tuple[int, int, str]]:
+    """Per column that has any: values that their type would lose: how many, the first one's row, its text."""
     if not types:
         return {}
-    columns = list(types)
-    both = _beside(text, view, columns)
+    table = batch.table
     lost = {
-        i: ~is_missing(both[name]) & ~_survives(both[name], both[f"_typed_{i}"], types[name]).fill_null(False)
-        for i, name in enumerate(columns)
+        name: ~is_missing(table[name])
+        & ~_survives(table[name], read(table[name], type, batch.formats.get(name)), type).fill_null(False)
+        for name, type in types.items()
     }
-    counts = both.agg(**{f"n{i}": flag.sum() for i, flag in lost.items()}).to_pyarrow().to_pylist()[0]
+    counts = table.agg(**{f"n{i}": flag.sum() for i, flag in enumerate(lost.values())}).to_pyarrow().to_pylist()[0]
     found = {}
-    for i, name in enumerate(columns):
+    for i, (name, flag) in enumerate(lost.items()):
         if counts[f"n{i}"]:
-            first = (
-                both.filter(lost[i]).order_by(ROW).limit(1).select(ROW, value=both[name]).to_pyarrow().to_pylist()[0]
-            )
+            picked = table.filter(flag).order_by(ROW).limit(1).select(ROW, value=table[name])
+            (first,) = picked.to_pyarrow().to_pylist()
             found[name] = (int(counts[f"n{i}"]), int(first[ROW]), str(first["value"])[:60])
     return found
 
@@ -251,8 +382,3 @@ def _digits(number: Any) -> Any:
 def _in_calendar(value: Any) -> Any:
     """Whether a date is one that databases and Python have too."""
     return value.year().between(1, _LAST_YEAR)
-
-
-def _beside(text: ibis.Table, view: ibis.Table, columns: Sequence[str]) -> ibis.Table:
-    read = view.select(_typed_row=view[ROW], **{f"_typed_{i}": view[name] for i, name in enumerate(columns)})
-    return text.join(read, text[ROW] == read["_typed_row"])

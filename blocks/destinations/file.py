@@ -1,4 +1,7 @@
-"""Files: Parquet, CSV or NDJSON, plain or compressed; there wholly or not at all, once per run."""
+"""Files: Parquet, CSV or NDJSON, plain or compressed; there wholly or not at all, once per run.
+
+Beside the file lie a marker, which says of which run it is, and the former file, for the last load to be taken back.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,25 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from blocks.destinations.base import DestinationModel, LoadBatch, Receipt, read_receipt, typed
+from blocks.destinations.base import (
+    DestinationModel,
+    LoadBatch,
+    Receipt,
+    TakenBack,
+    WrongTypes,
+    changed_since,
+    not_loaded,
+    read_receipt,
+    taken_back_before,
+    typed,
+)
 from blocks.probe import Probe, may_write
 from blocks.staging import doing, fingerprint_of, publish, sweep, write_table, write_text
 from blocks.variables import resolved
@@ -69,38 +84,126 @@ path: out/orders.parquet
         path = Path(resolved(self.path, "destination.path")).expanduser()
         return path if path.is_absolute() else base / path
 
-    def load(self, batch: LoadBatch, base: Path) -> Receipt:
-        """Write the file under a temporary name and rename it; a marker beside it says which run it is of.
+    @contextmanager
+    def prepare(self, batch: LoadBatch, base: Path) -> Iterator[FileLoad]:
+        """Look whether the file is of this run already; what is written lies under a temporary name.
 
         Raises:
-            DestinationError: the path is a folder, or values are not of the contract's type.
+            DestinationError: the path is a folder, values are not of the contract's type, or the load was taken back.
             TryAgain: the disk is full or the folder cannot be written to.
         """
         path = self._path(base)
-        marker = path.with_name(f".{path.name}.gonogo.json")
-        if known := _loaded_before(marker, path, batch.run_id):
-            return known
         if path.is_dir():
             raise DestinationError(f"'{path}' is a folder", todo="name a file in it")
-        ready = typed(batch, self.wrong_types)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        with doing("make", path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path)
+        options = _OPTIONS[self.format or str(_told(self.path))]
+        under_way = FileLoad(self.describe(), path, batch, self.wrong_types, options)
         try:
-            rows = write_table(ready.table, partial, _OPTIONS[self.format or str(_told(self.path))])
-            _pack(partial, path)
-            receipt = Receipt(self.describe(), "replace", rows, 0, rows, fingerprint_of(partial), ready.as_text)
-            write_text(marker, json.dumps({"run_id": batch.run_id, **asdict(receipt)}))
-            publish(partial, path)
+            yield under_way
         finally:
-            partial.unlink(missing_ok=True)
+            with suppress(NotADirectoryError):
+                under_way.partial.unlink(missing_ok=True)
+
+    def read_back(self, run_id: str, base: Path) -> str | None:  # noqa: ARG002  (it holds one load)
+        """The fingerprint of the file as it is now; None when it is gone."""
+        return _print(self._path(base))
+
+    def undo(self, run_id: str, base: Path) -> TakenBack:
+        """Put the former file back, or remove the file where there was none.
+
+        Raises:
+            DestinationError: the file is not of this run, or was changed since.
+            TryAgain: the folder cannot be written to.
+        """
+        path = self._path(base)
+        marker = _read_marker(_marker(path))
+        if marker is None or marker["run_id"] != run_id:
+            raise not_loaded(self.describe(), run_id)
+        receipt, before = read_receipt(marker["receipt"]), marker["before"]
+        told = TakenBack(self.describe(), receipt.rows_after, receipt.rows_before, receipt.rows_before)
+        if not marker.get("undone"):
+            if _print(path) != receipt.fingerprint or _print(_former(path)) != before:
+                raise changed_since(self.describe())
+            write_text(_marker(path), json.dumps(marker | {"undone": True}))
+        if _print(path) == receipt.fingerprint and before != receipt.fingerprint:
+            if before is None:
+                path.unlink()
+            else:
+                publish(_former(path), path)
+        return told
+
+
+class FileLoad:
+    """A file under way."""
+
+    def __init__(self, name: str, path: Path, batch: LoadBatch, wrong_types: WrongTypes, options: str) -> None:
+        self._name, self._path, self._batch, self._wrong_types = name, path, batch, wrong_types
+        self._options, self._rows, self._as_text = options, 0, tuple[tuple[str, int], ...]()
+        self.partial = path.with_name(f".{path.name}.{os.getpid()}")
+
+    @property
+    def known(self) -> Receipt | None:
+        """The receipt of this run, if the file is the one that it wrote."""
+        marker = _read_marker(_marker(self._path))
+        if marker is None or marker["run_id"] != self._batch.run_id:
+            return None
+        if marker.get("undone"):
+            raise taken_back_before(self._name, self._batch.run_id)
+        receipt = read_receipt(marker["receipt"] | {"already_loaded": True})
+        return receipt if receipt.fingerprint == _print(self._path) else None
+
+    def write(self) -> None:
+        """Write the file under a temporary name."""
+        ready = typed(self._batch, self._wrong_types)
+        with doing("make", self._path.parent):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(self._path)
+        self._rows = write_table(ready.table, self.partial, self._options)
+        self._as_text = ready.as_text
+        _pack(self.partial, self._path)
+
+    def commit(self) -> Receipt:
+        """Keep the former file, say of which run the new one is, and give it its name."""
+        before, known = _print(self._path), _read_marker(_marker(self._path))
+        were = read_receipt(known["receipt"]) if known and before else None
+        rows_before = were.rows_after if were and were.fingerprint == before else 0
+        fingerprint = fingerprint_of(self.partial)
+        receipt = Receipt(self._name, "replace", self._rows, rows_before, self._rows, fingerprint, self._as_text)
+        _keep(self._path)
+        said = {"run_id": self._batch.run_id, "before": before, "receipt": asdict(receipt)}
+        write_text(_marker(self._path), json.dumps(said))
+        publish(self.partial, self._path)
         return receipt
 
-    def read_back(self, batch: LoadBatch, base: Path) -> str | None:  # noqa: ARG002  (it holds one batch)
-        """The fingerprint of the file as it is now; None when it is gone."""
-        path = self._path(base)
-        return fingerprint_of(path) if path.is_file() else None
+
+def _marker(path: Path) -> Path:
+    return path.with_name(f".{path.name}.gonogo.json")
+
+
+def _former(path: Path) -> Path:
+    return path.with_name(f".{path.name}.gonogo-former")
+
+
+def _print(path: Path) -> str | None:
+    return fingerprint_of(path) if path.is_file() else None
+
+
+def _keep(path: Path) -> None:
+    """Keep the file that is there as the former one, as another name of the same bytes."""
+    former = _former(path)
+    with doing("write", former):
+        former.unlink(missing_ok=True)
+        if path.is_file():
+            former.hardlink_to(path)
+
+
+def _read_marker(marker: Path) -> dict[str, Any] | None:
+    """What a marker says; nothing if it is none: then the file is written again."""
+    try:
+        said = json.loads(marker.read_text("utf-8"))
+        read_receipt(said["receipt"])
+        return {"run_id": said["run_id"], "before": said["before"], **said}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _told(path: str) -> str | None:
@@ -108,19 +211,6 @@ def _told(path: str) -> str | None:
     if endings and endings[-1] in _PACKED:
         endings.pop()
     return _FORMATS.get(endings[-1]) if endings else None
-
-
-def _loaded_before(marker: Path, path: Path, run_id: str) -> Receipt | None:
-    """The receipt of this run, if the file is the one that it wrote."""
-    if not (marker.exists() and path.is_file()):
-        return None
-    try:
-        said = json.loads(marker.read_text("utf-8"))
-        written_by = said.pop("run_id")
-        receipt = read_receipt(said | {"already_loaded": True})
-    except (ValueError, KeyError, TypeError, AttributeError):  # not a marker: write the file again
-        return None
-    return receipt if written_by == run_id and receipt.fingerprint == fingerprint_of(path) else None
 
 
 def _pack(partial: Path, path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from blocks.destinations.base import Destination, LoadBatch, Receipt
+from blocks.destinations.base import Destination, Load, LoadBatch, Receipt, TakenBack
 from blocks.probe import Probe
 from blocks.saved import kinds, loaded
 from tasks.quality.errors import GonogoError
@@ -35,18 +36,21 @@ settings:               # instead of what is saved
         """The destination in words."""
         return f"saved destination {self.name}"
 
-    def load(self, batch: LoadBatch, base: Path) -> Receipt:
-        """Load into the destination that was saved.
+    def prepare(self, batch: LoadBatch, base: Path) -> AbstractContextManager[Load]:
+        """Prepare the destination that was saved; raises as `destination` does."""
+        return self.destination.prepare(batch, base)
 
-        Raises:
-            SpecError: no destination is saved by this name, or its settings don't fit.
-            Unavailable: the Prefect server is away.
-        """
+    def load(self, batch: LoadBatch, base: Path) -> Receipt:
+        """Load into the destination that was saved; raises as `destination` does."""
         return self.destination.load(batch, base)
 
-    def read_back(self, batch: LoadBatch, base: Path) -> str | None:
-        """What the saved destination holds now of a batch; raises as `load` does."""
-        return self.destination.read_back(batch, base)
+    def undo(self, run_id: str, base: Path) -> TakenBack:
+        """Take a load of the destination that was saved back; raises as `destination` does."""
+        return self.destination.undo(run_id, base)
+
+    def read_back(self, run_id: str, base: Path) -> str | None:
+        """What the saved destination holds now of a load; raises as `destination` does."""
+        return self.destination.read_back(run_id, base)
 
     def probe(self, base: Path) -> Iterator[Probe]:
         """Look the block up, then try the destination."""
@@ -61,7 +65,12 @@ settings:               # instead of what is saved
 
     @cached_property
     def destination(self) -> Destination:
-        """The destination itself; raises as `load` does."""
+        """The destination itself.
+
+        Raises:
+            SpecError: no destination is saved by this name, or its settings don't fit.
+            Unavailable: the Prefect server is away.
+        """
         from blocks.destinations import Single
 
         destination: Destination = loaded("destination", self.name, kinds(Single), self.settings)

@@ -91,8 +91,9 @@ password: ${KAFKA_PASSWORD}
         """The destination in words, without secrets."""
         return f"topic {self.topic} of kafka://{mask(self.servers)}"
 
-    def load(self, batch: LoadBatch, base: Path) -> Receipt:
-        """Send the rows and the marker in one transaction.
+    @contextmanager
+    def prepare(self, batch: LoadBatch, base: Path) -> Iterator[StreamLoad]:
+        """Be the only one who loads into the topic, and look whether the run was loaded before.
 
         Raises:
             DestinationError: there is no such topic, the cluster refuses the rows, or they do not fit the contract.
@@ -100,15 +101,6 @@ password: ${KAFKA_PASSWORD}
             TryAgain: another load into the topic has begun meanwhile.
             Abort: the topic holds something else than was sent.
         """
-        with self.prepare(batch, base) as under_way:
-            if under_way.known is not None:
-                return under_way.known
-            under_way.write()
-            return under_way.commit()
-
-    @contextmanager
-    def prepare(self, batch: LoadBatch, base: Path) -> Iterator[StreamLoad]:
-        """Be the only one who loads into the topic, and look whether the run was loaded before."""
         from confluent_kafka import KafkaException, Producer
 
         self._check_key(names(batch))
@@ -133,7 +125,7 @@ password: ${KAFKA_PASSWORD}
                         producer.abort_transaction(CONNECT_SECONDS)
                     raise
 
-    def read_back(self, batch: LoadBatch, base: Path) -> str | None:
+    def read_back(self, run_id: str, base: Path) -> str | None:
         """The fingerprint of the messages that the run brought, as the topic holds them now; None without a marker.
 
         Raises:
@@ -144,8 +136,8 @@ password: ${KAFKA_PASSWORD}
             there = admin.list_topics(timeout=CONNECT_SECONDS).topics
             if self.topic not in there or self.loads not in there:
                 return None
-            marker = self.markers(admin, settings).get(batch.run_id)
-            return self.held(settings, batch.run_id, names(batch), marker["ranges"]) if marker else None
+            marker = self.markers(admin, settings).get(run_id)
+            return self.held(settings, run_id, marker["columns"], marker["ranges"]) if marker else None
 
     def undo(self, run_id: str, base: Path) -> NoReturn:  # noqa: ARG002  (of the contract)
         """Messages cannot be taken back.
@@ -275,10 +267,11 @@ class StreamLoad:
         receipt = Receipt(
             self._to.describe(), "append", self._rows, before, before + self._rows, self._fingerprint, self._as_text
         )
-        marker = {"ranges": ranges, "receipt": asdict(receipt), "pipeline": self._batch.pipeline}
+        columns = names(self._batch)
+        marker = {"ranges": ranges, "columns": columns, "receipt": asdict(receipt), "pipeline": self._batch.pipeline}
         self._put(self._to.loads, json.dumps(marker), self._batch.run_id)
         self._producer.commit_transaction(_COMMIT_SECONDS)
-        held = self._to.held(self._settings, self._batch.run_id, names(self._batch), ranges)
+        held = self._to.held(self._settings, self._batch.run_id, columns, ranges)
         if held != receipt.fingerprint:
             what = f"the topic holds {held}, but {receipt.fingerprint} was sent"
             raise Abort(what, where=self._to.describe(), todo="look into the topic; the run is loaded")

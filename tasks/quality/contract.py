@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -225,6 +225,8 @@ class Contract(_Model):
         totals: control totals.
         freshness: how old the data may be.
         frozen: the table has the columns that the contract names and no others.
+        additions: what becomes of columns that the destination's table lacks: evolve adds them, freeze refuses the
+            load, ask lets the pilot decide; a frozen table refuses them.
         orders: pairs of columns of which the first is never after (or greater than) the second.
     """
 
@@ -236,6 +238,7 @@ class Contract(_Model):
     totals: tuple[ControlTotal, ...] = ()
     freshness: Freshness | None = None
     frozen: bool = False
+    additions: Literal["evolve", "freeze", "ask"] = "ask"
     orders: tuple[tuple[str, str], ...] = ()
 
     @field_validator("key", mode="before")

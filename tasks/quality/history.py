@@ -79,6 +79,35 @@ def history(entries: Sequence[Entry]) -> History:
     )
 
 
+@dataclass(frozen=True)
+class Load:
+    """What a destination took and still has: the ledger's entry, what the destination knows it by, its receipt."""
+
+    key: str
+    id: str
+    at: str
+    receipt: Mapping[str, Any]
+
+
+def loads(entries: Sequence[Entry]) -> tuple[Load, ...]:
+    """The loads of a run that were not taken back, in their order."""
+    standing: dict[str, Load] = {}
+    for entry in entries:
+        if entry.kind == "commit":
+            standing[entry.key] = Load(entry.key, entry.run_id, entry.at, entry.payload)
+        elif entry.kind == "returned" and entry.payload["loaded"]:
+            known_by = load_id(entry.run_id, str(entry.payload["snapshot"]))
+            standing[entry.key] = Load(entry.key, known_by, entry.at, entry.payload["loaded"])
+        elif entry.kind == "unloaded":
+            standing.pop(str(entry.payload["load"]), None)
+    return tuple(standing.values())
+
+
+def load_id(run_id: str, snapshot: str) -> str:
+    """What a destination knows rows by that came back from quarantine, as this snapshot."""
+    return f"{run_id}-{snapshot.rpartition('-')[2]}"
+
+
 def revision_at(entries: Sequence[Entry], gate: str) -> Entry | None:
     """The last revision of the table that a gate was asking about, if there was one."""
     return next((e for e in reversed(entries) if e.kind in REVISIONS and e.payload["gate"] == gate), None)

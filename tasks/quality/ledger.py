@@ -40,6 +40,7 @@ KINDS = {
     "request": "a pilot asked the run to hold or stop",
     "heeded": "the request was heeded before this stage",
     "commit": "the destination has the data",
+    "unloaded": "the destination's last load was taken back",
     "settled": "the source was told what became of its batch",
     "lineage": "an OpenLineage backend was told of the run, or could not be",
     "outcome": "the run ended",

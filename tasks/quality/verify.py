@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tasks.quality.history import REVISIONS, ROWS_GONE, History, history
+from tasks.quality.history import REVISIONS, ROWS_GONE, History, history, loads
 from tasks.quality.ledger import Entry, broken
 
 SHOWN = 60
@@ -83,8 +83,10 @@ def conservation(entries: Sequence[Entry]) -> Check:
     for written, due in commits:
         if written != due:
             faults.append(f"{written} rows were loaded, {due} should have been")
+    faults += _never_loaded(entries)
     gone, left = _gone(stands), _left(read["rows_staged"], stands)
-    where = "loaded" if commits else "in the last snapshot"
+    where = "loaded" if loads(entries) else "in the last snapshot"
+    where += "; the load was taken back;" if commits and not loads(entries) else ""
     parts = " + ".join(f"{n:,} {name}" for name, n in gone.items())
     back = f" ({stands.rows_returned:,} came back)" if stands.rows_returned else ""
     malformed = read["quarantined"]
@@ -115,6 +117,13 @@ def _commit(entries: Sequence[Entry], staged: int) -> tuple[int, int]:
     alone = entries[-1].kind == "returned" and receipt["mode"] != "replace"
     due = int(entries[-1].payload["rows"]) if alone else _left(staged, history(entries))
     return int(receipt["rows_written"]), due
+
+
+def _never_loaded(entries: Sequence[Entry]) -> Iterator[str]:
+    """Loads that were taken back although they did not stand."""
+    for n, entry in enumerate(entries):
+        if entry.kind == "unloaded" and entry.payload["load"] not in [load.key for load in loads(entries[:n])]:
+            yield f"{entry.key} takes back '{entry.payload['load']}', which was not loaded"
 
 
 def _too_many_returned(stands: History) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 from tests.destinations.places import Database, File
 
 FILES = ("out.parquet", "out.csv", "out.ndjson", "out.csv.gz", "out.json.zst")
-POSTGRES = pytest.param("postgres", marks=pytest.mark.service)
+DATABASES = ["sqlite", "duckdb", *(pytest.param(name, marks=pytest.mark.service) for name in ("postgres", "mariadb"))]
 
 
 @pytest.fixture
@@ -28,13 +28,37 @@ def postgres(tmp_path, postgres_url):
         connection.exec_driver_sql(f'DROP SCHEMA "{place.schema}" CASCADE')
 
 
-@pytest.fixture(params=["sqlite", POSTGRES])
+@pytest.fixture
+def duckdb(tmp_path) -> Database:
+    return Database(tmp_path, "duckdb:///deep/out.duckdb")
+
+
+@pytest.fixture
+def mariadb(tmp_path, mariadb_url):
+    import sqlalchemy as sa
+
+    schema = f"s {uuid.uuid4().hex[:12]}"
+    own = sa.create_engine(mariadb_url, poolclass=sa.pool.NullPool)
+    with own.begin() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE `{schema}`")
+    yield Database(tmp_path, mariadb_url, schema=schema)
+    with own.begin() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE `{schema}`")
+
+
+@pytest.fixture(params=DATABASES)
 def database(request) -> Database:
     """A table of each kind of database."""
     return request.getfixturevalue(request.param)
 
 
-@pytest.fixture(params=["sqlite", POSTGRES, *FILES])
+@pytest.fixture(params=[name for name in DATABASES if name != "duckdb"])
+def shared(request) -> Database:
+    """A table of each kind of database that many may read at once."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=[*DATABASES, *FILES])
 def place(request, tmp_path) -> Database | File:
     """Each kind of place there is."""
     return File(tmp_path, request.param) if request.param in FILES else request.getfixturevalue(request.param)

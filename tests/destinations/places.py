@@ -8,6 +8,7 @@ import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import ibis
 import pyarrow as pa
@@ -42,23 +43,53 @@ class Database:
     schema: str | None = None
     keeps_types: bool = True
 
+    @property
+    def spec(self) -> list[str | None]:
+        return [self.url, self.schema]
+
+    @property
+    def allows_all_names(self) -> bool:
+        return "mysql" not in self.url
+
     def destination(self, **more) -> DatabaseDestination:
         return DatabaseDestination.model_validate({"url": self.url, "table": "out", "schema": self.schema, **more})
 
     def load(self, batch, **more):
         return self.destination(**more).load(batch, self.folder)
 
+    def undo(self, run, **more):
+        return self.destination(**more).undo(run, self.folder)
+
+    def exists(self) -> bool:
+        import sqlalchemy as sa
+
+        return sa.inspect(self.engine()).has_table("out", schema=self.schema)
+
+    def tables(self) -> list[str]:
+        import sqlalchemy as sa
+
+        return sorted(sa.inspect(self.engine()).get_table_names(schema=self.schema))
+
+    def alter(self) -> None:
+        """Somebody else changes a value."""
+        self.execute("UPDATE {out} SET id = '99'")
+
     def engine(self):
         import sqlalchemy as sa
 
-        url = self.url.replace("sqlite:///", f"sqlite:///{self.folder}/")
+        url = self.url
+        for kind in ("sqlite", "duckdb"):
+            url = url.replace(f"{kind}:///", f"{kind}:///{self.folder}/")
         return sa.create_engine(url, poolclass=sa.pool.NullPool)
 
     def execute(self, statement: str) -> list[tuple]:
-        """SQL as the user's own; `{out}` stands for the table."""
-        table = f'"{self.schema}"."out"' if self.schema else '"out"'
+        """SQL as the user's own; `{out}` stands for the table, `{schema}` for its schema and a dot."""
+        schema = f'"{self.schema}".' if self.schema else ""
+        said = statement.replace("{out}", f'{schema}"out"').replace("{schema}", schema)
+        if "mysql" in self.url:
+            said = said.replace('"', "`")
         with self.engine().begin() as connection:
-            result = connection.exec_driver_sql(statement.replace("{out}", table).replace("%", "%%"))
+            result = connection.exec_driver_sql(said)
             return [tuple(row) for row in result] if result.returns_rows else []
 
     def columns(self) -> list[str]:
@@ -70,6 +101,9 @@ class Database:
         import sqlalchemy as sa
 
         table = sa.Table("out", sa.MetaData(), schema=self.schema, autoload_with=self.engine())
+        for column in table.c:
+            if "mysql" in self.url and isinstance(column.type, sa.Double):
+                column.type.asdecimal = False
         with self.engine().connect() as connection:
             return sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
 
@@ -85,6 +119,12 @@ class File:
     def __post_init__(self):
         self.keeps_types = self.name.endswith(".parquet")
 
+    allows_all_names: ClassVar = True
+
+    @property
+    def spec(self) -> list[str | None]:
+        return [self.name]
+
     @property
     def path(self) -> Path:
         return self.folder / "made" / self.name
@@ -94,6 +134,18 @@ class File:
 
     def load(self, batch, **more):
         return self.destination(**more).load(batch, self.folder)
+
+    def undo(self, run, **more):
+        return self.destination(**more).undo(run, self.folder)
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def alter(self) -> None:
+        """Somebody else writes another file."""
+        other = File(self.folder, f"other-{self.name}")
+        other.load(batch({"id": ["99"]}))
+        other.path.replace(self.path)
 
     def columns(self) -> list[str]:
         return list(self._read()[0])
@@ -119,3 +171,8 @@ class File:
         elif self.name.endswith(".zst"):
             packed = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(packed)).read()
         return packed.decode()
+
+
+def place_of(spec: list[str | None], folder: Path) -> Database | File:
+    """A place by its `spec`."""
+    return Database(folder, *spec) if "://" in str(spec[0]) else File(folder, *spec)

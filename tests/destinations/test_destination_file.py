@@ -1,11 +1,6 @@
 """Files: there wholly or not at all, written once per run, the same rows as the same bytes."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -16,7 +11,6 @@ from tasks.quality.errors import DestinationError, SpecError, TryAgain
 from tests.destinations.conftest import FILES
 from tests.destinations.places import File, batch
 
-REPOSITORY = Path(__file__).parents[2]
 ROWS = {"id": ["1", "2"], "name": ["ann", None]}
 
 
@@ -57,32 +51,6 @@ def test_a_marker_that_is_none_is_written_again(tmp_path, marker):
     (file.path.parent / ".out.csv.gonogo.json").write_text(marker)
     assert not file.load(batch(ROWS)).already_loaded
     assert file.load(batch(ROWS)).already_loaded
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-import blocks.destinations.file as module
-from tests.destinations.places import File, batch
-
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-setattr(module, sys.argv[3], die)
-File(Path(sys.argv[1]), sys.argv[2]).load(batch({"id": ["3"], "name": ["new"]}, run="run-2"))
-"""
-
-
-@pytest.mark.parametrize("moment", ["write_table", "_pack", "write_text", "publish"])
-def test_killed_in_mid_load_the_old_file_is_whole_and_the_next_load_cleans_up(file, moment):
-    file.load(batch(ROWS))
-    command = [sys.executable, "-c", KILLED, str(file.folder), file.name, moment]
-    killed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, env=dict(os.environ))
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert file.rows() == [("1", "ann"), ("2", None)]
-    assert not file.load(batch({"id": ["3"], "name": ["new"]}, run="run-2")).already_loaded
-    assert file.rows() == [("3", "new")]
-    assert beside(file) == [f".{file.name}.gonogo.json", file.name]
 
 
 def test_the_format_can_be_set_where_the_name_does_not_tell(tmp_path):

@@ -73,16 +73,16 @@ def test_rows_become_messages_with_their_types_and_keys(own):
     ]
     assert [(key, run) for _, key, _, run in found] == [(None, "run-1"), (b"1", "run-1"), (b"2", "run-1")]
     assert (receipt.mode, receipt.rows_written, receipt.rows_before, receipt.rows_after) == ("append", 3, 0, 3)
-    assert to(own).read_back(given, own.folder) == receipt.fingerprint
+    assert to(own).read_back(given.run_id, own.folder) == receipt.fingerprint
     again = load(own, batch({"n": ["9"]}, TYPES), key="n")
     assert again == replace(receipt, already_loaded=True)
     assert len(there(own)) == 3
     more = load(own, batch({"n": ["7", "8"]}, run="run-2"), key=["n", "n"])
     assert (more.rows_written, more.rows_before, more.rows_after) == (2, 3, 5)
     assert {key for _, key, _, run in there(own) if run == "run-2"} == {b'["7", "7"]', b'["8", "8"]'}
-    assert to(own).read_back(given, own.folder) == receipt.fingerprint, "other loads change nothing in what it says"
+    assert to(own).read_back(given.run_id, own.folder) == receipt.fingerprint, "other loads change nothing in what it says"
     own.admin.delete_records([TopicPartition(own.name, n, -1) for n in range(3)])
-    assert to(own).read_back(given, own.folder) != receipt.fingerprint
+    assert to(own).read_back(given.run_id, own.folder) != receipt.fingerprint
     with pytest.raises(DestinationError, match=r"what was sent to a topic cannot be taken back.*gonogo-run: run-1"):
         to(own).undo("run-1", own.folder)
 
@@ -110,7 +110,7 @@ def test_what_is_wrong_is_said(topic, monkeypatch):
     away = to(topic, servers="127.0.0.1:9")
     with pytest.raises(Unavailable, match="the cluster cannot be reached"):
         away.load(batch({"n": ["1"]}), topic.folder)
-    assert to(topic, topic=f"{topic.name}x").read_back(batch({"n": ["1"]}), topic.folder) is None
+    assert to(topic, topic=f"{topic.name}x").read_back("run-1", topic.folder) is None
     assert [step.ok for step in away.probe(topic.folder)] == [False]
     steps = list(to(topic).probe(topic.folder))
     assert [step.ok for step in steps] == [True] * 3

@@ -35,6 +35,8 @@ def mariadb() -> Iterator[str]:
             f"--socket={socket}",
             f"--init-file={path / 'init.sql'}",
             "--innodb-buffer-pool-size=64M",
+            "--innodb-flush-log-at-trx-commit=0",
+            "--skip-innodb-doublewrite",
         ]
         with running(command, path / "log", lambda: _answers(port)):
             yield f"mysql+pymysql://gonogo:{_PASSWORD}@127.0.0.1:{port}/shop"
