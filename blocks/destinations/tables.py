@@ -329,7 +329,8 @@ def before_rows(connection: Connection, into: Table) -> dict[str, Any]:
         return {"xid": connection.exec_driver_sql("SELECT pg_current_xact_id()::xid::text").scalar_one()}
     if connection.dialect.name in ("sqlite", "duckdb"):
         last: Any = connection.execute(select(func.max(literal_column("rowid"))).select_from(into)).scalar_one()
-        now = -1 if last is None else int(last)
+        none = 0 if connection.dialect.name == "sqlite" else -1  # SQLite's first row has number 1, DuckDB's has 0
+        now = none if last is None else int(last)
         return {"after": count(connection, into) - 1 if now >= _UNCOMMITTED else now, "now": now}
     return {}
 
