@@ -332,7 +332,7 @@ def read_json(file: OpenFile, options: FileOptions) -> Piece:
     notes: list[str] = []
     text, _ = as_utf8(file, options.encoding, notes)
     try:
-        value = _parse(text.read_text("utf-8"))
+        value = parse(text.read_text("utf-8"))
     except (ValueError, RecursionError) as error:
         if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
             return read_ndjson(file, options)
@@ -366,7 +366,7 @@ def _json_lines(text: Path) -> Iterator[tuple[int, bytes, dict[str, Any] | str]]
             if not raw.strip():
                 continue
             try:
-                item = _parse(raw.decode("utf-8"))
+                item = parse(raw.decode("utf-8"))
             except (ValueError, RecursionError) as error:
                 yield line, raw, f"not JSON: {error}"
             else:
@@ -379,7 +379,12 @@ class _Number(str):
     __slots__ = ()
 
 
-def _parse(text: str) -> Any:
+def parse(text: str) -> Any:
+    """JSON whose numbers stay as they are spelt.
+
+    Raises:
+        ValueError: it is none, or a key stands twice in an object.
+    """
     return json.loads(text, object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
 
 
@@ -433,16 +438,17 @@ def _json_text(value: Any) -> str | None:
 
 
 def _json(value: Any) -> bytes:
-    return _compact(value).encode("utf-8", "surrogatepass")
+    return compact(value).encode("utf-8", "surrogatepass")
 
 
-def _compact(value: Any) -> str:
+def compact(value: Any) -> str:
+    """What `parse` gave as JSON again, without white space."""
     if isinstance(value, _Number):
         return str(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_compact(v)}" for k, v in value.items()) + "}"
+        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{compact(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(_compact, value)) + "]"
+        return "[" + ",".join(map(compact, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 
