@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from blocks.probe import Probe
+from blocks.sources.api import ApiSource
 from blocks.sources.base import Batch, Origin, Outcome, Reading, Source
 from blocks.sources.database import DatabaseSource
 from blocks.sources.file import FileSource
@@ -15,7 +16,7 @@ from blocks.sources.saved import SavedSource
 from blocks.sources.stream import StreamSource
 from blocks.sources.union import UnionSource
 
-Single: TypeAlias = DatabaseSource | FileSource | S3Source | StreamSource
+Single: TypeAlias = ApiSource | DatabaseSource | FileSource | S3Source | StreamSource
 """A source whose settings are its own."""
 
 Member: TypeAlias = Annotated[Single | SavedSource, Field(discriminator="kind")]
@@ -26,6 +27,7 @@ UnionSource.model_rebuild(_types_namespace={"Member": Member})
 SourceSpec: TypeAlias = Annotated[Single | SavedSource | UnionSource, Field(discriminator="kind")]
 
 __all__ = [
+    "ApiSource",
     "Batch",
     "DatabaseSource",
     "FileSource",

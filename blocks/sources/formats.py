@@ -380,7 +380,11 @@ class _Number(str):
 
 
 def parse(text: str) -> Any:
-    """JSON with its numbers as they are spelt. Raises ValueError: it is none, or a key stands twice."""
+    """JSON whose numbers stay as they are spelt.
+
+    Raises:
+        ValueError: it is none, or a key stands twice in an object.
+    """
     return json.loads(text, object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
 
 
@@ -460,7 +464,7 @@ def _json(value: Any) -> bytes:
 
 
 def compact(value: Any) -> str:
-    """What was parsed as JSON again, its numbers as they were spelt."""
+    """What `parse` gave as JSON again, without white space."""
     if isinstance(value, _Number):
         return str(value)
     if isinstance(value, dict):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
 _SCRATCH = ".read-"
+_MOST_TABLES = 16
+"""Each takes memory by the column, however few its rows are; the rows of more files are put aside."""
 
 FORMATS_TODO = (
     "readable are .csv, .tsv, .txt, .json, .ndjson, .jsonl, .parquet, .xlsx, .xls, .ods, each also as .gz or .zst; "
@@ -77,12 +79,14 @@ def read_files(files: Sequence[Landed], options: FileOptions, reading: Reading) 
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix=_SCRATCH, dir=folder)))
         tables = stack.enter_context(connected())
+        parts = _Parts(tables, scratch) if len(files) > _MOST_TABLES else None
         pieces: list[Piece] = []
         for number, file in enumerate(files):
             reading.progress(f"reading {file.name}", number, len(files))
-            pieces.append(_piece(tables, file, options, scratch, number))
+            piece = _piece(tables, file, options, scratch, number)
+            pieces.append(parts.aside(piece) if parts else piece)
         reading.progress("writing the snapshot", len(files), len(files))
-        return _staged(tables, pieces, files, options, reading)
+        return _staged(tables, pieces, files, options, reading, parts)
 
 
 def kind_of(file: Landed, options: FileOptions) -> str:
@@ -113,8 +117,43 @@ def _piece(tables: Backend, file: Landed, options: FileOptions, scratch: Path, n
     return FORMATS[known](OpenFile(tables, file.name, file.where, file.path, plain, number, scratch), options)
 
 
+@dataclass
+class _Parts:
+    """Pieces whose tables were put aside into files; a column has the same number in all of them."""
+
+    tables: Backend
+    scratch: Path
+    rows: int = 0
+    columns: dict[str, int] = field(default_factory=dict)
+
+    def aside(self, piece: Piece) -> Piece:
+        """The piece without its tables."""
+        picked = [f'"row" + {self.rows} AS "row"']
+        for number, name in enumerate(piece.columns):
+            picked.append(f'"c{number}" AS "n{self.columns.setdefault(name, len(self.columns))}"')
+        path = self.scratch / f"{piece.table}.part"
+        self.tables.raw_sql(f"COPY (SELECT {', '.join(picked)} FROM \"{piece.table}\") TO '{path}' (FORMAT parquet)")
+        self.rows += piece.rows
+        if piece.quarantined:
+            self.tables.raw_sql(f'CREATE TABLE IF NOT EXISTS bad AS SELECT * FROM "{piece.bad}" LIMIT 0')
+            self.tables.raw_sql(f'INSERT INTO bad SELECT * FROM "{piece.bad}"')
+        for name in filter(None, (piece.table, piece.bad)):
+            self.tables.raw_sql(f'DROP TABLE "{name}"')
+        return replace(piece, table="", bad="bad" if piece.quarantined else "")
+
+    def all(self) -> str:
+        """All rows."""
+        columns = "".join(f', "n{number}" AS {_identifier(name)}' for name, number in self.columns.items())
+        return f"SELECT \"row\" AS {ROW}{columns} FROM read_parquet('{self.scratch}/*.part', union_by_name = true)"
+
+
 def _staged(
-    tables: Backend, pieces: Sequence[Piece], files: Sequence[Landed], options: FileOptions, reading: Reading
+    tables: Backend,
+    pieces: Sequence[Piece],
+    files: Sequence[Landed],
+    options: FileOptions,
+    reading: Reading,
+    parts: _Parts | None,
 ) -> Batch:
     names, notes = _united(pieces)
     first, origins = 0, []
@@ -131,10 +170,10 @@ def _staged(
             todo="look at the file, or set 'format', 'delimiter' or 'encoding'",
         )
     staging, name = reading.staging, reading.name
-    rows = tables.sql(_union(pieces, origins, names))
+    rows = tables.sql(parts.all() if parts else _union(pieces, origins, names))
     snapshot = staging.write(reading.run_id, name, rows, renames=renames, source=options.describe())
     uri = ""
-    if bad := [f'SELECT * FROM "{piece.bad}"' for piece in pieces if piece.quarantined]:
+    if bad := dict.fromkeys(f'SELECT * FROM "{piece.bad}"' for piece in pieces if piece.quarantined):
         uri, _, _ = staging.write_aux(reading.run_id, f"{name}.quarantine", tables.sql(" UNION ALL ".join(bad)))
     types = {name: type for piece in pieces for name, type in piece.types.items()}
     notes += [note for piece in pieces for note in piece.notes]

@@ -506,7 +506,7 @@ def _expression(pattern: str) -> str:
     r"""A pattern as a regular expression: `*` and `?` stay within a folder, `**` goes through any number of them.
 
     >>> _expression("in/*.csv"), _expression("in/**/[ab].csv")
-    ('in/[^/]*\\.csv', 'in/(?:.*/)?[ab]\\.csv')
+    ('in/[^/]*\\.csv', 'in/(?:.*/)?(?!/)[ab]\\.csv')
     """
     known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     marks = re.split(r"(\*\*/|\*\*|\*|\?|\[[!\]]?[^\]]*\])", pattern)

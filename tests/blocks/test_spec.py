@@ -113,7 +113,7 @@ FAULTS = [
         "name: My Orders",
         "name: 'My Orders' must be lower-case letters, digits and hyphens, e.g. 'my-orders'",
     ),
-    (3, "kind: file, path", "kind: fiel, path", "source.kind: 'fiel' is not one of database, file, s3"),
+    (3, "kind: file, path", "kind: fiel, path", "source.kind: 'fiel' is not one of api, database, file, s3"),
     (3, "path:", "paht:", "source.paht: unknown key 'paht'; available: kind, path"),
     (3, "{{ day }}", "{{ dya }}", "source.path: unknown parameter 'dya'; available: day. Did you mean 'day'?"),
     (

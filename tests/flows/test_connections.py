@@ -44,7 +44,7 @@ def test_a_pipeline_that_works_is_tried_and_nothing_is_made(tmp_path):
         {"kind": "database", "url": "sqlite:///deep/out.db", "table": "t"},
     )
     assert told.exit_code == 0, told.output
-    assert told.output.count("✓") == 2
+    assert told.output.count("✓") == 3
     assert "it would be made" in told.output
     assert not (tmp_path / "deep").exists()
 

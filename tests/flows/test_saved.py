@@ -68,6 +68,19 @@ def test_secrets_are_hidden_in_the_saved_block(pilot, saved, tmp_path):
     assert shown.data["table"] == "t"
 
 
+def test_what_an_api_is_asked_with_is_hidden_and_found_again(pilot, saved):
+    from prefect.client.orchestration import get_client
+
+    from blocks.sources import SavedSource
+
+    with get_client(sync_client=True) as client:
+        bearer = "{kind: bearer, token: s3cret-Passw0rd}"
+        saved("source", "api", "shop-api", url="https://api.example.org/orders", authentication=bearer)
+        shown = client.read_block_document_by_name("shop-api", "gonogo-source-api", include_secrets=False)
+    assert "s3cret" not in json.dumps(shown.data)
+    assert SavedSource(name="shop-api").source.authentication.token == "s3cret-Passw0rd"
+
+
 def test_a_name_that_nothing_is_saved_by_is_said_with_what_there_is(pilot, saved, tmp_path):
     from blocks.sources import SavedSource
 

@@ -19,7 +19,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from blocks.sources import DatabaseSource, FileSource, S3Source, StreamSource
+from blocks.sources import ApiSource, DatabaseSource, FileSource, S3Source, StreamSource
+from tests.services.api import Said, running_api
 from tests.services.process import free_port
 from tests.sources.topics import Topic
 
@@ -251,7 +252,40 @@ class Stream(Place):
         return self.source(servers=f"127.0.0.1:{port}")
 
 
-PLACES = (Folder, Sqlite, Postgres, Bucket, Stream)
+class WebApi(Place):
+    """Records of an HTTP API, two on a page."""
+
+    kind = "api"
+    troubles = ("absent", "slow", "full", "refuses")
+
+    def prepare(self) -> None:
+        os.environ["TEST_API_TOKEN"] = SECRET
+        self.api = self.stack.enter_context(running_api())
+
+    def source(self, root: str = "staging", **more: Any) -> ApiSource:
+        own = {"url": f"{self.api.url}/next", "incremental": {"field": "id", "param": "id_after"}, "retries": 0}
+        return ApiSource.model_validate(
+            {**own, "authentication": {"kind": "bearer", "token": "${TEST_API_TOKEN}"}, **more}
+        )
+
+    def add(self, *rows: Row) -> None:
+        self.api.records += rows
+
+    def spoil(self) -> None:
+        self.api.records.append("spoilt")
+
+    def trouble(self, name: str) -> ApiSource:
+        if name == "refuses":
+            self.api.allows = lambda _heard: False
+            return self.source()
+        if name == "full":
+            self.api.answers.extend([Said(429, {"Retry-After": "9999"})] * 2)
+            return self.source()
+        port = free_port() if name == "absent" else self.stack.enter_context(silent())
+        return self.source(url=f"http://ann:{WRONG}@127.0.0.1:{port}/x", timeout_seconds=0.3)
+
+
+PLACES = (WebApi, Folder, Sqlite, Postgres, Bucket, Stream)
 
 
 def _params() -> Iterator[Any]:

@@ -655,3 +655,20 @@ def test_good_lines_of_a_large_file_with_bad_ones_are_all_there_in_order(files):
     kept = [number for number in range(50_000) if number not in (777, 40_000)]
     assert [row[0] for row in cells(batch)] == [str(number) for number in kept]
     assert [line for _, line, _, _ in quarantined(batch)] == [779, 40_002]
+
+
+def test_many_files_take_no_more_memory_than_one_and_are_the_same(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for number in range(40):
+        more = {"late": "x"} if number > 30 else {}
+        lines = [json.dumps({f"c{i}": f"{number} {i}" for i in range(30)} | more)] + ["no record"] * (number % 7 == 0)
+        (tmp_path / "in" / f"{number:03d}.ndjson").write_text("\n".join(lines))
+    monkeypatch.setenv("GONOGO_ENGINE_MEMORY", "60MB")
+    source = FileSource(path="in/*.ndjson")
+    many = source.read(Reading(Staging(str(tmp_path / "staging")), "many", "p", tmp_path))
+    monkeypatch.setenv("GONOGO_ENGINE_MEMORY", "2GB")
+    monkeypatch.setattr("blocks.sources.records._MOST_TABLES", 99)
+    few = source.read(Reading(Staging(str(tmp_path / "staging")), "few", "p", tmp_path))
+    assert (many.snapshot.fingerprint, many.snapshot.columns) == (few.snapshot.fingerprint, few.snapshot.columns)
+    assert (many.origins, many.notes, many.quarantined) == (few.origins, few.notes, 6)
+    assert pq.read_table(many.quarantine) == pq.read_table(few.quarantine)
