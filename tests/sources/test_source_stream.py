@@ -85,6 +85,16 @@ def test_a_read_ends_where_it_is_told_to(topic):
     assert numbers(timed) == [10, 20, 21]
 
 
+def test_a_read_that_has_no_time_left_goes_on_with_the_rest_the_next_time(topic):
+    topic.numbers(*range(9))
+    few = topic.read("r1", for_seconds=60, most_messages=4)
+    assert few.snapshot.rows == 4
+    late = topic.source(for_seconds=0.001)
+    with pytest.raises(NothingNew):
+        late.read(topic.reading("r2"))
+    assert sorted(numbers(few) + numbers(topic.read("r3"))) == list(range(9))
+
+
 def test_new_partitions_and_a_topic_made_anew_are_read_from_their_beginning(topic):
     topic.numbers(1, 2, 3)
     topic.read("r1", start="latest") if False else topic.read("r1")

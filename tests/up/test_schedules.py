@@ -43,7 +43,7 @@ def test_an_event_starts_a_run_until_the_pipeline_names_it_no_more(served, tmp_p
         deployment = client.read_deployment_by_name("gonogo/waiting")
         wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [deployment.id]}})
         deadline = time.monotonic() + 60
-        while not (runs := client.read_flow_runs(flow_run_filter=wanted)):
+        while not (runs := client.read_flow_runs(flow_run_filter=wanted, sort="ID_DESC", limit=5)):
             assert time.monotonic() < deadline, "no run was started within a minute"
             emit_event("orders.arrived", {"prefect.resource.id": "elsewhere"})
             emit_event("orders.arrived", {"prefect.resource.id": "shop.orders"})
