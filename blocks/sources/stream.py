@@ -42,6 +42,7 @@ from blocks.streams import (
     Telling,
     administered,
     ends,
+    few,
     offsets_of,
     partition,
     patient,
@@ -133,7 +134,7 @@ password: ${KAFKA_PASSWORD}
     def describe(self) -> str:
         """The source in words, without secrets."""
         what = f"topic {self.topics[0]}" if len(self.topics) == 1 else f"topics {', '.join(self.topics)}"
-        return f"{what} of kafka://{mask(self.servers)}"
+        return f"{what} of {self.address()}"
 
     def identity(self) -> str:
         """The topics and the group: brokers come and go."""
@@ -172,7 +173,7 @@ password: ${KAFKA_PASSWORD}
 
     def probe(self, base: Path) -> Iterator[Probe]:
         """Whether the cluster answers, has the topics, and the group is ours to keep offsets in."""
-        what, telling = f"connect to kafka://{mask(self.servers)}", self._telling()
+        what, telling = f"connect to {self.address()}", self._telling()
         try:
             with administered(self.settings(base, "source"), telling) as admin:
                 brokers = admin.list_topics(timeout=CONNECT_SECONDS).brokers
@@ -279,7 +280,7 @@ password: ${KAFKA_PASSWORD}
             there = sorted(each.group_id for each in listed.valid)
             todo = did_you_mean(group, there) or "name another 'group', or another 'start'"
             what = f"group '{group}' has stored no offset of {', '.join(self.topics)}"
-            raise SourceError(what, where=self.describe(), available=there, todo=todo)
+            raise SourceError(what, where=self.address(), available=few(there), todo=todo)
         if without := [place for place in low if place not in stored]:
             notes.append(f"group {group} has stored no offset of {', '.join(without)}: read from the beginning")
         return {place: stored.get(place, low[place]) for place in low}
@@ -344,7 +345,7 @@ password: ${KAFKA_PASSWORD}
             _commit(admin, group, position["offsets"], self._telling())
 
     def _telling(self) -> Telling:
-        return Telling(self.describe(), SourceError, "run it again")
+        return Telling(self.describe(), self.address(), SourceError, "run it again")
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,21 @@ def test_what_retention_removed_is_announced(topic):
     assert batch.notes == (gone,)
 
 
+def test_what_retention_removes_between_plan_and_read_is_announced_too(topic):
+    topic.numbers(*range(6), partition=0)
+    topic.numbers(9, partition=1)
+    source, reading = topic.source(), topic.reading()
+    source._planned(reading.landing(), reading)
+    asked = topic.admin.delete_records([TopicPartition(topic.name, 0, 4), TopicPartition(topic.name, 1, 1)])
+    assert len([future.result() for future in asked.values()]) == 2
+    batch = source.read(reading)
+    assert numbers(batch) == [4, 5]
+    assert sorted(batch.notes) == [
+        f"{topic.name}/0: retention removed 4 messages (offsets 0 to 3) before they were read",
+        f"{topic.name}/1: retention removed 1 messages (offset 0) before they were read",
+    ]
+
+
 def test_only_what_was_committed_is_read(topic):
     def producer(name):
         made = Producer({"bootstrap.servers": topic.servers, "transactional.id": f"{topic.name}-{name}"})
