@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from blocks.sources.base import Progress
@@ -137,22 +138,23 @@ class Fetch:
         if self._timed and not self.landing.total and (told := self._complaints.worst()):
             raise self.telling.of(told)
 
-    def _take(self, consumer: Consumer, messages: list[Message]) -> None:
-        found: dict[tuple[str, int], list[Message]] = {}
+    def _take(self, consumer: Consumer, taken: list[Message]) -> None:
+        """Land messages, and then heed the events that came with them, as these are about what follows."""
+        from confluent_kafka import Message
+
+        messages, events = taken, list(filter(Message.error, taken))
+        if events:
+            messages = [message for message in taken if message.error() is None]
         size = 0
-        for message in messages:
-            if error := message.error():
-                self._event(consumer, message, error)
-            else:
-                found.setdefault((message.topic(), message.partition()), []).append(message)
-        for (topic, number), own in found.items():
-            place = f"{topic}/{number}"
+        for place, own in _by_place(messages).items():
             until = None if self._timed else self.plan.until[place]
             size += sum(map(len, own))
             self.landing.add(place, own, until)
             if until is not None and own[-1].offset() >= until - 1:
                 self._close(consumer, place)
-        self._bytes_each = max(size / len(messages), 1.0)
+        for event in events:
+            self._event(consumer, event, event.error())
+        self._bytes_each = max(size / len(taken), 1.0)
 
     def _close(self, consumer: Consumer, place: str) -> None:
         if place in self._open:
@@ -181,8 +183,9 @@ class Fetch:
         self.landing.next[place] = low
         if low >= self.plan.until[place] and not self._timed:
             self._close(consumer, place)
-        else:
-            consumer.seek(partition(place, low))
+        else:  # a partition whose offset was refused takes no seek
+            consumer.incremental_unassign([partition(place)])
+            consumer.incremental_assign([partition(place, low)])
 
     def _heed(self) -> None:
         told = self._complaints.worst()
@@ -194,6 +197,17 @@ class Fetch:
             return self.telling.of(told)
         what = f"no message came for {self.bounds.patience_seconds:g} seconds"
         return Unavailable(what, where=self.telling.where, todo="run it again; what came is kept")
+
+
+def _by_place(messages: list[Message]) -> dict[str, list[Message]]:
+    """The messages of each partition, which come in runs."""
+    from confluent_kafka import Message
+
+    found: dict[str, list[Message]] = {}
+    for topic, own in groupby(messages, Message.topic):
+        for number, run in groupby(own, Message.partition):
+            found.setdefault(f"{topic}/{number}", []).extend(run)
+    return found
 
 
 def gone(place: str, first: int, low: int) -> str:
