@@ -146,10 +146,10 @@ def _arrived(place: int, seen: int, offsets: list[int], messages: list[Message],
     """A partition's messages as a record batch; `seq` counts them from 0."""
     import numpy as np
     import pyarrow as pa
-    from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
+    from confluent_kafka import Message
 
     count, values = len(messages), list(map(Message.value, messages))
-    kinds, times = zip(*map(Message.timestamp, messages), strict=True)
+    times = [when if kind else None for kind, when in map(Message.timestamp, messages)]
     body, raw = (pa.nulls(count, pa.string()), pa.array(values, pa.binary())) if binary else _texts(values)
     headers = list(map(Message.headers, messages))
     told = pa.array([each and _headers(each) for each in headers], pa.string()) if any(headers) else None
@@ -158,7 +158,7 @@ def _arrived(place: int, seen: int, offsets: list[int], messages: list[Message],
             "tp": pa.array(np.full(count, place, "int32")),
             "offset": pa.array(offsets, pa.int64()),
             "seq": pa.array(np.arange(seen, seen + count, dtype="int64")),
-            "time": pa.array(times, pa.int64(), mask=np.equal(kinds, TIMESTAMP_NOT_AVAILABLE)),
+            "time": pa.array(times, pa.int64()),
             "key": _keys(list(map(Message.key, messages))),
             "headers": pa.nulls(count, pa.string()) if told is None else told,
             "text": body,
