@@ -246,6 +246,18 @@ class Notify(_Model):
     events: tuple[Literal["gate", "loaded", "stopped", "failed"], ...] = ("gate", "loaded", "stopped", "failed")
 
 
+class Trigger(_Model):
+    """An event of Prefect that starts the pipeline, e.g. one that says that messages wait.
+
+    Attributes:
+        event: its name; an asterisk at the end stands for anything.
+        resource: id of what it is about; an asterisk at the end stands for anything.
+    """
+
+    event: str = Field(min_length=1)
+    resource: str | None = Field(default=None, min_length=1)
+
+
 class Schedule(_Model):
     """When the pipeline starts by itself: a cron line in a time zone, or an interval."""
 
@@ -297,6 +309,7 @@ class PipelineSpec(_Model):
     lineage: Lineage = Lineage()
     settings: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     schedule: Schedule | None = None
+    trigger: Trigger | None = None
     parameters: Mapping[str, bool | int | float | dt.date | str] = Field(default_factory=dict)
     folder: str = "."
 

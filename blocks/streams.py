@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ CONNECT_SECONDS = 10
 MOST_NAMED = 8
 SILENT_SECONDS = 60
 _BATCH = 5_000
+_DETAILS = re.compile(r" \(after \d+ms in state.*\)$")
 _PAUSE_SECONDS = 0.2
 _TURN_SECONDS = 1.0
 
@@ -51,6 +53,10 @@ class Cluster(BaseModel):
         if not self.tls and (self.ca_file or self.certificate_file or self.key_file):
             raise ValueError("certificates belong to 'tls: true'")
         return self
+
+    def address(self) -> str:
+        """The cluster in words, without secrets."""
+        return f"kafka://{mask(self.servers)}"
 
     def settings(self, base: Path, side: str) -> dict[str, Any]:
         """The cluster as librdkafka's settings, with variables resolved.
@@ -166,11 +172,13 @@ class Telling:
 
     Attributes:
         where: the source or destination in words.
+        cluster: its address in words.
         error: raised for what a person has to mend.
         again: what to do once it is mended.
     """
 
     where: str
+    cluster: str
     error: type[PilotMustDecide]
     again: str
 
@@ -178,7 +186,7 @@ class Telling:
         """The error that says what was refused and what to do."""
         refusal = _refusal(error)
         kind = self.error if refusal.error is PilotMustDecide else refusal.error
-        why = mask(error.str()).strip().partition("\n")[0]
+        why = _DETAILS.sub("", mask(error.str()).strip().partition("\n")[0])
         return kind(f"{refusal.what}: {why}", where=self.where, todo=refusal.todo.format(again=self.again))
 
     @contextmanager
@@ -234,6 +242,12 @@ def _meet(client: AdminClient, complaints: Complaints) -> None:
             return
 
 
+def few(names: Sequence[str]) -> list[str]:
+    """The first of many names, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return [*names[:MOST_NAMED], f"and {more} more"] if more > 0 else list(names)
+
+
 def topics_of(admin: AdminClient, wanted: Iterable[str], telling: Telling) -> dict[str, tuple[str, list[int]]]:
     """Topic → its id and partitions; every one is there.
 
@@ -245,10 +259,8 @@ def topics_of(admin: AdminClient, wanted: Iterable[str], telling: Telling) -> di
     there = sorted(name for name in admin.list_topics(timeout=CONNECT_SECONDS).topics if not name.startswith("__"))
     for name in wanted:
         if name not in there:
-            shown = there if len(there) <= MOST_NAMED else [*there[:MOST_NAMED], f"and {len(there) - MOST_NAMED} more"]
-            raise telling.error(
-                f"no topic '{name}'", where=telling.where, available=shown, todo=did_you_mean(name, there)
-            )
+            todo = did_you_mean(name, there) or "create it, or name another"
+            raise telling.error(f"no topic '{name}'", where=telling.cluster, available=few(there), todo=todo)
     asked = TopicCollection(list(wanted))
     described = patient(
         lambda: {n: f.result() for n, f in admin.describe_topics(asked, request_timeout=CONNECT_SECONDS).items()}

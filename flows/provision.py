@@ -11,6 +11,7 @@ from uuid import UUID
 
 from blocks.spec import REMIND_AFTER
 from flows.home import Home
+from flows.triggers import triggers
 from tasks.announce import Happened
 from tasks.quality.errors import SpecError, TryAgain
 from tasks.quality.secrets import mask
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.schedules import SCHEDULE_TYPES
     from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
-    from blocks.spec import Gate, PipelineSpec
+    from blocks.spec import Gate, PipelineSpec, Trigger
 
 POOL = "gonogo"
 TAG = "gonogo"
@@ -234,6 +235,7 @@ def provision(
                 *_automations(client, channels, notices(remind_after)),
                 *_deployments(client, pipelines),
                 *_pipelines_own(client, pipelines, channels),
+                *_triggers(client, pipelines),
             ]
     except (httpx.HTTPError, PrefectHTTPStatusError) as error:
         raise TryAgain(f"the Prefect server refused: {mask(str(error))}", todo="see logs/server.log") from error
@@ -359,6 +361,7 @@ class Wanted:
     description: str
     file: str
     schedule: SCHEDULE_TYPES | None
+    trigger: Trigger | None = None
 
 
 def _deployments(client: SyncPrefectClient, folder: Path) -> Iterator[str]:
@@ -400,6 +403,12 @@ def _pipelines_own(client: SyncPrefectClient, folder: Path, everyones: Channels)
             yield from _automations(client, Channels(None, there), [notice])
 
 
+def _triggers(client: SyncPrefectClient, folder: Path) -> Iterator[str]:
+    """The automations that start pipelines when something has happened."""
+    deployed = {deployment.name: deployment.id for deployment in _deployed(client)}
+    yield from triggers(client, _read(folder.expanduser().resolve())[0], deployed)
+
+
 def _read(folder: Path) -> tuple[dict[str, Wanted], list[str]]:
     """What the folder's files ask for, by name, and what is wrong with those that can't be deployed."""
     from blocks.spec import YAML_SUFFIXES, load_pipeline
@@ -418,7 +427,7 @@ def _read(folder: Path) -> tuple[dict[str, Wanted], list[str]]:
             other = Path(wanted[spec.name].file).name
             problems.append(f"{file.name} not deployed: {other} has the name '{spec.name}' already")
             continue
-        wanted[spec.name] = Wanted(spec.name, spec.description, str(file), _schedule(spec))
+        wanted[spec.name] = Wanted(spec.name, spec.description, str(file), _schedule(spec), spec.trigger)
     return wanted, problems
 
 

@@ -110,7 +110,7 @@ def _summary(run: Run, by_kind: dict[str, list[Entry]]) -> Iterator[str]:
     gone = {name: sum(made[name] for made in stands.changes) for name in ROWS_GONE}
     gone["quarantined"] -= stands.rows_returned
     read = next((e.payload for e in by_kind.get("stage", []) if e.payload["stage"] == "extract"), None)
-    if read:
+    if read and "rows_staged" in read:  # without, there was nothing new
         left = read["rows_staged"] - sum(gone.values())
         parts = [f"{n:,} {name}" for name, n in gone.items() if n] + [f"{read['quarantined']:,} malformed"]
         yield f"rows            {read['rows_read']:,} read = {left:,} refined + {' + '.join(parts)}"

@@ -42,7 +42,6 @@ from blocks.streams import (
     topics_of,
 )
 from tasks.quality.errors import Abort, DestinationError, GonogoError, did_you_mean
-from tasks.quality.secrets import mask
 
 if TYPE_CHECKING:
     from confluent_kafka import Producer
@@ -89,7 +88,7 @@ password: ${KAFKA_PASSWORD}
 
     def describe(self) -> str:
         """The destination in words, without secrets."""
-        return f"topic {self.topic} of kafka://{mask(self.servers)}"
+        return f"topic {self.topic} of {self.address()}"
 
     @contextmanager
     def prepare(self, batch: LoadBatch, base: Path) -> Iterator[StreamLoad]:
@@ -150,7 +149,7 @@ password: ${KAFKA_PASSWORD}
 
     def probe(self, base: Path) -> Iterator[Probe]:
         """Whether the cluster answers, and has the topic."""
-        what, telling = f"connect to kafka://{mask(self.servers)}", self._telling()
+        what, telling = f"connect to {self.address()}", self._telling()
         try:
             with administered(self.settings(base, "destination"), telling) as admin:
                 yield Probe(what, True, "it answers")
@@ -215,7 +214,7 @@ password: ${KAFKA_PASSWORD}
                 raise DestinationError(f"no column '{name}'", where="destination.key", available=columns, todo=todo)
 
     def _telling(self) -> Telling:
-        return Telling(self.describe(), DestinationError, "load again")
+        return Telling(self.describe(), self.address(), DestinationError, "load again")
 
 
 class StreamLoad:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,11 +96,12 @@ class Landing:
 
     def add(self, place: str, messages: list[Message], until: int | None) -> None:
         """Take a partition's messages, in its order: those before `until` that are not here yet."""
+        import numpy as np
         from confluent_kafka import Message
 
         offsets = list(map(Message.offset, messages))
         late = until is not None and offsets[-1] >= until
-        if offsets[0] < self.next[place] or late or any(after <= before for before, after in pairwise(offsets)):
+        if offsets[0] < self.next[place] or late or (np.diff(offsets) <= 0).any():
             messages = list(_once(messages, self.next[place], until))
             offsets = list(map(Message.offset, messages))
         if not messages:
@@ -149,6 +149,7 @@ def _arrived(place: int, seen: int, offsets: list[int], messages: list[Message],
     from confluent_kafka import Message
 
     count, values = len(messages), list(map(Message.value, messages))
+    times = [when if kind else None for kind, when in map(Message.timestamp, messages)]
     body, raw = (pa.nulls(count, pa.string()), pa.array(values, pa.binary())) if binary else _texts(values)
     headers = list(map(Message.headers, messages))
     told = pa.array([each and _headers(each) for each in headers], pa.string()) if any(headers) else None
@@ -157,7 +158,7 @@ def _arrived(place: int, seen: int, offsets: list[int], messages: list[Message],
             "tp": pa.array(np.full(count, place, "int32")),
             "offset": pa.array(offsets, pa.int64()),
             "seq": pa.array(np.arange(seen, seen + count, dtype="int64")),
-            "time": pa.array([when if kind else None for kind, when in map(Message.timestamp, messages)], pa.int64()),
+            "time": pa.array(times, pa.int64()),
             "key": _keys(list(map(Message.key, messages))),
             "headers": pa.nulls(count, pa.string()) if told is None else told,
             "text": body,

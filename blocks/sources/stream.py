@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -22,6 +22,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from blocks.probe import Probe
 from blocks.registry import Registry
 from blocks.sources.base import Batch, Reading, SourceModel
+from blocks.sources.fetching import Bounds, Fetch, Plan, gone
 from blocks.sources.messages import (
     HEADERS,
     KEY,
@@ -38,38 +39,26 @@ from blocks.staging import write_text
 from blocks.streams import (
     CONNECT_SECONDS,
     Cluster,
-    Complaints,
     Telling,
     administered,
     ends,
+    few,
     offsets_of,
     partition,
     patient,
     topics_of,
 )
 from blocks.variables import resolved
-from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
+from tasks.quality.errors import GonogoError, NothingNew, SourceError, did_you_mean
 from tasks.quality.ledger import canonical
 from tasks.quality.secrets import mask
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, KafkaError, Message
     from confluent_kafka.admin import AdminClient
 
 Offsets = Mapping[str, int]
 """topic/partition → offset."""
 
-_BATCH_BYTES = 16 << 20
-_BATCH_MESSAGES = 10_000
-_FIRST_MESSAGES = 200
-_FETCHING = {
-    "enable.auto.commit": False,
-    "enable.partition.eof": True,
-    "isolation.level": "read_committed",
-    "auto.offset.reset": "error",
-    "queued.max.messages.kbytes": 32 << 10,
-    "fetch.queue.backoff.ms": 10,
-}
 _STARTS = ("earliest", "latest", "stored")
 
 
@@ -145,7 +134,7 @@ password: ${KAFKA_PASSWORD}
     def describe(self) -> str:
         """The source in words, without secrets."""
         what = f"topic {self.topics[0]}" if len(self.topics) == 1 else f"topics {', '.join(self.topics)}"
-        return f"{what} of kafka://{mask(self.servers)}"
+        return f"{what} of {self.address()}"
 
     def identity(self) -> str:
         """The topics and the group: brokers come and go."""
@@ -184,7 +173,7 @@ password: ${KAFKA_PASSWORD}
 
     def probe(self, base: Path) -> Iterator[Probe]:
         """Whether the cluster answers, has the topics, and the group is ours to keep offsets in."""
-        what, telling = f"connect to kafka://{mask(self.servers)}", self._telling()
+        what, telling = f"connect to {self.address()}", self._telling()
         try:
             with administered(self.settings(base, "source"), telling) as admin:
                 brokers = admin.list_topics(timeout=CONNECT_SECONDS).brokers
@@ -206,16 +195,16 @@ password: ${KAFKA_PASSWORD}
 
     # --- planning -----------------------------------------------------------------------------------------------
 
-    def _planned(self, folder: Path, reading: Reading) -> _Plan:
+    def _planned(self, folder: Path, reading: Reading) -> Plan:
         """The plan of this read; the one that it had before it was killed, if it was."""
         path = folder / "plan.json"
         if not path.exists():
             with administered(self.settings(reading.base, "source"), self._telling()) as admin:
                 plan = self._plan(admin, reading)
             write_text(path, canonical(plan.__dict__))
-        return _Plan(**json.loads(path.read_text("utf-8")))
+        return Plan(**json.loads(path.read_text("utf-8")))
 
-    def _plan(self, admin: AdminClient, reading: Reading) -> _Plan:
+    def _plan(self, admin: AdminClient, reading: Reading) -> Plan:
         since = reading.position(self.identity())
         found = topics_of(admin, self.topics, self._telling())
         self._check_group(admin, self._group(reading))
@@ -230,15 +219,15 @@ password: ${KAFKA_PASSWORD}
             begin = self._started(admin, low, high, reading, notes)
         for place, offset in begin.items():
             if offset < low[place]:
-                notes.append(_gone(place, offset, low[place]))
+                notes.append(gone(place, offset, low[place]))
         begin = {place: max(offset, low[place]) for place, offset in begin.items()}
         if waiting := sum(high[place] - end[place] for place in places):
             notes.append(f"about {waiting:,} messages of open transactions are left to the next read")
         until = {place: max(end[place], begin[place]) for place in places}
-        if self.most_messages is not None:
+        if self.most_messages is not None and self.for_seconds is None:
             share = shared(self.most_messages, {place: until[place] - begin[place] for place in places})
             until = {place: begin[place] + share[place] for place in places}
-        return _Plan(dict(since), topics, begin, until, notes, time.time())
+        return Plan(dict(since), topics, begin, until, notes, time.time())
 
     def _gone_on(
         self, since: Mapping[str, Any], topics: Mapping[str, str], low: Offsets, high: Offsets, notes: list[str]
@@ -254,7 +243,7 @@ password: ${KAFKA_PASSWORD}
                 note = f"topic {topic} was deleted and made anew since the last read; it is read from its beginning"
                 notes += [note] if note not in notes else []
             elif known is None and low[place]:
-                notes.append(_gone(place, 0, low[place]))
+                notes.append(gone(place, 0, low[place]))
             elif known is not None and known > high[place]:
                 what = f"{place} ends at offset {high[place]:,}, but was read up to {known:,}: messages were lost there"
                 todo = "look into the cluster; to read what is there, give the pipeline another 'group'"
@@ -291,21 +280,21 @@ password: ${KAFKA_PASSWORD}
             there = sorted(each.group_id for each in listed.valid)
             todo = did_you_mean(group, there) or "name another 'group', or another 'start'"
             what = f"group '{group}' has stored no offset of {', '.join(self.topics)}"
-            raise SourceError(what, where=self.describe(), available=there, todo=todo)
+            raise SourceError(what, where=self.address(), available=few(there), todo=todo)
         if without := [place for place in low if place not in stored]:
             notes.append(f"group {group} has stored no offset of {', '.join(without)}: read from the beginning")
         return {place: stored.get(place, low[place]) for place in low}
 
     # --- fetching -----------------------------------------------------------------------------------------------
 
-    def _fetched(self, plan: _Plan, landing: Landing, reading: Reading) -> _Ended:
+    def _fetched(self, plan: Plan, landing: Landing, reading: Reading) -> _Ended:
         """Have what is planned in the landing folder, and where it ends."""
         path = landing.folder / "fetched.json"
         if not path.exists():
-            fetch = _Fetch(self, plan, landing, reading)
-            fetch.run()
-            ends = {place: max(plan.until[place], landing.next[place]) for place in landing.places}
-            write_text(path, canonical(_Ended(ends, fetch.notes).__dict__))
+            settings = {**self.settings(reading.base, "source"), "group.id": self._group(reading)}
+            bounds = Bounds(self.for_seconds, self.most_messages, self.patience_seconds)
+            fetch = Fetch(settings, plan, bounds, landing, self._telling(), reading.progress)
+            write_text(path, canonical(_Ended(fetch.run(), fetch.notes).__dict__))
         return _Ended(**json.loads(path.read_text("utf-8")))
 
     def _wanted(self) -> Wanted:
@@ -356,25 +345,7 @@ password: ${KAFKA_PASSWORD}
             _commit(admin, group, position["offsets"], self._telling())
 
     def _telling(self) -> Telling:
-        return Telling(self.describe(), SourceError, "run it again")
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What a read goes from and to, by place.
-
-    Attributes:
-        since: the position that it began from.
-        topics: topic → id.
-        started: when, in seconds since 1970.
-    """
-
-    since: dict[str, Any]
-    topics: dict[str, str]
-    begin: dict[str, int]
-    until: dict[str, int]
-    notes: list[str]
-    started: float
+        return Telling(self.describe(), self.address(), SourceError, "run it again")
 
 
 @dataclass(frozen=True)
@@ -383,123 +354,6 @@ class _Ended:
 
     offsets: dict[str, int]
     notes: list[str]
-
-
-@dataclass
-class _Fetch:
-    """The consumer at work: it lands what is planned."""
-
-    source: StreamSource
-    plan: _Plan
-    landing: Landing
-    reading: Reading
-    notes: list[str] = field(default_factory=list)
-    _complaints: Complaints = field(default_factory=Complaints)
-    _open: set[str] = field(default_factory=set)
-    _bytes_each: float = _BATCH_BYTES / _FIRST_MESSAGES
-
-    def run(self) -> None:
-        """Consume until everything planned is here, or the time is over."""
-        from confluent_kafka import Consumer
-
-        at = self.landing.next
-        self._open = {place for place in at if self._timed or at[place] < self.plan.until[place]}
-        if not self._open or self._left() <= 0:
-            return
-        settings = self.source.settings(self.reading.base, "source")
-        group = {"group.id": self.source._group(self.reading), "error_cb": self._complaints}  # noqa: SLF001  (one module)
-        telling = self.source._telling()  # noqa: SLF001  (the same)
-        with telling.told(self._complaints):
-            consumer = Consumer({**settings, **_FETCHING, **group})
-            try:
-                with self.landing.writing():
-                    consumer.assign([partition(place, at[place]) for place in sorted(self._open)])
-                    self._consume(consumer, telling)
-            finally:
-                consumer.close()
-
-    @property
-    def _timed(self) -> bool:
-        return self.source.for_seconds is not None
-
-    def _left(self) -> float:
-        """Seconds that are left."""
-        most = self.source.for_seconds
-        return 1.0 if most is None else self.plan.started + most - time.time()
-
-    def _consume(self, consumer: Consumer, telling: Telling) -> None:
-        heard, total = time.monotonic(), sum(self.plan.until.values()) - sum(self.plan.begin.values())
-        what = f"reading {', '.join(self.source.topics)}"
-        while self._open and (left := self._left()) > 0:
-            wanted = int(min(max(_BATCH_BYTES / self._bytes_each, 1), _BATCH_MESSAGES))
-            messages = consumer.consume(wanted, timeout=min(left, 0.2))
-            if messages:
-                heard = time.monotonic()
-                self._take(consumer, messages)
-                self.reading.progress(what, self.landing.total, 0 if self._timed else total)
-            elif not self._timed and time.monotonic() - heard > self.source.patience_seconds:
-                raise self._silent(telling)
-            self._heed(telling)
-        if self._timed and not self.landing.total and (told := self._complaints.worst()):
-            raise telling.of(told)
-
-    def _take(self, consumer: Consumer, messages: list[Message]) -> None:
-        found: dict[tuple[str, int], list[Message]] = {}
-        size = 0
-        for message in messages:
-            if error := message.error():
-                self._event(consumer, message, error)
-            else:
-                found.setdefault((message.topic(), message.partition()), []).append(message)
-        for (topic, number), own in found.items():
-            place = f"{topic}/{number}"
-            until = None if self._timed and self.source.most_messages is None else self.plan.until[place]
-            size += sum(map(len, own))
-            self.landing.add(place, own, until)
-            if until is not None and own[-1].offset() >= until - 1:
-                self._close(consumer, place)
-        self._bytes_each = max(size / len(messages), 1.0)
-
-    def _close(self, consumer: Consumer, place: str) -> None:
-        if place in self._open:
-            self._open.discard(place)
-            consumer.pause([partition(place)])
-
-    def _event(self, consumer: Consumer, message: Message, error: KafkaError) -> None:
-        place = f"{message.topic()}/{message.partition()}"
-        if error.name() == "_PARTITION_EOF":
-            if not self._timed:
-                self._close(consumer, place)
-        elif error.name() in ("_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"):
-            self._removed(consumer, place)
-        elif not error.retriable():
-            raise self.source._telling().of(error)  # noqa: SLF001  (one module)
-
-    def _removed(self, consumer: Consumer, place: str) -> None:
-        """Go on where the partition begins now, as retention has removed what was to be read."""
-        settings = self.source.settings(self.reading.base, "source")
-        with administered(settings, self.source._telling()) as admin:  # noqa: SLF001  (one module)
-            low = offsets_of(admin, {place: ends()[0]})[place]
-        expected = self.landing.next[place]
-        if low <= expected:
-            raise SourceError(f"{place} has no offset {expected:,} any more", where=self.source.describe())
-        self.notes.append(_gone(place, expected, low))
-        self.landing.next[place] = low
-        if low >= self.plan.until[place] and not self._timed:
-            self._close(consumer, place)
-        else:
-            consumer.seek(partition(place, low))
-
-    def _heed(self, telling: Telling) -> None:
-        told = self._complaints.worst()
-        if told is not None and not isinstance(error := telling.of(told), Unavailable) and not told.retriable():
-            raise error
-
-    def _silent(self, telling: Telling) -> GonogoError:
-        if told := self._complaints.worst():
-            return telling.of(told)
-        what = f"no message came for {self.source.patience_seconds:g} seconds"
-        return Unavailable(what, where=self.source.describe(), todo="run it again; what came is kept")
 
 
 def shared(most: int, waiting: Mapping[str, int]) -> dict[str, int]:
@@ -513,11 +367,6 @@ def shared(most: int, waiting: Mapping[str, int]) -> dict[str, int]:
         share[place] = min(waiting[place], left // (len(waiting) - number))
         left -= share[place]
     return {place: share[place] for place in waiting}
-
-
-def _gone(place: str, first: int, low: int) -> str:
-    which = f"offset {first:,}" if low - first == 1 else f"offsets {first:,} to {low - 1:,}"
-    return f"{place}: retention removed {low - first:,} messages ({which}) before they were read"
 
 
 def _commit(admin: AdminClient, group: str, offsets: Offsets, telling: Telling) -> None:

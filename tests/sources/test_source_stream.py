@@ -85,6 +85,16 @@ def test_a_read_ends_where_it_is_told_to(topic):
     assert numbers(timed) == [10, 20, 21]
 
 
+def test_a_read_that_has_no_time_left_goes_on_with_the_rest_the_next_time(topic):
+    topic.numbers(*range(9))
+    few = topic.read("r1", for_seconds=60, most_messages=4)
+    assert few.snapshot.rows == 4
+    late = topic.source(for_seconds=0.001)
+    with pytest.raises(NothingNew):
+        late.read(topic.reading("r2"))
+    assert sorted(numbers(few) + numbers(topic.read("r3"))) == list(range(9))
+
+
 def test_new_partitions_and_a_topic_made_anew_are_read_from_their_beginning(topic):
     topic.numbers(1, 2, 3)
     topic.read("r1", start="latest") if False else topic.read("r1")
@@ -112,6 +122,21 @@ def test_what_retention_removed_is_announced(topic):
     assert numbers(batch) == [5]
     gone = f"{topic.name}/0: retention removed 3 messages (offsets 2 to 4) before they were read"
     assert batch.notes == (gone,)
+
+
+def test_what_retention_removes_between_plan_and_read_is_announced_too(topic):
+    topic.numbers(*range(6), partition=0)
+    topic.numbers(9, partition=1)
+    source, reading = topic.source(), topic.reading()
+    source._planned(reading.landing(), reading)
+    asked = topic.admin.delete_records([TopicPartition(topic.name, 0, 4), TopicPartition(topic.name, 1, 1)])
+    assert len([future.result() for future in asked.values()]) == 2
+    batch = source.read(reading)
+    assert numbers(batch) == [4, 5]
+    assert sorted(batch.notes) == [
+        f"{topic.name}/0: retention removed 4 messages (offsets 0 to 3) before they were read",
+        f"{topic.name}/1: retention removed 1 messages (offset 0) before they were read",
+    ]
 
 
 def test_only_what_was_committed_is_read(topic):
