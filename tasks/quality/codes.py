@@ -17,7 +17,7 @@ import pyarrow.compute
 
 from tasks.quality.model import ROW, Dataset
 from tasks.quality.profile import BLANK
-from tasks.quality.queries import lent, only
+from tasks.quality.queries import lent, only, quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -197,6 +197,37 @@ def blank_codes(column: Coded) -> Numbers:
         pa.compute.match_substring_regex(column.values, BLANK).to_numpy(zero_copy_only=False)
     )
     return found
+
+
+def count_single_pairs(one: Coded, other: Coded) -> int:
+    """How many pairs of values, nulls among them, just one row holds."""
+    import numpy as np
+
+    pairs = (one.codes.astype(np.int64) + 1) * (len(other.values) + 1) + other.codes + 1
+    if (len(one.values) + 1) * (len(other.values) + 1) <= pairs.size:
+        return int((np.bincount(pairs) == 1).sum())
+    pairs.sort()
+    differ = pairs[1:] != pairs[:-1]
+    return int((np.r_[True, differ] & np.r_[differ, True]).sum())
+
+
+def suspect_rows(data: Dataset, column: str, sql: str) -> pa.Table:
+    """`_row`, `column`, `value` that a query selects, which judges rows by one value alone: asked of values."""
+    import numpy as np
+
+    table = codes(data).of([column])
+    own = table.columns[column]
+    places = pa.array(range(-1, len(own.values)), pa.int64())
+    values = pa.chunked_array([pa.array([None], pa.string()), own.values])
+    asked = f"WITH snapshot AS (SELECT * FROM _values) SELECT {quoted(ROW)} FROM ({sql})"
+    connection = data.table.get_backend().con
+    with lent(connection, {"_values": pa.table({ROW: places, column: values})}):
+        found = connection.execute(asked).fetchnumpy()[ROW]
+    suspect = np.zeros(len(own.values) + 1, bool)
+    suspect[found] = True
+    at = np.flatnonzero(suspect[own.codes])
+    names = pa.repeat(pa.scalar(column), at.size)
+    return pa.table({ROW: table.rows[at], "column": names, "value": own.told(own.codes[at])})
 
 
 def hashes(data: Dataset, columns: Sequence[Coded]) -> list[Numbers]:
