@@ -17,7 +17,7 @@ import pyarrow.compute
 
 from tasks.quality.model import ROW, Dataset
 from tasks.quality.profile import BLANK
-from tasks.quality.queries import lent, only, quoted
+from tasks.quality.queries import lent, quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,7 +165,8 @@ class Codes:
     def _batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         characters = sum(self._data.profile.column(name).mean_length for name in names)
         most = max(1, min(BATCH_ROWS, int(BATCH_CHARACTERS / max(characters, 1))))
-        yield from only(self._data.table, (ROW, *names)).to_pyarrow_batches(chunk_size=most)
+        named = self._data.table.select(ROW, *names)  # not `only`: all of a table is asked for as `*`
+        yield from named.to_pyarrow_batches(chunk_size=most)
 
 
 _NOTHING = pa.array([], pa.string()).dictionary_encode()
