@@ -181,7 +181,19 @@ def _together(chunks: Sequence[pa.DictionaryArray], order: Any) -> Coded:
     small = np.min_scalar_type(-max(len(values), 1))
     parts = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(small) for chunk in same]
     codes = np.concatenate(parts)
-    return Coded(codes if order is None else codes[order], values)
+    return Coded(codes, values) if order is None else _renumbered(Coded(codes[order], values))
+
+
+def _renumbered(column: Coded) -> Coded:
+    """With codes in order of appearance, as if the rows had come in the order that they are in."""
+    import numpy as np
+
+    known, first = np.unique(column.codes, return_index=True)
+    known, first = known[known >= 0], first[known >= 0]
+    appeared = known[np.argsort(first)]
+    place = np.full(len(column.values) + 1, -1, column.codes.dtype)
+    place[appeared] = np.arange(appeared.size)
+    return Coded(place[column.codes], column.values.take(pa.array(appeared)))
 
 
 def codes(data: Dataset) -> Codes:
