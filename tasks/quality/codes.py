@@ -17,7 +17,7 @@ import pyarrow.compute
 
 from tasks.quality.model import ROW, Dataset
 from tasks.quality.profile import BLANK
-from tasks.quality.queries import lent, only
+from tasks.quality.queries import lent, quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,7 +165,8 @@ class Codes:
     def _batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         characters = sum(self._data.profile.column(name).mean_length for name in names)
         most = max(1, min(BATCH_ROWS, int(BATCH_CHARACTERS / max(characters, 1))))
-        yield from only(self._data.table, (ROW, *names)).to_pyarrow_batches(chunk_size=most)
+        named = self._data.table.select(ROW, *names)  # not `only`: all of a table is asked for as `*`
+        yield from named.to_pyarrow_batches(chunk_size=most)
 
 
 _NOTHING = pa.array([], pa.string()).dictionary_encode()
@@ -180,7 +181,19 @@ def _together(chunks: Sequence[pa.DictionaryArray], order: Any) -> Coded:
     small = np.min_scalar_type(-max(len(values), 1))
     parts = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(small) for chunk in same]
     codes = np.concatenate(parts)
-    return Coded(codes if order is None else codes[order], values)
+    return Coded(codes, values) if order is None else _renumbered(Coded(codes[order], values))
+
+
+def _renumbered(column: Coded) -> Coded:
+    """With codes in order of appearance, as if the rows had come in the order that they are in."""
+    import numpy as np
+
+    known, first = np.unique(column.codes, return_index=True)
+    known, first = known[known >= 0], first[known >= 0]
+    appeared = known[np.argsort(first)]
+    place = np.full(len(column.values) + 1, -1, column.codes.dtype)
+    place[appeared] = np.arange(appeared.size)
+    return Coded(place[column.codes], column.values.take(pa.array(appeared)))
 
 
 def codes(data: Dataset) -> Codes:
@@ -197,6 +210,37 @@ def blank_codes(column: Coded) -> Numbers:
         pa.compute.match_substring_regex(column.values, BLANK).to_numpy(zero_copy_only=False)
     )
     return found
+
+
+def count_single_pairs(one: Coded, other: Coded) -> int:
+    """How many pairs of values, nulls among them, just one row holds."""
+    import numpy as np
+
+    pairs = (one.codes.astype(np.int64) + 1) * (len(other.values) + 1) + other.codes + 1
+    if (len(one.values) + 1) * (len(other.values) + 1) <= pairs.size:
+        return int((np.bincount(pairs) == 1).sum())
+    pairs.sort()
+    differ = pairs[1:] != pairs[:-1]
+    return int((np.r_[True, differ] & np.r_[differ, True]).sum())
+
+
+def suspect_rows(data: Dataset, column: str, sql: str) -> pa.Table:
+    """`_row`, `column`, `value` that a query selects, which judges rows by one value alone: asked of values."""
+    import numpy as np
+
+    table = codes(data).of([column])
+    own = table.columns[column]
+    places = pa.array(range(-1, len(own.values)), pa.int64())
+    values = pa.chunked_array([pa.array([None], pa.string()), own.values])
+    asked = f"WITH snapshot AS (SELECT * FROM _values) SELECT {quoted(ROW)} FROM ({sql})"
+    connection = data.table.get_backend().con
+    with lent(connection, {"_values": pa.table({ROW: places, column: values})}):
+        found = connection.execute(asked).fetchnumpy()[ROW]
+    suspect = np.zeros(len(own.values) + 1, bool)
+    suspect[found] = True
+    at = np.flatnonzero(suspect[own.codes])
+    names = pa.repeat(pa.scalar(column), at.size)
+    return pa.table({ROW: table.rows[at], "column": names, "value": own.told(own.codes[at])})
 
 
 def hashes(data: Dataset, columns: Sequence[Coded]) -> list[Numbers]:

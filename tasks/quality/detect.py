@@ -16,6 +16,7 @@ from ibis import _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.quality import universal
+from tasks.quality.codes import suspect_rows
 from tasks.quality.consequences import goal_effect, weigh
 from tasks.quality.effects import check, preview
 from tasks.quality.errors import SpecError, did_you_mean
@@ -34,10 +35,10 @@ from tasks.quality.model import (
     Snapshot,
 )
 from tasks.quality.notes import notes
-from tasks.quality.queries import cells_of, kept, suspects, union
+from tasks.quality.queries import cells_of, kept, lent, suspects, union
 from tasks.quality.registry import Kind, KindSettings, Settings, find_kind, find_remedy, kinds
 from tasks.quality.score import score
-from tasks.quality.watched import watched
+from tasks.quality.watched import judges_values, watched
 from tasks.quality.whatif import writes_one_column
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ EVIDENCE = 10
 
 MOST_KEPT = 2_000_000
 """Suspect cells of an issue that are kept while it is weighed; more are queried again."""
+
+MANY_ROWS = 20_000
+"""Rows from which a query that judges values is asked of the distinct ones."""
 
 GAP = "missing_value"
 """The kind whose issue a first gap in a column raises."""
@@ -219,7 +223,7 @@ def _detected(kind: Kind, data: Dataset, settings: Settings[Any]) -> tuple[Issue
 def _issue(data: Dataset, kind: Kind, finding: Finding) -> Issue:
     where = ", ".join(finding.columns)
     sql = finding.sql or str(ibis.to_sql(finding.cells, dialect="duckdb"))
-    cells = kept(data, sql, finding.cells if finding.sql else None) if finding.count <= MOST_KEPT else finding.cells
+    cells = _kept(data, finding, sql) if finding.count <= MOST_KEPT else finding.cells
     return Issue(
         id=issue_id(kind.name, (finding.about,) if finding.about else finding.columns),
         kind=kind.name,
@@ -238,6 +242,18 @@ def _issue(data: Dataset, kind: Kind, finding: Finding) -> Issue:
         confidence=finding.confidence,
         about=finding.about,
     )
+
+
+def _kept(data: Dataset, finding: Finding, sql: str) -> ibis.Table:
+    """The suspects; of a long table whose values come back they are found by asking each value once."""
+    if finding.sql:
+        return kept(data, sql, finding.cells)
+    if data.profile.rows >= MANY_ROWS and finding.unit == "cell" and judges_values(data.columns, sql, finding.columns):
+        (name,) = finding.columns
+        if 2 * data.profile.column(name).distinct_count <= data.profile.rows:
+            with lent(data.table.get_backend().con, {"_suspects": suspect_rows(data, name, sql)}):
+                return kept(data, sql, "SELECT * FROM _suspects")
+    return kept(data, sql)
 
 
 def _sample(cells: ibis.Table) -> tuple[Cell, ...]:

@@ -33,7 +33,7 @@ from tasks.quality.model import (
     Severity,
 )
 from tasks.quality.profile import is_missing
-from tasks.quality.queries import kept
+from tasks.quality.queries import kept, quoted
 from tasks.quality.records import (
     AT,
     INTO,
@@ -521,10 +521,14 @@ def _near_unique_pairs(data: Dataset, columns: Sequence[ColumnProfile], share: f
     pairs = [(a, b) for a, b in pairs if max(a.distinct_count, b.distinct_count) < share * rows]
     if not pairs:
         return []
-    table = data.table
-    structs = {f"p{i}": ibis.struct({"a": table[a.name], "b": table[b.name]}) for i, (a, b) in enumerate(pairs)}
-    (found,) = table.agg(**{name: struct.nunique() for name, struct in structs.items()}).to_pyarrow().to_pylist()
-    return [(a.name, b.name) for i, (a, b) in enumerate(pairs) if share * rows <= found[f"p{i}"] < rows]
+    names = {c.name: f"h{i}" for i, c in enumerate(columns)}
+    hashed = ", ".join(f"hash({quoted(name)}) AS {h}" for name, h in names.items())
+    counts = ", ".join(f"count(DISTINCT hash({names[a.name]}, {names[b.name]}))" for a, b in pairs)
+    sql = f"SELECT {counts} FROM (SELECT {hashed} FROM ({ibis.to_sql(data.table, dialect='duckdb')}))"
+    found = data.table.get_backend().con.execute(sql).fetchone()  # of hashes: one too few would change nothing
+    return [
+        (a.name, b.name) for (a, b), different in zip(pairs, found, strict=True) if share * rows <= different < rows
+    ]
 
 
 def _repeats_agree(data: Dataset, key: tuple[str, ...], chance: Mapping[str, float], enough: float) -> bool:

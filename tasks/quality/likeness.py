@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import ibis
+import pyarrow as pa
+import pyarrow.compute
 from ibis import _
 from pydantic import Field
 
+from tasks.quality.lettering import beginnings
 from tasks.quality.model import ROW, ColumnProfile, Dataset
-from tasks.quality.queries import apart, kept, union
+from tasks.quality.profile import is_ascii
+from tasks.quality.queries import apart, kept, stored, union
 from tasks.quality.records import chance_of_agreement, is_unique, plain_text
 from tasks.quality.registry import KindSettings
 
@@ -80,17 +84,48 @@ class _Scale:
 
 def _met(data: Dataset, column: str, settings: NearDuplicateSettings) -> ibis.Table:
     """`a`, `b` of the rows to compare: those in small blocks of equal beginnings, the smallest blocks first."""
-    domain = data.domains.filter(data.domains.column == column)
-    start = domain.value.lower().re_replace("[^a-z0-9]+", "").left(6).nullif("")
-    values = domain.select("value", "n", block=start).filter(_.block.notnull())
-    sizes = values.group_by("block").agg(n=_.n.sum()).filter(_.n > 1, _.n <= settings.block_size)
+    values = stored(data, _in_small_blocks(data, column, settings.block_size))
+    sizes = values.group_by("block").agg(n=_.n.sum())
     work = sizes.mutate(work=(_.n * (_.n - 1) / 2).sum().over(order_by=[_.n, _.block], rows=(None, 0)))
-    small = values.semi_join(work.filter(_.work <= settings.pairs), "block")
-    blocks = small.select("value", "block")
+    blocks = values.semi_join(work.filter(_.work <= settings.pairs), "block").select("value", "block")
     rows = data.table.select(ROW, value=data.table[column]).join(blocks, "value").select(ROW, "block")
     left = kept(data, str(ibis.to_sql(rows, dialect="duckdb")))
     right = left.view()
     return left.join(right, [left.block == right.block, left[ROW] < right[ROW]]).select(a=left[ROW], b=right[ROW])
+
+
+_BEGINNING = 6
+"""Letters and digits that values of one block begin with."""
+
+
+def _in_small_blocks(data: Dataset, column: str, most: int) -> pa.Table:
+    """`value`, `n`, `block` of the values that begin as others, in blocks of up to so many rows."""
+    import numpy as np
+
+    found = _beginnings(data, column)
+    blocks = found["block"].combine_chunks().dictionary_encode()
+    place = blocks.indices.to_numpy()
+    rows = np.bincount(place, weights=found["n"].to_numpy())  # exact: no table has 2**53 rows
+    small = (rows > 1) & (rows <= most) & (np.array(pa.compute.utf8_length(blocks.dictionary)) > 0)
+    return found.filter(pa.array(small[place]))
+
+
+def _beginnings(data: Dataset, column: str) -> pa.Table:
+    """`value`, `n`, `block` of a column's values."""
+    domain = data.domains.filter(data.domains.column == column)
+    plain = is_ascii(domain.value)
+    start = domain.value.lower().re_replace("[^a-z0-9]+", "").left(_BEGINNING)
+    others = domain.filter(~plain).select("value", "n", block=start)
+    parts = [pa.table({"value": _NO_TEXT, "n": pa.array([], pa.int64()), "block": _NO_TEXT})]
+    parts += [pa.table(batch.columns, schema=parts[0].schema) for batch in others.to_pyarrow_batches(chunk_size=_BATCH)]
+    for batch in domain.filter(plain).select("value", "n").to_pyarrow_batches(chunk_size=_BATCH):
+        starts = beginnings(batch["value"], _BEGINNING)
+        parts.append(pa.table([batch["value"], batch["n"], starts], schema=parts[0].schema))
+    return pa.concat_tables(parts)
+
+
+_BATCH = 100_000
+_NO_TEXT = pa.array([], pa.string())
 
 
 def _alike(

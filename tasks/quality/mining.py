@@ -176,9 +176,11 @@ def _counted(own: Any, other: Any, determinant: str, dependent: str) -> tuple[De
     pairs, n = np.unique(x * width + y, return_counts=True)
     group, said = pairs // width, pairs % width
     totals = np.bincount(group, weights=n)
-    order = np.lexsort((said, -n, group))
-    first = order[np.r_[True, group[order][1:] != group[order][:-1]]]
-    majority, most, total = said[first], n[first], totals[group[first]]
+    starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+    most = np.maximum.reduceat(n, starts)
+    usually = np.flatnonzero(n == np.repeat(most, np.diff(np.r_[starts, n.size])))
+    first = usually[np.r_[True, group[usually][1:] != group[usually][:-1]]]
+    majority, total = said[first], totals[group[first]]
     large = total >= GROUP
     if large.sum() < FEWEST_GROUPS or total[large].sum() < COVERED * x.size:
         return None, told

@@ -33,18 +33,26 @@ def strangers(data: Dataset, times: int) -> dict[tuple[str, str], list[str]]:
     numeric = [c.name for c in data.profile.columns if c.numeric_count > c.present_count / 2 and c.kind != "text"]
     here = data.domains.filter(~data.domains.column.isin(numeric), ~is_blank(data.domains.value))
     home = here.select(home="column", value="value", often="n")
-    both = here.join(home, "value").filter(_.column != _.home)
-    distinct = {c.name: c.distinct_count for c in data.profile.columns}
-    apart = {
-        (pair["column"], pair["home"])
-        for pair in both.group_by("column", "home").agg(shared=_.count()).to_pyarrow().to_pylist()
-        if pair["shared"] <= SHARED * min(distinct[pair["column"]], distinct[pair["home"]])
-    }
-    met = both.filter(_.often >= times, _.n * times <= _.often)
+    met = here.join(home.filter(_.often >= times), "value").filter(_.column != _.home, _.n * times <= _.often)
     found: dict[tuple[str, str], list[str]] = {}
     for cell in met.order_by("column", "home", "value").limit(50 * MOST_STRANGERS).to_pyarrow().to_pylist():
         found.setdefault((cell["column"], cell["home"]), []).append(cell["value"])
-    return {pair: values for pair, values in found.items() if pair in apart and len(values) <= MOST_STRANGERS}
+    few = {pair: values for pair, values in found.items() if len(values) <= MOST_STRANGERS}
+    alike = _of_one_sort(data, here, few) if few else set()
+    return {pair: values for pair, values in few.items() if pair not in alike}
+
+
+def _of_one_sort(data: Dataset, here: ibis.Table, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the pairs of columns that share most of their values."""
+    met = here.filter(here.column.isin(sorted({name for pair in pairs for name in pair})))
+    home = met.select(home="column", value="value")
+    both = met.join(home, "value").filter(_.column != _.home).group_by("column", "home").agg(shared=_.count())
+    distinct = {c.name: c.distinct_count for c in data.profile.columns}
+    return {
+        (pair["column"], pair["home"])
+        for pair in both.to_pyarrow().to_pylist()
+        if pair["shared"] > SHARED * min(distinct[pair["column"]], distinct[pair["home"]])
+    }
 
 
 def may_have_spilled(column: ColumnProfile) -> bool:

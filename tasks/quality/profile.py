@@ -15,8 +15,10 @@ from fractions import Fraction
 from typing import Any
 
 import ibis
+import pyarrow as pa
 from ibis import _
 
+from tasks.quality.lettering import patterns
 from tasks.quality.model import ROW, ColumnProfile, Pattern, Profile
 from tasks.quality.queries import only
 
@@ -53,6 +55,16 @@ _FINE = 2**53
 def is_blank(text: ibis.expr.types.StringValue) -> ibis.expr.types.BooleanValue:
     """Whether a value holds nothing but white space (or nothing); null for null."""
     return text.re_search(BLANK)
+
+
+def is_ascii(text: ibis.expr.types.StringValue) -> ibis.expr.types.BooleanValue:
+    """Whether every character of a value is one byte."""
+    return text.length() == strlen(text)
+
+
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator, unused-ignore]
+def strlen(text: str) -> int:  # type: ignore[empty-body]
+    """Bytes of a text."""
 
 
 def is_missing(text: ibis.expr.types.StringValue) -> ibis.expr.types.BooleanValue:
@@ -221,15 +233,50 @@ def pattern(text: ibis.expr.types.StringValue) -> ibis.expr.types.StringValue:
 
 def _patterns(domains: ibis.Table) -> dict[str, list[tuple[Pattern, int]]]:
     """Per column its most frequent patterns, each beside the number of all."""
-    there = domains.filter(~is_blank(domains.value)).select("column", "n", pattern=pattern(domains.value))
-    alike = there.group_by("column", "pattern").agg(values=_.count(), rows=_.n.sum())
+    plain = is_ascii(domains.value) & (domains.value.length() <= PATTERN_LENGTH)
+    there = domains.filter(~plain, ~is_blank(domains.value)).select("column", "n", pattern=pattern(domains.value))
+    told = there.group_by("column", "pattern").agg(values=_.count(), rows=_.n.sum().cast("int64"))
+    both = told.union(ibis.memtable(_plain_patterns(domains.filter(plain)), schema=told.schema()))
+    alike = both.group_by("column", "pattern").agg(values=_["values"].sum(), rows=_.rows.sum())
     place = ibis.row_number().over(group_by="column", order_by=[ibis.desc("rows"), "pattern"])
     ranked = alike.mutate(place=place, patterns=_.count().over(group_by="column")).filter(_.place < PATTERNS)
     found: dict[str, list[tuple[Pattern, int]]] = {}
     for record in _records(ranked.order_by("column", "place")):
-        each = Pattern(record["pattern"], record["values"], int(record["rows"]))
+        each = Pattern(record["pattern"], int(record["values"]), int(record["rows"]))
         found.setdefault(record["column"], []).append((each, record["patterns"]))
     return found
+
+
+def _plain_patterns(domains: ibis.Table) -> pa.Table:
+    """`column`, `pattern`, `values`, `rows` of short values of ASCII that are not blank, batch by batch."""
+    empty = pa.table({name: pa.array([], type) for name, type in _PATTERN_COUNTS.items()})
+    batches = domains.select("column", "value", "n").to_pyarrow_batches(chunk_size=_BATCH)
+    return pa.concat_tables([empty, *(_pattern_counts(batch) for batch in batches)])
+
+
+_PATTERN_COUNTS = {"column": pa.string(), "pattern": pa.string(), "values": pa.int64(), "rows": pa.int64()}
+_BATCH, _DENSE = 1_000_000, 4_000_000
+
+
+def _pattern_counts(batch: pa.RecordBatch) -> pa.Table:
+    import numpy as np
+
+    written = patterns(batch["value"]).dictionary_encode()
+    columns = batch["column"].dictionary_encode()
+    width = max(len(written.dictionary), 1)
+    both = columns.indices.to_numpy().astype(np.int64) * width + written.indices.to_numpy()
+    if width * len(columns.dictionary) > _DENSE:
+        there, both = np.unique(both, return_inverse=True)
+    else:
+        there = np.arange(width * len(columns.dictionary))
+    values = np.bincount(both, minlength=there.size)
+    rows = np.bincount(both, weights=batch["n"].to_numpy(), minlength=there.size)  # exact: no table has 2**53 rows
+    there, values, rows = there[values > 0], values[values > 0], rows[values > 0].astype(np.int64)
+    texts = written.dictionary.take(pa.array(there % width))
+    told = (columns.dictionary.take(pa.array(there // width)), texts, pa.array(values), pa.array(rows))
+    counted = pa.table(dict(zip(_PATTERN_COUNTS, told, strict=True)))
+    visible = [bool(text.strip()) for text in texts.to_pylist()]
+    return counted.filter(pa.array(visible, pa.bool_()))
 
 
 def _number_statistics(domains: ibis.Table, numeric: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

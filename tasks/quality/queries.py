@@ -41,6 +41,14 @@ def kept(data: Dataset, sql: str, cheaper: ibis.Table | str | None = None) -> ib
     return table
 
 
+def stored(data: Dataset, table: pa.Table) -> ibis.Table:
+    """A table that the engine keeps for as long as the dataset is open."""
+    backend, name = data.table.get_backend(), f"kept_{next(_NUMBERS)}"
+    with lent(backend.con, {"_stored": table}):
+        backend.raw_sql(f"CREATE TEMP TABLE {name} AS SELECT * FROM _stored")
+    return backend.table(name)
+
+
 @contextmanager
 def lent(connection: Any, tables: Mapping[str, pa.Table]) -> Iterator[None]:
     """Tables that a connection can read for as long as this is open."""

@@ -11,9 +11,10 @@ import ibis
 from ibis import _
 from pydantic import Field
 
+from tasks.quality.codes import codes, count_single_pairs
 from tasks.quality.model import ROW, CellWrites, Dataset, Effect
 from tasks.quality.profile import is_missing
-from tasks.quality.records import N, count_rows, is_unique
+from tasks.quality.records import is_unique
 from tasks.quality.registry import KindSettings
 from tasks.quality.words import NO_VALUE
 
@@ -59,11 +60,11 @@ def source_pairs(data: Dataset, settings: ConflictingSourceSettings) -> list[tup
         and e.top[0][1] <= s.distinct_count * slack
         and s.top[0][1] <= e.distinct_count * slack
     ]
-    return [pair for pair in likely[:10] if _only_word(data.table, pair) >= settings.unique_share * rows]
+    return [pair for pair in likely[:10] if _only_word(data, pair) >= settings.unique_share * rows]
 
 
-def _only_word(table: ibis.Table, pair: tuple[str, str]) -> int:
-    return count_rows(table.group_by(*pair).agg(**{N: _.count()}).filter(_[N] == 1))
+def _only_word(data: Dataset, pair: tuple[str, str]) -> int:
+    return count_single_pairs(*codes(data).of(pair).columns.values())
 
 
 def described_columns(

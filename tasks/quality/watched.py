@@ -71,6 +71,11 @@ def watched(
     return tuple(_watched(data.columns, *each) for each in found)
 
 
+def judges_values(names: Sequence[str], sql: str, about: tuple[str, ...]) -> bool:
+    """Whether a query judges each row by the value of the one column that it is about, alone."""
+    return _watched(names, "", sql, 0, about, about).reach is Reach.VALUE
+
+
 def _watched(
     names: Sequence[str], name: str, sql: str, count: int, columns: tuple[str, ...], about: tuple[str, ...]
 ) -> Watched:

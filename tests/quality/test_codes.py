@@ -1,0 +1,180 @@
+"""Columns as numbers: what is computed on codes is what the engine's own queries say of the text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import ibis
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.quality.codes import codes, count_single_pairs, suspect_rows
+from tasks.quality.detect import MANY_ROWS, assess
+from tasks.quality.doubts import Ballot, count_suspects, votes_on
+from tasks.quality.lettering import beginnings, patterns
+from tasks.quality.model import ROW, ValueMap
+from tasks.quality.profile import BLANK, PATTERN_LENGTH
+from tasks.quality.whatif import Engine, Plan
+from tests.quality.opened import again, opened, snapshot
+
+FEW = st.sampled_from(["a", "b", "B", "", " ", "ab", "ba", None])
+ROWS = st.lists(st.tuples(FEW, FEW, FEW), min_size=3, max_size=40)
+ASCII = st.text(st.characters(max_codepoint=127), max_size=12)
+BALLOT = Ballot("c", ((("a",), 0.9), (("b",), 0.8), (("a", "b"), 0.7)), frozenset({"a", "c"}), 0.5)
+
+
+def columns(rows):
+    return {name: list(cells) for name, cells in zip("abc", zip(*rows, strict=True), strict=True)}
+
+
+def said(table):
+    return sorted(table.to_pyarrow().to_pylist(), key=lambda cell: cell[ROW])
+
+
+def read(coded, name):
+    column = coded.columns[name]
+    return dict(zip(coded.rows.tolist(), column.told(column.codes).to_pylist(), strict=True))
+
+
+@given(ROWS, st.randoms(use_true_random=False))
+@settings(max_examples=15, deadline=None)
+def test_codes_are_in_the_order_of_row_numbers_whatever_the_order_of_the_rows(rows, random):
+    with opened(columns(rows)) as data:
+        shuffled = list(range(len(rows)))
+        random.shuffle(shuffled)
+        data.table.get_backend().con.register("places", pa.table({ROW: range(len(rows)), "place": shuffled}))
+        mixed = data.table.get_backend().sql("SELECT snapshot.* FROM snapshot JOIN places USING (_row) ORDER BY place")
+        expected, found = codes(data).of("abc"), codes(replace(data, table=mixed, kept={})).of("abc")
+        assert found.rows.tolist() == list(range(len(rows)))
+        for name in "abc":
+            assert found.columns[name].codes.tolist() == expected.columns[name].codes.tolist()
+            assert read(found, name) == dict(enumerate(columns(rows)[name]))
+
+
+@given(ROWS)
+@settings(max_examples=60, deadline=None)
+def test_votes_on_codes_are_those_of_the_query_that_is_kept(rows):
+    with opened(columns(rows)) as data:
+        assert said(votes_on(data, BALLOT)) == said(data.table.get_backend().sql(BALLOT.sql))
+
+
+@given(ROWS, st.dictionaries(FEW, FEW, max_size=4), st.sets(st.integers(0, 39), max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_suspects_after_a_change_are_those_of_the_changed_table(rows, pairs, gone):
+    with opened(columns(rows)) as data:
+        coded = codes(data).of("abc").mapped("c", pairs)
+        assert read(coded, "c") == {n: pairs.get(c, c) for n, (_a, _b, c) in enumerate(rows)}
+        at = pa.array(sorted(gone & set(range(len(rows)))), pa.int64()).to_numpy()
+        coded = coded.overwritten("a", at, pa.array(["ab"] * len(at), pa.string())).without(at[:2])
+        changed = [
+            (("ab" if n in at else a), b, pairs.get(c, c)) for n, (a, b, c) in enumerate(rows) if n not in at[:2]
+        ]
+        if not changed:
+            return
+        with opened(columns(changed)) as after:
+            votes = after.table.get_backend().sql(BALLOT.sql)
+            expected = votes.filter(votes.confidence >= BALLOT.least).count().to_pyarrow().as_py()
+        assert count_suspects(data.table.get_backend().con, BALLOT, coded) == expected
+
+
+@given(ROWS)
+@settings(max_examples=20, deadline=None)
+def test_pairs_that_one_row_holds_are_counted_with_nulls(rows):
+    pairs = [(a, b) for a, b, _c in rows]
+    with opened(columns(rows)) as data:
+        coded = codes(data).of("ab").columns
+        assert count_single_pairs(coded["a"], coded["b"]) == sum(pairs.count(pair) == 1 for pair in pairs)
+
+
+@given(ROWS)
+@settings(max_examples=20, deadline=None)
+def test_a_query_that_judges_values_selects_the_same_when_it_is_asked_of_the_values(rows):
+    with opened(columns(rows)) as data:
+        blank = (
+            f"""SELECT "_row", 'a' AS "column", "a" AS "value" FROM "snapshot" WHERE regexp_matches("a", '{BLANK}')"""
+        )
+        for sql in (blank, blank + ' OR "a" IS NULL'):
+            expected = said(data.table.get_backend().sql(sql))
+            assert sorted(suspect_rows(data, "a", sql).to_pylist(), key=lambda cell: cell[ROW]) == expected
+
+
+@given(st.lists(ASCII, min_size=1, max_size=20))
+@settings(max_examples=100, deadline=None)
+def test_texts_read_as_bytes_say_what_regular_expressions_say(texts):
+    whole = pa.array(["skipped", *texts])
+    runs = [re.sub("[A-Za-z]+", "a", re.sub("[0-9]+", "9", text)) for text in texts]
+    assert patterns(whole)[1:].to_pylist() == patterns(whole[1:]).to_pylist() == runs
+    plain = [re.sub("[^a-z0-9]+", "", text.lower())[:6] for text in texts]
+    assert beginnings(whole[1:], 6).to_pylist() == plain
+
+
+def test_patterns_of_all_sorts_of_values_are_counted_together():
+    long = "x1" * PATTERN_LENGTH
+    with opened({"a": ["ab 1", "é 22", "c 3", " ", "", "\u2003", None, long, "ab 1"]}) as data:
+        found = {p.text: (p.values, p.rows) for p in data.profile.column("a").patterns}
+    assert found == {"a 9": (3, 4), "a9" * (PATTERN_LENGTH // 2): (1, 1)}
+
+
+def test_an_option_is_weighed_on_codes_as_on_the_table_that_it_makes():
+    rows = [("x", str(n % 5), "no" if n in (7, 12) else f"v{n % 5}") for n in range(60)]
+    ballot = replace(BALLOT, determinants=((("b",), 0.9),), blank=frozenset())
+    with opened(columns(rows)) as data:
+        engine, plan = Engine(data), Plan(issue=None, keys=(), rank=0, effects=(ValueMap("c", (("no", "v2"),)),))
+        coded = engine._coded_afterwards(plan, codes(data).of(ballot.columns))
+        after = again(data, data.table.mutate(c=data.table.c.replace("no", "v2")))
+        votes = after.table.get_backend().sql(ballot.sql)
+        expected = votes.filter(votes.confidence >= ballot.least).count().to_pyarrow().as_py()
+        assert count_suspects(data.table.get_backend().con, ballot, coded) == expected == 0
+
+
+def test_no_row_of_a_long_table_is_judged_by_a_regular_expression_when_its_values_come_back(monkeypatch):
+    rows = MANY_ROWS + 1
+    amounts = [f"{n % 90}.50 EUR" if n % 40 == 0 else f"{n % 90}.50" for n in range(rows)]
+    names = [f"  name {n % 97}" if n % 50 == 0 else f"name {n % 97}" for n in range(rows)]
+    asked = []
+    with opened({"amount": amounts, "name": names, "number": [f"{n:07d}" for n in range(rows)]}) as data:
+        backend = type(data.table.get_backend())
+        inner = backend.raw_sql
+        monkeypatch.setattr(
+            backend, "raw_sql", lambda self, sql, **more: asked.append(str(sql)) or inner(self, sql, **more)
+        )
+        found = assess(data, snapshot(data))
+    cells = [sql for sql in asked if "CREATE TEMP TABLE" in sql and "JOIN" not in sql]
+    judged = [sql for sql in cells if "REGEXP" in sql.upper() and '"snapshot"' in sql]
+    assert {"untidy_text", "mixed_number_format"} <= {issue.kind for issue in found.issues}
+    assert not judged
+
+
+@pytest.mark.parametrize("width", [4, 12])
+def test_a_wider_table_asks_hardly_more_statements(width, monkeypatch):
+    asked = []
+    with opened({f"c{i}": [f"{n * (i + 3) % 50}" for n in range(100)] for i in range(width)}) as data:
+        backend = type(data.table.get_backend())
+        for name in ("raw_sql", "to_pyarrow"):
+            inner = getattr(backend, name)
+
+            def count(self, *args, _inner=inner, **more):
+                asked.append(name)
+                return _inner(self, *args, **more)
+
+            monkeypatch.setattr(backend, name, count)
+        assess(data, snapshot(data))
+    assert len(asked) < 60 + 4 * width
+
+
+def test_the_engine_reads_no_more_columns_than_are_encoded(monkeypatch):
+    with opened({"a": ["x"], "b": ["y"]}) as data:
+        asked = []
+        inner = ibis.expr.types.Table.to_pyarrow_batches
+        monkeypatch.setattr(
+            ibis.expr.types.Table,
+            "to_pyarrow_batches",
+            lambda self, **m: asked.append(ibis.to_sql(self)) or inner(self, **m),
+        )
+        codes(data).of(["a"])
+    assert len(asked) == 1
+    assert '"b"' not in asked[0]
+    assert "*" not in asked[0]
