@@ -132,6 +132,16 @@ def _time_layout(found: re.Match[str]) -> str:
     return "" if not found["time"] else ("T" if "T" in found["gap"] else " ") + re.sub("[0-9]+", "0", found["time"])
 
 
+def time_layout(layout: str) -> str:
+    """What a layout says of the time, with what stands before it; "" without one.
+
+    >>> time_layout("0/0/0 0:0"), time_layout("0000-0-0T0:0:0Z"), time_layout("0 aa 0")
+    (' 0:0', 'T0:0:0Z', '')
+    """
+    found = re.search("[T ]0:0.*$", layout)
+    return found[0] if found else ""
+
+
 def _year(text: str) -> int:
     year = int(text)
     return year if len(text) > 2 else year + (1900 if year >= PIVOT else 2000)  # noqa: PLR2004

@@ -60,6 +60,7 @@ from tasks.quality.registry import KindSettings, Parameters, Settings, kind, rem
 from tasks.quality.voting import (
     FEWEST_SOURCES,
     ConflictingSourceSettings,
+    agreement,
     closest,
     copying,
     described_columns,
@@ -67,6 +68,7 @@ from tasks.quality.voting import (
     disputed_share,
     dominant_shapes,
     outvoted,
+    silent,
     source_pairs,
     statements,
     winners,
@@ -234,8 +236,12 @@ def _source_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
     shared = {name: facts[name] for name in ("entity", "source", "shapes", "copies", "minimum_votes", "majority")}
     shared["columns"] = list(issue.facts["described"])
     why = f"{facts['sources_per_entity']} sources per {facts['entity']} on average; ties stay, gaps are filled"
-    yield Option("vote", "vote", "write what most sources say", shared, why, safe=bool(facts["safe"]))
-    yield Option("trust", "trust", f"trust one {facts['source']}", shared, "you know best", needs=("trusted",))
+    left = f"{grouped_digits(facts['unsettled'])} cells whose dispute no vote settles" if facts["unsettled"] else ""
+    label, sure = "write what most sources say", issue.confidence
+    yield Option("vote", "vote", label, shared, why, left, sure, safe=bool(facts["safe"]))
+    known = ", ".join(f"{name} {percent(same, cells)} of {cells:,}" for name, same, cells in facts["agreement"])
+    why = f"you know best whom; of the cells that a vote settles, they say the same in: {known}"
+    yield Option("trust", "trust", f"trust one {facts['source']}", shared, why, needs=("trusted",))
 
 
 @kind(
@@ -245,10 +251,12 @@ def _source_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
     recommend=_source_options,
 )
 def conflicting_sources(data: Dataset, settings: Settings[ConflictingSourceSettings]) -> Iterable[Finding]:
-    """Values on which several sources that describe one entity disagree.
+    """Values on which several sources that describe one entity disagree, and gaps that most of them fill.
 
     An entity column and a source column of names are taken for such when (entity, source) is nearly unique
     and *every* other column, unless the source alone decides it, mostly agrees within an entity.
+
+    Confidence: the mean share of the voices that say otherwise than a suspect cell; of a gap, all of them.
     """
     options = settings.default
     for entity, source in source_pairs(data, options):
@@ -259,18 +267,22 @@ def conflicting_sources(data: Dataset, settings: Settings[ConflictingSourceSetti
         spoken = statements(data.table, entity, source, described, shapes)
         copies = copying(spoken, options.copied_cells)
         majority = CLEAR_MAJORITY if disputed_share(spoken) < FEW_DISPUTES else 0.0
-        cells = outvoted(spoken, winners(spoken, copies, options.minimum_votes, shapes, majority))
-        count = count_rows(cells)
-        if not count:
+        elected = winners(spoken, copies, options.minimum_votes, shapes, majority)
+        against = outvoted(spoken, elected, copies)
+        if not count_rows(against):
             return
+        cells = ibis.union(against, silent(data, (entity, source, described), spoken, elected))
+        tally = cells.agg(n=_.count(), settled=_.settled.sum(), sure=_.against.mean()).to_pyarrow().to_pylist()[0]
+        count, settled = int(tally["n"]), int(tally["settled"])
         entities = data.profile.column(entity).distinct_count
-        checked = sum(data.profile.column(name).present_count for name in described)
+        checked = data.profile.rows * len(described)
         yield Finding(
             columns=tuple(described),
-            cells=cells,
+            cells=cells.select(ROW, "column", "value"),
             count=count,
             checked=checked,
-            title=f"{grouped_digits(count)} cells differ from what most sources say ({percent(count, checked)})",
+            confidence=round(tally["sure"], 4),
+            title=f"{grouped_digits(count)} cells are not what most sources say ({percent(count, checked)})",
             why=f"{source} names {grouped_digits(data.profile.column(source).distinct_count)} sources that describe "
             f"{grouped_digits(entities)} values of {entity} and disagree",
             severity=Severity.HIGH,
@@ -283,7 +295,9 @@ def conflicting_sources(data: Dataset, settings: Settings[ConflictingSourceSetti
                 "minimum_votes": options.minimum_votes,
                 "majority": majority,
                 "sources_per_entity": round(data.profile.rows / entities, 1),
-                "safe": data.profile.rows >= FEWEST_SOURCES * entities and len(described) > 1,
+                "unsettled": count - settled,
+                "agreement": [list(told) for told in agreement(spoken, elected)],
+                "safe": settled > 0 and data.profile.rows >= FEWEST_SOURCES * entities and len(described) > 1,
             },
         )
         return

@@ -148,9 +148,11 @@ def _date_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG
         return
     plan = facts["plan"]
     label = f"write them as most are ({facts['usual']})"
-    leaves = "dates with several readings stay as they are" if facts["left"] else ""
-    yield Option("as-most", "parse_dates", label, plan, "each has one reading only", leaves, 0.95, bool(facts["safe"]))
-    if plan["layout"] != "iso":
+    leaves = f"{facts['left']:,} that have several readings, or a time written otherwise" if facts["left"] else ""
+    if facts["as_most"]:
+        safe, why = bool(facts["safe"]), "each has one reading only"
+        yield Option("as-most", "parse_dates", label, plan, why, leaves, 0.95, safe)
+    if plan["layout"] != "iso" or not facts["as_most"]:
         yield Option("iso", "parse_dates", "write all as 2026-01-31", {"order": plan["order"]}, leaves=leaves)
 
 
@@ -172,7 +174,9 @@ def mixed_dates(data: Dataset, settings: Settings[MixedDateSettings]) -> Iterabl
 
 def _mixed_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Finding:
     few, total = layouts.rows_of(found.others), sum(map(layouts.rows_of, found.members.values()))
-    left = layouts.rows_of(found.undecided)
+    told = [each for own in found.members.values() for each in own]
+    written = layouts.rewritten(told, found.plan)
+    left = sum(n for text, n, _w in found.others if text not in written)
     shown = ", ".join(f"'{own[0][0]}' {layouts.rows_of(own):,}×" for own in found.members.values())
     return Finding(
         (column.name,),
@@ -187,7 +191,8 @@ def _mixed_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Findin
             "plan": found.plan.model_dump(exclude={"exclude", "change"}),
             "usual": found.members[found.usual][0][0],
             "left": left,
-            "safe": few <= 0.2 * total and left < few,
+            "as_most": layouts.keeps_most(found),
+            "safe": layouts.keeps_most(found) and few <= 0.2 * total and left < few,
         },
         confidence=0.9 if few <= 0.2 * total else 0.4,
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from tasks.quality.dates import MAY, Order, Written, read_date, shown_order, written_as
+from tasks.quality.dates import MAY, Order, Written, read_date, shown_order, time_layout, written_as
 from tasks.quality.model import ColumnProfile
 from tasks.quality.universal import Edits
 
@@ -18,6 +18,9 @@ SHOWING = 10
 SETTLED = 0.2
 """Share of a column's dates that must show where two-digit years stand before it holds for the others."""
 
+ISO = "0000-0-0"
+"""How layouts of dates in ISO 8601 begin."""
+
 Told: TypeAlias = Sequence[tuple[str, int, Written]]
 """Values, their rows, and the dates that they may be."""
 
@@ -26,7 +29,8 @@ class ParsedDates(Edits):
     """How dates are written anew.
 
     Attributes:
-        layout: "iso" (2026-01-31), or the layout that most have, e.g. "0/0/0" or "0 aa 0" (`tasks.quality.dates`).
+        layout: "iso" (2026-01-31), or the layout that most have, e.g. "0/0/0" or "0 aa 0" (`tasks.quality.dates`);
+            with a time, e.g. "0/0/0 0:0", dates whose time is written in another way stay as they are.
         write_order: the order in which day, month and year are written.
         order: how dates that can be read in several ways are meant; null leaves them as they are.
         padded: days and months have two digits.
@@ -149,10 +153,11 @@ def _possible(written: Written, shown: _Settled) -> Mapping[Order, dt.date]:
 
 
 def _plan_for(usual: str, order: Order | None, members: Told) -> ParsedDates:
-    """How all dates would be written as most are; ISO where the usual layout has times or is not settled."""
-    if order is None or usual in ("00000000", "0000-0-0") or members[0][2].time:
+    """How all dates would be written as most are; ISO where most are or where nothing settles the usual layout."""
+    if order is None or usual == "00000000" or usual.startswith(ISO):
         return ParsedDates()
-    padded = not any(re.search(r"(?<![0-9])[0-9](?![0-9])", text) for text, _n, _w in members)
+    dates = (text[: len(text) - len(written.time)] for text, _n, written in members)
+    padded = not any(re.search(r"(?<![0-9])[0-9](?![0-9])", text) for text in dates)
     return ParsedDates(layout=usual, write_order=order, padded=padded, short_year=members[0][2].short_year)
 
 
@@ -162,9 +167,22 @@ def rewritten(told: Told, plan: ParsedDates) -> dict[str, str]:
     for layout, members in _by_layout(told).items():
         shown = _settled(members)
         for text, _n, written in members if layout != plan.layout else ():
-            if day := _day(written, shown, plan.order):
+            if not (day := _day(written, shown, plan.order)) or not _told_alike(written, plan):
+                continue
+            if plan.layout != "iso" or not text.strip().startswith(day.isoformat()):
                 pairs[text] = _date_text(day, written, plan)
     return pairs
+
+
+def keeps_most(found: Layouts) -> bool:
+    """Whether the plan writes dates as most are, and leaves these alone."""
+    return found.plan.layout == found.usual or (found.plan.layout == "iso" and found.usual.startswith(ISO))
+
+
+def _told_alike(written: Written, plan: ParsedDates) -> bool:
+    """Whether a date's time is written as the plan has it; without a plan for times it stays as it is."""
+    wanted = time_layout(plan.layout)
+    return not wanted or time_layout(written.layout)[1:] == wanted[1:]
 
 
 def _day(written: Written, shown: _Settled, order: Order | None) -> dt.date | None:
@@ -175,9 +193,11 @@ def _day(written: Written, shown: _Settled, order: Order | None) -> dt.date | No
 
 
 def _date_text(day: dt.date, written: Written, plan: ParsedDates) -> str:
+    time = time_layout(plan.layout)
+    layout = plan.layout.removesuffix(time)
     text = (
         day.isoformat()
         if plan.layout == "iso"
-        else written_as(day, plan.layout, plan.write_order, padded=plan.padded, short_year=plan.short_year)
+        else written_as(day, layout, plan.write_order, padded=plan.padded, short_year=plan.short_year)
     )
-    return f"{text} {written.time}" if written.time else text
+    return f"{text}{time[:1] or ' '}{written.time}" if written.time else text

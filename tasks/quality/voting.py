@@ -163,10 +163,8 @@ def winners(
         shapes: the usual shape of a column's values; what has another is no candidate.
         majority: the share of all voices that it needs, 0 to 1.
     """
-    voice = ibis.literal(VOICE, "int64")
-    weight = long.source.cases(*copies.items(), else_=voice) if copies else voice
     group = ["entity", "column"]
-    votes = long.mutate(weight=weight).group_by(*group, "value").agg(weight=_.weight.sum(), n=_.count())
+    votes = _votes(long, copies).group_by(*group, "value").agg(weight=_.weight.sum(), n=_.count())
     votes = votes.mutate(voices=_.weight.sum().over(group_by=group))
     for name, shape in shapes.items():
         votes = votes.filter((_["column"] != name) | _["value"].re_search(f"^(?:{shape})$"))
@@ -199,12 +197,50 @@ def closest(long: ibis.Table, trusted: str) -> ibis.Table:
     return best.select("entity", "column", said="value")
 
 
-def outvoted(long: ibis.Table, winners: ibis.Table) -> ibis.Table:
-    """The cells that differ from what most say; all that say something where nobody wins."""
-    spread = long.group_by("entity", "column").agg(spread=_.value.nunique()).filter(_.spread > 1)
-    disputed = long.join(spread, ["entity", "column"]).left_join(winners, ["entity", "column"])
+def outvoted(long: ibis.Table, winners: ibis.Table, copies: Mapping[str, int]) -> ibis.Table:
+    """The cells that differ from what most say; all that say something where nobody wins.
+
+    Beside `_row`, `column`, `value`: whether its dispute is `settled`, and the share of voices `against` the cell.
+    """
+    group = ["entity", "column"]
+    votes = _votes(long, copies).group_by(*group, "value").agg(own=_.weight.sum())
+    voices = votes.mutate(voices=_.own.sum().over(group_by=group))
+    spread = long.group_by(*group).agg(spread=_.value.nunique()).filter(_.spread > 1)
+    disputed = long.join(spread, group).inner_join(voices, [*group, "value"]).left_join(winners, group)
     against = disputed.filter(_.said.isnull() | (_.said != _.written))
-    return against.select(ROW, "column", value="written")
+    return against.select(ROW, "column", value="written", settled=_.said.notnull(), against=1 - _.own / _.voices)
+
+
+def silent(data: Dataset, p: tuple[str, str, Sequence[str]], long: ibis.Table, winners: ibis.Table) -> ibis.Table:
+    """The cells in which a source says nothing where others elect a value, or are in dispute; as `outvoted`.
+
+    `p` are the columns of the entity and the source, and those that are described.
+    """
+    entity, _source, columns = p
+    group = ["entity", "column"]
+    cells = [ibis.struct({"column": name, "value": data.table[name]}) for name in columns]
+    every = data.table.select(ROW, entity=data.table[entity], cell=ibis.array(cells).unnest()).unpack("cell")
+    gaps = every.anti_join(long, [ROW, "column"])
+    spread = long.group_by(*group).agg(spread=_.value.nunique()).filter(_.spread > 1).select(*group)
+    told = gaps.semi_join(ibis.union(spread, winners.select(*group)), group).left_join(winners, group)
+    return told.select(ROW, "column", "value", settled=_.said.notnull(), against=ibis.literal(1.0))
+
+
+def agreement(long: ibis.Table, winners: ibis.Table, most: int = 12) -> list[tuple[str, int, int]]:
+    """How much of what is elected each source says: its name, cells in which it agrees, cells; the likest first.
+
+    They are in order of the share of cells that agree, two more counted as half right.
+    """
+    met = long.join(winners, ["entity", "column"]).group_by("source")
+    told = met.agg(same=(_.value == _.said).sum(), n=_.count()).mutate(rank=(_.same + 1) / (_.n + 2))
+    first = told.order_by(_["rank"].desc(), "source").limit(most).to_pyarrow().to_pylist()
+    return [(record["source"], int(record["same"]), int(record["n"])) for record in first]
+
+
+def _votes(long: ibis.Table, copies: Mapping[str, int]) -> ibis.Table:
+    """What sources say, each with the `weight` of its voice."""
+    voice = ibis.literal(VOICE, "int64")
+    return long.mutate(weight=long.source.cases(*copies.items(), else_=voice) if copies else voice)
 
 
 def dictated(table: ibis.Table, entity: str, columns: Iterable[str], word: ibis.Table) -> tuple[Effect, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tasks.quality.detect import _detected
 from tasks.quality.effects import apply
-from tasks.quality.model import Dataset, Issue
+from tasks.quality.model import Dataset, Issue, Option
 from tasks.quality.registry import Settings, find_kind, find_remedy, kinds
 from tests.quality.opened import values
 
@@ -15,15 +17,22 @@ def issues(data: Dataset) -> list[Issue]:
 
 def found(data: Dataset, name: str, *, missing_ok: bool = False) -> Issue | None:
     """The one issue of a kind, with its options."""
-    from dataclasses import replace
-
-    kind = find_kind(name)
-    issues = _detected(kind, data, Settings(kind.settings()))
-    assert [issue.why for issue in issues if issue.failed] == []
+    issues = every(data, name)
     if missing_ok and not issues:
         return None
     (issue,) = issues
-    options = tuple(kind.recommend(data, issue))
+    return issue
+
+
+def every(data: Dataset, name: str) -> list[Issue]:
+    """The issues of a kind, with their options."""
+    kind = find_kind(name)
+    issues = _detected(kind, data, Settings(kind.settings()))
+    assert [issue.why for issue in issues if issue.failed] == []
+    return [_advised(issue, tuple(kind.recommend(data, issue))) for issue in issues]
+
+
+def _advised(issue: Issue, options: tuple[Option, ...]) -> Issue:
     return replace(issue, options=options, recommended=next((o.key for o in options if o.safe), "keep"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from tasks.quality.categories import fingerprint
 from tasks.quality.contract import Contract
 from tests.quality.opened import opened
-from tests.quality.remedied import chosen_values, found, recommended_values
+from tests.quality.remedied import chosen_values, every, found, recommended_values
 
 TIERS = ["silver", "golden", "basic"] * 60
 
@@ -47,6 +47,21 @@ def test_spellings_are_certain_only_against_a_far_more_frequent_one():
         issue = found(data, "inconsistent_spelling")
         assert issue.option("map-certain").parameters["values"] == {"LONDON": "London"}
         assert issue.option("map").parameters["values"] == {"LONDON": "London", "ENG": "eng"}
+
+
+def test_short_signs_differ_in_case_unless_all_others_are_in_one():
+    with opened({"a": ["CO"] * 200 + ["Co"] + ["Fe"] * 90, "b": ["NY"] * 200 + ["ny"] + ["CA"] * 90}) as data:
+        chemical, state = every(data, "inconsistent_spelling")
+        assert chemical.recommended == "keep"
+        assert recommended_values(data, state, "b")[200] == "NY"
+
+
+def test_a_rare_word_that_comes_again_is_no_slip_unless_it_is_very_rare():
+    drugs = ["prednisone"] * 400 + ["metformin"] * 300
+    with opened({"drug": [*drugs, "prednisolone", "prednisolone"]}) as data:
+        assert found(data, "typo").recommended == "keep"
+    with opened({"drug": [*drugs * 3, "prednisoe", "prednisoe"]}) as data:
+        assert recommended_values(data, found(data, "typo"), "drug")[-1] == "prednisone"
 
 
 def test_a_fingerprint_keeps_what_says_something():

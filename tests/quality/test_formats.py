@@ -13,7 +13,7 @@ from tasks.quality.queries import suspects
 from tasks.quality.tidying import LONGEST, SPACES, Tidy, tidied
 from tasks.quality.values import has_letter, telling_values
 from tests.quality.opened import opened, records
-from tests.quality.remedied import chosen_values, found, recommended_values
+from tests.quality.remedied import chosen_values, every, found, recommended_values
 
 UNITS = [f"{n % 9 + 10}.0 {u}" for n, u in enumerate(["oz", "oz.", "ounce", "OZ"] * 10)]
 
@@ -200,3 +200,27 @@ def _all(data):
     from tests.quality.remedied import issues
 
     return issues(data)
+
+
+def test_times_stay_as_they_are_written_and_so_do_the_dates_that_most_are_like():
+    usual = [f"{n % 12 + 1:02}/{n % 17 + 13}/2024 0{n % 9 + 1}:30" for n in range(60)]
+    with opened({"at": [*usual, "Apr 4, 2024 07:15", "Apr 5, 2024 7:15 PM"]}) as data:
+        issue = found(data, "mixed_dates")
+        after = recommended_values(data, issue, "at")
+        assert after == [*usual, "04/04/2024 07:15", "Apr 5, 2024 7:15 PM"]
+        assert issue.option("as-most").leaves.startswith("1 ")
+
+
+def test_dates_of_an_unsettled_order_are_no_example_for_others():
+    usual = [f"{n % 12 + 1:02}/{n % 11 + 1:02}/2024" for n in range(60)]
+    with opened({"on": [*usual, "Apr 4, 2024"]}) as data:
+        issue = next(i for i in every(data, "mixed_dates") if not i.facts["ambiguous"])
+        assert issue.recommended == "keep"
+        assert "as-most" not in {option.key for option in issue.options}
+
+
+@pytest.mark.parametrize("text", ["12a", "1950s", "3b"])
+def test_what_is_glued_to_a_number_may_be_its_name(text):
+    with opened({"house": [*(str(n % 70 + 1910) for n in range(300)), text]}) as data:
+        issue = found(data, "mixed_number_format", missing_ok=True)
+        assert issue is None or issue.recommended == "keep"
