@@ -123,7 +123,7 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
     ]
     links = f"[Insight report]({run.page('insight.html')}) · [Quality report]({last.page})\n\n"
     missed = measured.targets - measured.met
-    case = {"rate": gone / max(first.snapshot.rows, 1), "score": last.score, "missed": missed}
+    case = {"rate": gone / max(first.snapshot.rows, 1), "score": last.score, "missed": float(missed)}
     question = sealed(
         Question(
             gate=f"load-{attempt}",

@@ -78,7 +78,7 @@ def test_a_run_goes_back_looks_again_under_another_contract_and_branches_off(pil
     back("assess", **sections(tmp_path / "other.yaml", tmp_path / "other.yaml"))
     assert pilot.gate == "quality-4"
     assert any("price" in c.issue and "range" in c.issue for c in question_of(pilot.home, pilot.run).choices)
-    assert "1 contract checks fail" in question_of(pilot.home, pilot.run).summary
+    assert "2 contract checks fail" in question_of(pilot.home, pilot.run).summary
     assert pilot.answer(verdict="go") == "Suspended"
     assert pilot.gate == "load-1"
     run = pilot.record()
