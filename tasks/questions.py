@@ -75,7 +75,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
         f"{examined.recommended} with a safe recommendation.{failed}"
     )
     teller = Teller(found, run.spec().goals)
-    policies = in_force(run, datetime.now(UTC).date())
+    policies = in_force(run, datetime.now(UTC).date(), signed=gate.signed)
     matches = {issue.id: match(policies, issue) for issue in found.issues}
     put = choices(found.issues, lambda issue, option: teller.outlook(issue, option).brief)
     asked_about = tuple(as_remembered(choice, matches[choice.issue]) for choice in put)
@@ -143,7 +143,7 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, *, attemp
     )
     if question.unasked or problem:
         return question
-    return _load_remembered(question, in_force(run, datetime.now(UTC).date()))
+    return _load_remembered(question, in_force(run, datetime.now(UTC).date(), signed=gate.signed))
 
 
 def _remembered(question: Question, matches: Mapping[str, Match | None], policies: Sequence[Policy]) -> Question:
