@@ -12,6 +12,8 @@ from uuid import UUID
 
 from prefect import runtime
 from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
+from prefect.exceptions import Pause
 from prefect.flow_runs import suspend_flow_run
 from prefect.input.run_input import keyset_from_base_key
 from prefect.states import Running
@@ -57,9 +59,15 @@ def step(run: Run, stage: Task[Concatenate[Run, P], R], *args: P.args, **kwargs:
         Stopped: the pilot asked the run to stop.
     """
     number = kwargs.get("round")
+    name = f"{stage.name}-{number}" if number else stage.name
     _notice(run)
-    _heed(run, f"{stage.name}-{number}" if number else stage.name)
-    return stage(run, *args, **kwargs)
+    _heed(run, name)
+    try:
+        return stage(run, *args, **kwargs)
+    except Pause:  # somebody suspended the run in Prefect itself, and Prefect noticed
+        _take_over(run)
+        _heed(run, name)
+        return stage(run, *args, **kwargs)
 
 
 def ask(run: Run, question: Question) -> Answer:
@@ -77,13 +85,20 @@ def ask(run: Run, question: Question) -> Answer:
 
 
 def _notice(run: Run) -> None:
-    """Notice that somebody suspended this run in Prefect itself while it went on: it holds before its next stage."""
+    """Notice that somebody suspended this run in Prefect itself, and that Prefect let it go on."""
     with get_client(sync_client=True) as client:
         state = client.read_flow_run(UUID(run.id)).state
-        if state is None or not state.is_paused():
-            return
-        suspended_outside(run)
-        client.set_flow_run_state(UUID(run.id), Running(), force=True)  # so that it can be suspended with a form
+    if state is not None and state.is_paused():
+        _take_over(run)
+
+
+def _take_over(run: Run) -> None:
+    """Make of a suspension in Prefect itself a wish to hold: the run holds with a form, and it is written down."""
+    suspended_outside(run)
+    if context := FlowRunContext.get():
+        context.flow_run_suspension_request.mark_requested(None)  # type: ignore[arg-type]
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(UUID(run.id), Running(), force=True)
 
 
 def _heed(run: Run, before: str) -> None:

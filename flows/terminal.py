@@ -120,6 +120,7 @@ class Prompt:
         self._lines, self._goals = lines, goals
         self.code = ""
         self._rest = RECOMMENDED
+        self._hold = False
 
     def ask(self, question: Question, assessment: Assessment | None, problem: str = "") -> Answer | None:
         """The pilot's answer, or None when the gate is to stay open.
@@ -133,10 +134,8 @@ class Prompt:
             try:
                 if verdict := _verdict(question, typed):
                     return self._answer(question, verdict, chosen)
-                if typed.lower() == "a" and question.choices:
-                    self._turn()
-                    continue
-                self._consider(question, assessment, typed, chosen)
+                if not self._turned(question, typed.lower()):
+                    self._consider(question, assessment, typed, chosen)
             except AnswerError as error:
                 self._console.print(f"[red]{escape(error.message)}[/]")
         return None
@@ -152,9 +151,13 @@ class Prompt:
             "actions": chosen,
             "rest": self._rest,
             "remember": remember,
+            "hold": self._hold,
         }
         method = AT_TERMINAL if name == getpass.getuser() else "unverified, at a terminal"
-        return answer_of(question, said, method=method, tables=self._table if self._lines else None)
+        answer = answer_of(question, said, method=method, tables=self._table if self._lines else None)
+        if question.who.signed:  # asked for when all else can be taken: it is good for half a minute
+            self.code = self._next(f"Code, with which you sign: {question.who.meaning(len(question.agreed))}: ") or ""
+        return answer
 
     def _remembered(self, question: Question, verdict: Verdict) -> str:
         """For how long the same is to be done without asking."""
@@ -163,20 +166,23 @@ class Prompt:
         return self._next("Do the same without asking from now on, for how long, e.g. 30d (Enter: no): ") or ""
 
     def _name(self, question: Question) -> str:
-        """Who answers: the operating-system user, or at a strict gate who they say to be, with their code."""
+        """Who answers: the operating-system user, or at a strict gate who they say to be."""
         user = getpass.getuser()
         if not question.who.strict:
             return user
-        name = self._next(f"Your name, for {question.who.told} (Enter for {user}): ") or user
-        if question.who.signed:
-            self.code = self._next(f"Code, with which you sign: {question.who.meaning(len(question.agreed))}: ") or ""
-        return name
+        return self._next(f"Your name, for {question.who.told} (Enter for {user}): ") or user
 
-    def _turn(self) -> None:
-        """Turn what becomes of the issues that the pilot does not choose for: as recommended, or left as they are."""
-        self._rest = KEEP if self._rest == RECOMMENDED else RECOMMENDED
-        told = "as recommended" if self._rest == RECOMMENDED else "left as they are"
-        self._console.print(f"[cyan]→[/] all the rest: {told}")
+    def _turned(self, question: Question, typed: str) -> bool:
+        """Turn a switch: what becomes of issues that the pilot does not choose for, or whether the run holds again."""
+        if typed == "a" and question.choices:
+            self._rest = KEEP if self._rest == RECOMMENDED else RECOMMENDED
+            told = "as recommended" if self._rest == RECOMMENDED else "left as they are"
+            self._console.print(f"[cyan]→[/] all the rest: {told}")
+        elif typed == "h":
+            self._hold = not self._hold
+            then = "holds again before its next stage" if self._hold else "goes on"
+            self._console.print(f"[cyan]→[/] after your answer the run {then}")
+        return typed == "h" or (typed == "a" and bool(question.choices))
 
     def _table(self, issue: str, option: str) -> dict[str, str | None]:
         return {line.old: line.new for line in self._lines(issue, option)} if self._lines else {}
@@ -315,7 +321,7 @@ def _verdict(question: Question, typed: str) -> Verdict | None:
 
 def _keys(question: Question) -> list[str]:
     letters = [letter for letter, verdict in _LETTERS.items() if verdict in question.verdicts]
-    return [*letters, *(["1", "a"] if question.choices else []), "q"]
+    return [*letters, *(["1", "a"] if question.choices else []), "h", "q"]
 
 
 def _menu(question: Question) -> str:
@@ -329,4 +335,4 @@ def _menu(question: Question) -> str:
         if question.choices
         else ""
     )
-    return f"{meanings}{look}   [q] leave it held\n> "
+    return f"{meanings}{look}   [h] hold again after this   [q] leave it held\n> "

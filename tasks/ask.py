@@ -34,7 +34,10 @@ class Request:
 @once("open gate")
 def open_gate(run: Run, question: Question) -> str:
     """Write down what is asked and on which evidence, and say so; returns the evidence's hash."""
-    run.open_staging().write_json(run.id, question_file(question.gate), asdict(question))
+    with run.open_ledger() as ledger:
+        asked = ledger.find(run.id, f"hold-{question.gate}") is not None
+    if not asked:  # what was shown stays as it was shown
+        run.open_staging().write_json(run.id, question_file(question.gate), asdict(question))
     shown = shown_of(run, question_file(question.gate))
     with run.open_ledger() as ledger:
         issues = [choice.issue for choice in question.choices]

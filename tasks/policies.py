@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.quality.errors import AnswerError, PilotMustDecide
 from tasks.quality.model import Action, Answer, Issue, Remember
-from tasks.quality.policy import MARGIN, Policy, policies_of, values_in
+from tasks.quality.policy import MARGIN, Policy, policies_of, sealable, values_in
 from tasks.quality.question import Question
 from tasks.record import once
 from tasks.run import Run
@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 CHAIN = "~policies"
 
 
-def in_force(run: Run, today: dt.date) -> tuple[Policy, ...]:
-    """The standing decisions that hold for a run's pipeline on this day."""
+def in_force(run: Run, today: dt.date, *, signed: bool = False) -> tuple[Policy, ...]:
+    """The standing decisions that hold for a run's pipeline on this day; at a signed gate those that were signed."""
     with run.open_ledger() as ledger:
-        known = policies_of(ledger.entries(CHAIN))
-    return tuple(policy for policy in known if policy.pipeline == run.pipeline and policy.in_force(today))
+        entries = ledger.entries(CHAIN)
+    own = [policy for policy in policies_of(entries) if policy.pipeline == run.pipeline and policy.in_force(today)]
+    if not (signed and own):
+        return tuple(own)
+    with run.open_approvers() as approvers:
+        true = {e.seq for e in entries if e.payload.get("seal") == approvers.seal(sealable(e.actor, e.payload))}
+    return tuple(policy for policy in own if policy.number in true)
 
 
 def check_remember(run: Run, question: Question, answer: Answer) -> None:
@@ -64,6 +69,9 @@ def remember(run: Run, question: Question, answer: Answer) -> tuple[int, ...]:
         until = (since + dt.timedelta(seconds=wanted.seconds)).date().isoformat()
         for name, payload in _policies(run, question, answer, wanted):
             key, told = f"policy-{run.id}-{name}", {**payload, "pipeline": run.pipeline, "until": until}
+            if question.who.signed:
+                with run.open_approvers() as approvers:
+                    told["seal"] = approvers.seal(sealable(answer.answered_by, told))
             entry = ledger.append(CHAIN, key, "policy", told, actor=answer.answered_by, method=answer.method)
             written.append(entry.seq)
         ledger.append(run.id, f"remembered-{question.gate}", "remembered", {"gate": question.gate, "policies": written})

@@ -75,7 +75,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
         f"{examined.recommended} with a safe recommendation.{failed}"
     )
     teller = Teller(found, run.spec().goals)
-    policies = in_force(run, datetime.now(UTC).date())
+    policies = in_force(run, datetime.now(UTC).date(), signed=gate.signed)
     matches = {issue.id: match(policies, issue) for issue in found.issues}
     put = choices(found.issues, lambda issue, option: teller.outlook(issue, option).brief)
     asked_about = tuple(as_remembered(choice, matches[choice.issue]) for choice in put)
@@ -129,7 +129,7 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
     lines += [f"- contract: {markdown(c.title, 200)}: {c.problem or f'{c.failures:,} fail'}" for c in broken]
     links = f"[Insight report]({run.page('insight.html')}) · [Quality report]({last.page})\n\n"
     missed = measured.targets - measured.met
-    case = {"rate": gone / max(first.snapshot.rows, 1), "score": last.score, "missed": missed}
+    case = {"rate": gone / max(first.snapshot.rows, 1), "score": last.score, "missed": float(missed)}
     question = sealed(
         Question(
             gate=f"load-{attempt}",
@@ -152,7 +152,7 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
     )
     if question.unasked or problem:
         return question
-    return _load_remembered(question, in_force(run, datetime.now(UTC).date()))
+    return _load_remembered(question, in_force(run, datetime.now(UTC).date(), signed=gate.signed))
 
 
 def _remembered(question: Question, matches: Mapping[str, Match | None], policies: Sequence[Policy]) -> Question:

@@ -20,7 +20,7 @@ from tasks.quality.approval import (
     standing,
 )
 from tasks.quality.errors import AnswerError
-from tasks.quality.ledger import digest
+from tasks.quality.ledger import canonical, digest
 from tasks.quality.model import Action, Answer, Remember, Verdict
 from tasks.quality.question import Question, sealed
 from tasks.record import once, tell
@@ -219,4 +219,7 @@ def _again(person: Person, now: Standing) -> str:
 
 def _choice(question: Question, action: Action) -> str:
     choice = question.choice(action.issue)
-    return f"{markdown(choice.title, 160)}: {markdown(choice.option(action.option).label, 160)}"
+    option = choice.option(action.option)
+    own = {name: v for name, v in action.parameters.items() if v and name in (*option.needs, "exclude", "change")}
+    typed = f" ({markdown(canonical(own), 600)})" if own else ""
+    return f"{markdown(choice.title, 160)}: {markdown(option.label, 160)}{typed}"

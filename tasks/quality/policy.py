@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.quality.ledger import Entry
+from tasks.quality.ledger import Entry, digest
 from tasks.quality.model import Issue, Option
 
 MARGIN = 2.0
@@ -50,6 +50,7 @@ class Policy:
         most: the largest share that may be affected, 0 to 1.
         until: the last day, ISO 8601.
         then: the remembered case: run, gate, count, checked, rate, score.
+        seal: of one that a signed answer made; a signed gate is passed by no other (`sealable`).
     """
 
     number: int
@@ -65,6 +66,7 @@ class Policy:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     known: tuple[str, ...] = ()
     then: Mapping[str, Any] = field(default_factory=dict)
+    seal: str = ""
     revoked: str = ""
 
     @property
@@ -98,6 +100,11 @@ def policies_of(entries: Sequence[Entry]) -> tuple[Policy, ...]:
             old = found[said["policy"]]
             found[old.number] = Policy(**{**vars(old), "revoked": f"{entry.actor}, {entry.at[:10]}"})
     return tuple(found.values())
+
+
+def sealable(by: str, payload: Mapping[str, Any]) -> str:
+    """What the seal of a policy covers."""
+    return digest([by, {name: value for name, value in payload.items() if name != "seal"}])
 
 
 def match(policies: Sequence[Policy], issue: Issue) -> Match | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -236,7 +237,8 @@ def test_verify_holds_for_a_finished_run_and_names_what_was_tampered_with(pilot,
 
 
 def _without_ids(text, pilot):
-    return text.replace(str(pilot.id), "ID").replace(pilot.run.name, "NAME")
+    own = text.replace(str(pilot.id), "ID").replace(pilot.run.name, "NAME")
+    return re.sub(r'"shown":"sha256:[0-9a-f]{64}"', "", own)  # the question as it was shown, with the run's own links
 
 
 @pytest.mark.parametrize(("overdue", "state"), [("no-go", "Completed"), ("wait", "Suspended")])

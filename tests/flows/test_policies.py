@@ -58,3 +58,30 @@ def test_only_who_has_the_role_may_have_an_answer_remembered(pilot, orders):
     assert pilot.answer(answered_by="bob", remember="30d") == "Suspended"
     assert "only steward may have answers remembered" in refusal(pilot.home, pilot.run)
     assert pilot.answer(remember="30d") == "Completed"
+
+
+def test_a_signed_gate_is_passed_by_no_standing_decision_that_somebody_wrote_into_the_database(tmp_path):
+    from datetime import date
+
+    from blocks.approvers import Approver
+    from tasks.policies import CHAIN, in_force
+    from tasks.quality.policy import sealable
+    from tasks.run import Run
+
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    run = Run("r", "r", "orders", "", "", str(tmp_path / "staging"), url, "", "")
+    with run.open_approvers() as approvers:
+        approvers.enrol(Approver("ann"))
+        payload = {
+            "pipeline": "orders", "kind": "quality", "columns": [], "option": "go", "label": "go on", "most": 0.0,
+            "until": "2026-12-31", "parameters": {}, "known": [], "then": {},
+        }  # fmt: skip
+        signed = payload | {"seal": approvers.seal(sealable("ann", payload))}
+    with run.open_ledger() as ledger:
+        for name, told in (("forged", payload), ("true", signed), ("changed", signed | {"until": "2027-12-31"})):
+            ledger.append(CHAIN, name, "policy", told, actor="ann", method="signed code")
+        ledger.append(CHAIN, "stolen", "policy", signed, actor="eve", method="signed code")
+    today = date(2026, 5, 4)
+    assert [policy.number for policy in in_force(run, today, signed=True)] == [2]
+    assert [policy.number for policy in in_force(run, today)] == [1, 2, 3, 4]
+    assert in_force(run, date(2027, 1, 1), signed=True) == ()

@@ -45,3 +45,26 @@ def test_what_is_chosen_there_is_the_answer():
     options = sorted(found.issues[0].options, key=lambda o: o.key != found.issues[0].recommended)
     assert action.option == options[1].key
     assert answer.comment == "for now"
+
+
+def test_going_against_what_is_recommended_is_asked_about_and_the_run_can_hold_again():
+    from dataclasses import replace
+
+    from flows.terminal import Prompt
+    from tasks.quality.approval import Who
+    from tasks.quality.policy import Memory
+
+    columns, contract = TABLES["orders"]
+    with opened(columns(), contract) as data:
+        found = assess(data, snapshot(data))
+    plain = Question("quality-1", "t", "", (Verdict.GO, Verdict.NO_GO), {}, choices=choices(found.issues))
+    question = replace(plain, comment="against", memory=Memory(), who=Who(signed=True, meanings=("reviewed",)))
+    typed = iter(["a", "h", "g", "", "", "", "g", "known", "30d", "ann", "123456"])
+    screen = io.StringIO()
+    prompt = Prompt(Console(file=screen, width=200), lambda: False, lambda: next(typed, None))
+    answer = prompt.ask(question, found)
+    assert "no comment says why" in screen.getvalue()
+    assert "Code, with which you sign: reviewed" in screen.getvalue()
+    assert {action.option for action in answer.actions} == {"keep"}
+    assert (answer.answered_by, answer.method, answer.hold) == ("ann", "unverified, at a terminal", True)
+    assert (answer.remember.seconds, prompt.code) == (30 * 86400, "123456")

@@ -90,3 +90,23 @@ def test_a_seal_covers_everything_that_was_signed():
 
 def test_a_signature_is_printed_with_name_meaning_moment_and_method():
     assert ANN.line == "Ann Smith (ann), reviewed, 2026-05-04 12:00:00 UTC, signed code"
+
+
+def test_who_is_to_agree_sees_everything_that_was_chosen_with_its_values():
+    from tasks.quality.model import Verdict
+    from tasks.quality.question import Question
+    from tasks.sign import confirming
+    from tests.quality.test_question import MISSING, TWINS
+
+    asked = Question("load-1", "t", "the evidence", (Verdict.GO,), {}, choices=(MISSING, TWINS), who=TWO)
+    first, other = (
+        {"issue": MISSING.issue, "option": "constant", "parameters": {"value": "0", "by": None}},
+        {"issue": TWINS.issue, "option": "keep-first", "parameters": {}},
+    )
+    given = {"verdict": "go", "comment": "<b>", "actions": [first, other]}
+    text = confirming(asked, replace(standing(said(ANN), "load-1"), given=given)).text
+    assert "Missing values in price: fill with a value of yours" in text
+    assert '"value":"0"' in text.replace("\\", "")
+    assert "Duplicate rows: keep the first" in text
+    assert "<b>" not in text
+    assert text.endswith("the evidence")

@@ -165,6 +165,21 @@ def test_every_event_that_is_sent_is_announced_by_some_notification():
     assert set(Happened) - HEARD_HERE_ONLY <= told
 
 
+def test_the_second_group_of_a_gate_is_told_where_it_is_and_quiet_gates_have_no_reminding_automation(tmp_path):
+    from blocks.spec import load_pipeline
+    from flows.provision import escalations_of, notices_of
+
+    file = write(tmp_path, "daily", DAILY)
+    gates = (
+        "{load: {remind: 1h, escalate: {after: 8h, to: {roles: [head]}, slack: heads}}, quality: {remind: 1h, quiet: "
+    )
+    file.write_text(file.read_text() + f"gates: {gates}{{start: '20:00', end: '07:00'}}}}}}\n")
+    spec = load_pipeline(file)
+    ((block, notice),) = escalations_of(spec)
+    assert (block, notice.events, notice.gate) == ("heads", (Happened.GATE_ESCALATED,), "load")
+    assert [n.name for n in notices_of(spec)] == ["gonogo: daily: remind load"]
+
+
 def test_the_slack_address_is_kept_as_a_secret(served, client, tmp_path):
     address = "https://hooks.slack.com/services/T0AAAAAAA/B0BBBBBBB/cccccccccccccccccccccccc"
     said = provision(served, tmp_path, **PAGES, slack_webhook=address)
