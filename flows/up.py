@@ -25,6 +25,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from blocks.links import EVERYTHING, VALID_SECONDS, key_in, signed
 from blocks.spec import REMIND_AFTER
 from flows.home import Home
 from flows.local import Addresses, end, environment, free_port, server, sharing, spawn, tail, variable
@@ -129,6 +130,12 @@ class _Site:
         """The page server."""
         return f"http://127.0.0.1:{self.pages_port}"
 
+    @property
+    def door(self) -> str:
+        """A link that opens all of its pages for some days."""
+        until = int(time.time()) + VALID_SECONDS
+        return signed(f"{self.pages}/", key_in(self.home.path), EVERYTHING, until)
+
     def children(self) -> list[Child]:
         logs = self.home.logs
         return [
@@ -168,7 +175,15 @@ class _Site:
         from blocks.pages import Settings
 
         home = self.home
-        settings = Settings(str(home.reports), home.ledger_url, str(home.outbox), self.token, self.api, self.ui)
+        settings = Settings(
+            reports=str(home.reports),
+            ledger=home.ledger_url,
+            outbox=str(home.outbox),
+            token=self.token,
+            key=key_in(home.path).hex(),
+            api=self.api,
+            ui=self.ui,
+        )
         env = environment(home) | settings.environment()
         return self._spawn("flows.pages", "--port", str(self.pages_port), log="pages.log", env=env)
 
@@ -380,12 +395,13 @@ def _say_where(home: Home, say: Callable[[str], None]) -> None:
     say("gonogo up is running already" + (f" (process {own.up})" if own and own.up else ""))
     if own:
         say(f"Prefect UI   {own.ui}")
-        say(f"report pages {own.pages}")
+        until = int(time.time()) + VALID_SECONDS
+        say(f"report pages {signed(f'{own.pages}/', key_in(home.path), EVERYTHING, until)}")
 
 
 def _welcome(site: _Site, console: Console) -> None:
     console.print(f"\n  [bold]Prefect UI[/]    {escape(site.ui)}", soft_wrap=True)
-    console.print(f"  [bold]Report pages[/]  {escape(site.pages)}", soft_wrap=True)
+    console.print(f"  [bold]Report pages[/]  {escape(site.door)}", soft_wrap=True)
     console.print(f"  [bold]Home[/]          {escape(str(site.home.path))}", soft_wrap=True)
     console.print("\n  Start a pipeline under Deployments in the UI. Ctrl-C stops everything.\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import psutil
 import pytest
 from rich.console import Console
 
+from blocks.links import EVERYTHING, key_in, signed
 from flows.home import Home
 from flows.local import Addresses, free_port, running, server
 from flows.up import Child, Outbox, up
@@ -22,6 +24,7 @@ import sys
 from pathlib import Path
 from rich.console import Console
 from flows import up
+from blocks.links import EVERYTHING, key_in, signed
 from flows.home import Home
 up.SERVER_PORT, up.PAGES_PORT, up.ADOPT_SECONDS = int(sys.argv[3]), int(sys.argv[4]), 0.5
 adopted = iter([["orders-7f3a: carried on"]])
@@ -109,7 +112,9 @@ def test_everything_runs_heals_itself_and_is_gone_after_ctrl_c(home, started, po
 
     started.until("orders-7f3a: carried on")  # what adopt says is printed
     assert run_by_the_worker(home, tmp_path / "ran", eventually) == f"{addresses.pages} {home.path}"
-    assert "No runs yet" in httpx.get(addresses.pages).text
+    assert httpx.get(addresses.pages).status_code == 403
+    door = signed(f"{addresses.pages}/", key_in(home.path), EVERYTHING, int(time.time()) + 60)
+    assert "No runs yet" in httpx.get(door, follow_redirects=True).text
     home.outbox.write_text(
         json.dumps({"at": "2026-01-01T10:11:12", "subject": "[b]&lt;x&gt; o.\u2060csv", "body": "one\ntwo"}) + "\n"
     )
