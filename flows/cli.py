@@ -536,11 +536,15 @@ def up(
     slack_webhook: Annotated[
         str | None, typer.Option(envvar="GONOGO_SLACK_WEBHOOK", help="Send notifications to this Slack webhook.")
     ] = None,
+    secure: Annotated[
+        bool | None,
+        typer.Option("--secure/--no-secure", help="Server and UI ask for a password; by default as last time."),
+    ] = None,
 ) -> None:
     """Start everything local: Prefect server and UI, worker, report pages. Ctrl-C stops it all."""
     from flows.commands import start_all
 
-    start_all(pipelines, port, slack_webhook)
+    start_all(pipelines, port, slack_webhook, secure=secure)
 
 
 @app.callback(invoke_without_command=True)

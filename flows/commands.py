@@ -369,18 +369,18 @@ def check_runs() -> None:
             at.console.print(escape(line), soft_wrap=True)
 
 
-def start_all(pipelines: Path, port: int | None, slack_webhook: str | None) -> None:
+def start_all(pipelines: Path, port: int | None, slack_webhook: str | None, *, secure: bool | None) -> None:
     """Start the Prefect server, the worker and the report pages, until Ctrl-C."""
     from flows.drive import adopt
     from flows.up import up
 
     home = Home.here()
-    home.activate()
     up(
         home,
         pipelines,
         port=port,
         slack_webhook=slack_webhook,
+        secure=secure,
         console=Console(highlight=False),
         adopt=partial(adopt, home),
     )

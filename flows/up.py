@@ -28,9 +28,9 @@ from rich.markup import escape
 from blocks.links import EVERYTHING, VALID_SECONDS, key_in, signed
 from blocks.spec import REMIND_AFTER
 from flows.home import Home
-from flows.local import Addresses, end, environment, free_port, server, sharing, spawn, tail, variable
+from flows.local import Addresses, end, environment, free_port, running, server, sharing, spawn, tail, variable
 from flows.provision import POOL, provision
-from tasks.quality.errors import GonogoError, TryAgain
+from tasks.quality.errors import GonogoError, PilotMustDecide, TryAgain
 from tasks.quality.secrets import mask
 from tasks.reports.escape import JOINER, printable
 
@@ -205,6 +205,7 @@ def up(
     port: int | None = None,
     slack_webhook: str | None = None,
     remind_after: timedelta = REMIND_AFTER,
+    secure: bool | None = None,
     console: Console,
     adopt: Callable[[], list[str]] | None = None,
 ) -> None:
@@ -216,12 +217,16 @@ def up(
         port: of the Prefect server; by default 4200, or a free one.
         slack_webhook: where people are notified, beside the terminal.
         remind_after: how long a gate may wait before a reminder.
+        secure: whether the Prefect server, and with it its UI, asks who comes; by default as it was last time.
         console: what is going on is printed here.
         adopt: called every few seconds, carries on runs that lost their process and says which.
 
     Raises:
         TryAgain: the port is taken, or the server does not start.
+        PilotMustDecide: the server that is to ask is the user's own.
     """
+    if secure is not None:
+        _secure(home, on=secure)
     home.activate()
     say = _teller(console)
     with _only_one(home) as only:
@@ -245,6 +250,20 @@ def up(
         except KeyboardInterrupt:
             console.print("stopped; held runs stay held, and everything goes on with the next [bold]gonogo up[/]")
             adopting.abandon()
+
+
+def _secure(home: Home, *, on: bool) -> None:
+    """Switch authentication on or off; a server that runs already cannot be told."""
+    if on and "PREFECT_API_URL" in os.environ:
+        todo = "set PREFECT_SERVER_API_AUTH_STRING where it runs, and PREFECT_API_AUTH_STRING here"
+        raise PilotMustDecide("PREFECT_API_URL names a Prefect server of your own", todo=todo)
+    if bool(home.auth) == on:
+        return
+    if there := running(home):
+        todo = f"end what uses it (process {there.pid} and whatever gonogo runs), and start again"
+        how = "without authentication" if on else "with authentication"
+        raise TryAgain(f"a Prefect server runs {how} already", where=there.ui, todo=todo)
+    home.secure(on=on)
 
 
 @contextmanager
@@ -403,6 +422,9 @@ def _welcome(site: _Site, console: Console) -> None:
     console.print(f"\n  [bold]Prefect UI[/]    {escape(site.ui)}", soft_wrap=True)
     console.print(f"  [bold]Report pages[/]  {escape(site.door)}", soft_wrap=True)
     console.print(f"  [bold]Home[/]          {escape(str(site.home.path))}", soft_wrap=True)
+    if site.home.auth:
+        where = escape(str(site.home.auth_file))
+        console.print(f"  [bold]Password[/]      the UI asks for the line in {where}", soft_wrap=True)
     console.print("\n  Start a pipeline under Deployments in the UI. Ctrl-C stops everything.\n")
 
 

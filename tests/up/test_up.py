@@ -28,7 +28,8 @@ from blocks.links import EVERYTHING, key_in, signed
 from flows.home import Home
 up.SERVER_PORT, up.PAGES_PORT, up.ADOPT_SECONDS = int(sys.argv[3]), int(sys.argv[4]), 0.5
 adopted = iter([["orders-7f3a: carried on"]])
-up.up(Home(Path(sys.argv[1])), Path(sys.argv[2]), console=Console(width=200), adopt=lambda: next(adopted, []))
+up.up(Home(Path(sys.argv[1])), Path(sys.argv[2]), secure=True, console=Console(width=200),
+      adopt=lambda: next(adopted, []))
 print("over")
 """
 
@@ -109,6 +110,9 @@ def test_everything_runs_heals_itself_and_is_gone_after_ctrl_c(home, started, po
     assert addresses
     assert (addresses.ui, addresses.pages) == (f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
     assert addresses.up == started.process.pid
+    assert f"the UI asks for the line in {home.auth_file}" in said
+    assert home.auth not in said
+    assert httpx.post(f"{addresses.api}/flow_runs/count").status_code == 401
 
     started.until("orders-7f3a: carried on")  # what adopt says is printed
     assert run_by_the_worker(home, tmp_path / "ran", eventually) == f"{addresses.pages} {home.path}"
