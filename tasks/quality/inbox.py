@@ -41,12 +41,19 @@ class Waiting:
 
 def waiting(question: Question, *, run_id: str, run: str, pipeline: str, since: str, destination: str) -> Waiting:
     """A question as it waits since a moment (ISO 8601)."""
-    due = ""
-    if question.deadline_seconds:
-        due = (datetime.fromisoformat(since) + timedelta(seconds=question.deadline_seconds)).isoformat()
+    due, times = "", question.times
+    if times.deadline_seconds:
+        due = (datetime.fromisoformat(since) + timedelta(seconds=times.deadline_seconds)).isoformat()
     blocked = _NEXT.get(question.gate.partition("-")[0], _NEXT["hold"]).format(destination)
-    told = {"since": since, "due": due, "overdue": question.overdue if due else "", "blocks": blocked}
-    return Waiting(run_id, run, pipeline, question.gate, for_whom="anybody", question=question, **told)
+    told = {"since": since, "due": due, "overdue": times.overdue if due else "", "blocks": blocked}
+    return Waiting(run_id, run, pipeline, question.gate, for_whom=_for_whom(question), question=question, **told)
+
+
+def _for_whom(question: Question) -> str:
+    """Who may answer, and who has already agreed."""
+    agreed = " and ".join(signature.name for signature in question.agreed)
+    may = question.who.told if question.who.strict else "anybody"
+    return f"{may}; {agreed} agreed" if agreed else may
 
 
 def length(seconds: float) -> str:

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tasks.quality.approval import Who
 from tasks.quality.inbox import waiting
 from tasks.quality.model import Verdict
 from tasks.quality.question import Question
+from tasks.quality.timing import Times
 from tasks.reports.inbox import inbox_html, safe_markdown, waiting_html
 
 NOW = datetime(2026, 1, 2, 6, 0, tzinfo=UTC)
@@ -36,10 +38,16 @@ def test_what_cannot_go_on_is_named(gate, blocks):
 
 
 def test_a_deadline_is_told_with_what_happens_then():
-    each = asked(1, deadline_seconds=3600.0, overdue="no-go")
+    each = asked(1, times=Times(deadline_seconds=3600.0, overdue="no-go"))
     assert (each.due, each.overdue) == ("2026-01-02T04:00:00+00:00", "no-go")
     assert "due 2026-01-02 04:00 UTC, then no-go" in inbox_html([each], NOW)
     assert asked(1).due == ""
+
+
+def test_who_may_answer_is_told():
+    assert asked(1).for_whom == "anybody"
+    who = Who(names=("ann",), roles=("finance",), people=2, signed=True)
+    assert asked(1, who=who).for_whom == "ann, or anyone who is finance; 2 different people"
 
 
 def test_the_list_tells_how_long_for_whom_and_what():

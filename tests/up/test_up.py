@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from flows.home import Home
 from flows.local import Addresses, free_port, running, server
 from flows.up import Child, Outbox, up
 from tasks.quality.errors import TryAgain
+from tests.up.conftest import REPOSITORY
 
 UP = """
 import sys
@@ -69,7 +71,7 @@ def pipelines(tmp_path: Path) -> Path:
 def flows_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "tinyflow.py").write_text(TINY)
-    return str(tmp_path / "modules")
+    return f"{tmp_path / 'modules'}{os.pathsep}{REPOSITORY}"
 
 
 @pytest.fixture
