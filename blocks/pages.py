@@ -7,13 +7,17 @@ import hmac
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote, urlencode
 
 from blocks.ledger import Ledger, RunSummary
+from blocks.links import COOKIE, EVERYTHING, allows
 from tasks.quality.errors import GonogoError
 from tasks.quality.guide import guide
 from tasks.quality.history import REVISIONS
@@ -34,8 +38,16 @@ SETTINGS = "GONOGO_PAGES"
 """Environment variable with the settings as JSON; the ledger's address and the token never are arguments."""
 
 OK = 200
+Next: TypeAlias = Callable[["Request"], Awaitable["Response"]]
+"""What answers a request that is let in."""
+
 MESSAGE_BYTES = 64 * 1024
 RUNS_SHOWN = 200
+
+_SHUT = (
+    "This page is opened by a signed link. Those of notifications and of 'gonogo show RUN' open a run for seven days; "
+    "'gonogo up' prints one for everything. This one has expired, or is none."
+)
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ROW = re.compile(r"[0-9]{1,18}")
@@ -56,6 +68,7 @@ class Settings:
         ledger: the ledger database's address.
         outbox: the file that notifications are appended to, a JSON object per line.
         token: what a sender of notifications must know; without one, none is taken.
+        key: in hex, what signs links (`blocks.links`); without one, no page is shown to anybody.
         api: the Prefect API, asked for the states of runs.
         ui: the Prefect UI, linked to.
     """
@@ -64,6 +77,7 @@ class Settings:
     ledger: str
     outbox: str
     token: str = ""
+    key: str = ""
     api: str = ""
     ui: str = ""
 
@@ -72,19 +86,29 @@ class Settings:
         return {SETTINGS: json.dumps(asdict(self))}
 
 
-Trace: TypeAlias = Callable[[str, int, str], str]
-"""Makes the page of a cell's story, from a run's id, a row and a column; a `GonogoError` says why there is none."""
+@dataclass(frozen=True)
+class Live:
+    """Makers of the pages that are made when somebody asks for them.
+
+    Attributes:
+        trace: the page of a cell's story, from a run's id, a row and a column; a `GonogoError` says why there is none.
+        inbox: the page of what waits for an answer, or of one run's question, from its id; None when it does not wait.
+    """
+
+    trace: Callable[[str, int, str], str]
+    inbox: Callable[[Settings, str], str | None]
 
 
-def app(settings: Settings, trace: Trace | None = None) -> Starlette:
+def app(settings: Settings, live: Live) -> Starlette:
     """The page server's application.
 
     Args:
         settings: what is served.
-        trace: makes pages of cells' stories; without it there are none.
+        live: makes the pages that are not files.
     """
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
+    from starlette.middleware.base import BaseHTTPMiddleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
     from starlette.responses import HTMLResponse, PlainTextResponse
     from starlette.routing import Route
@@ -102,8 +126,15 @@ def app(settings: Settings, trace: Trace | None = None) -> Starlette:
         return HTMLResponse(kinds_html(guide()), headers=_HEADERS)
 
     def story(request: Request) -> Response:
-        status, said = _told(trace, request.path_params["run_id"], request.query_params)
+        status, said = _told(live, request.path_params["run_id"], request.query_params)
         return (HTMLResponse if status == OK else PlainTextResponse)(said, status, headers=_HEADERS)
+
+    def inbox(request: Request) -> Response:
+        run_id = request.path_params.get("run_id", "")
+        found = live.inbox(settings, run_id) if not run_id or _RUN_ID.fullmatch(run_id) else None
+        if found is None:
+            return PlainTextResponse("That run does not wait for an answer (any more).", 404, headers=_HEADERS)
+        return HTMLResponse(found, headers=_HEADERS)
 
     async def outbox(request: Request) -> Response:
         status, said = await _take(request, settings)
@@ -114,20 +145,62 @@ def app(settings: Settings, trace: Trace | None = None) -> Starlette:
             Route("/", index),
             Route("/kinds.html", kinds),
             Route("/outbox", outbox, methods=["POST"]),
+            Route("/inbox", inbox),
+            Route("/inbox/{run_id}", inbox),
             Route("/{run_id}/trace", story),
             Route("/{run_id}/{name}", page),
         ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
+            Middleware(BaseHTTPMiddleware, dispatch=partial(_guarded, settings)),
+        ],
     )
 
 
-def _told(trace: Trace | None, run_id: str, asked: Mapping[str, str]) -> tuple[int, str]:
+async def _guarded(settings: Settings, request: Request, call_next: Next) -> Response:
+    """Let those in who have a link or a cookie for what they ask; a link becomes a cookie, and leaves the address."""
+    from starlette.responses import PlainTextResponse, RedirectResponse
+
+    path = request.url.path
+    if path == "/outbox":  # has a token of its own
+        return await call_next(request)
+    first = path.split("/")[1]
+    scopes = (EVERYTHING, first) if _RUN_ID.fullmatch(first) else (EVERYTHING,)
+    key, now = bytes.fromhex(settings.key), time.time()
+    asked = request.query_params
+    link = f"{asked.get('until', '')}.{asked.get('sign', '')}"
+    if scope := _opened(key, link, scopes, now):
+        answer = RedirectResponse(_unsigned(request), 303, headers=_HEADERS)
+        place, seconds = "/" if scope == EVERYTHING else f"/{scope}/", int(asked["until"]) - int(now)
+        answer.set_cookie(_cookie(scope), link, max_age=seconds, path=place, httponly=True, samesite="lax")
+        return answer
+    if any(_opened(key, request.cookies.get(_cookie(scope), ""), (scope,), now) for scope in scopes):
+        return await call_next(request)
+    return PlainTextResponse(_SHUT, 403, headers=_HEADERS)
+
+
+def _opened(key: bytes, given: str, scopes: Sequence[str], now: float) -> str:
+    """The scope that a grant is for, or an empty string."""
+    return next((scope for scope in scopes if key and allows(key, given, scope, now)), "")
+
+
+def _cookie(scope: str) -> str:
+    return f"{COOKIE}-{scope[:8]}"
+
+
+def _unsigned(request: Request) -> str:
+    """The path and query that were asked for, without the signature."""
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in ("until", "sign")]
+    return quote(request.url.path) + (f"?{urlencode(kept)}" if kept else "")
+
+
+def _told(live: Live, run_id: str, asked: Mapping[str, str]) -> tuple[int, str]:
     """The page of a cell's story, or why there is none; with its HTTP status."""
     row = asked.get("row", "")
-    if trace is None or not _RUN_ID.fullmatch(run_id) or not _ROW.fullmatch(row):
+    if not _RUN_ID.fullmatch(run_id) or not _ROW.fullmatch(row):
         return 404, "There is no such page."
     try:
-        return OK, trace(run_id, int(row), asked.get("column", ""))
+        return OK, live.trace(run_id, int(row), asked.get("column", ""))
     except GonogoError as error:
         return 404, printable(mask(error.message))
 
@@ -157,10 +230,16 @@ def prefect_states(api: str, run_ids: Sequence[str]) -> dict[str, str]:
         return {}
     wanted = {"flow_runs": {"id": {"any_": list(run_ids)}}, "limit": RUNS_SHOWN}
     try:
-        found = httpx.post(f"{api}/flow_runs/filter", json=wanted, timeout=3).raise_for_status().json()
+        found = httpx.post(f"{api}/flow_runs/filter", json=wanted, timeout=3, auth=_auth()).raise_for_status().json()
     except (httpx.HTTPError, ValueError):
         return {}
     return {run["id"]: str(run["state_name"] or "").lower() for run in found}
+
+
+def _auth() -> tuple[str, str] | None:
+    """What Prefect's server asks for, as Prefect's own clients are told it."""
+    name, colon, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+    return (name, password) if colon else None
 
 
 def _line(settings: Settings, run: RunSummary, entries: Sequence[Entry], prefect: str) -> RunLine:
@@ -254,7 +333,7 @@ def append(outbox: Path, message: Mapping[str, Any]) -> None:
         os.close(descriptor)
 
 
-def serve(trace: Trace | None = None) -> None:
+def serve(live: Live) -> None:
     """Serve pages on loopback until told to stop."""
     import uvicorn
 
@@ -262,4 +341,4 @@ def serve(trace: Trace | None = None) -> None:
     parser.add_argument("--port", type=int, required=True)
     settings = Settings(**json.loads(os.environ[SETTINGS]))
     port = parser.parse_args().port
-    uvicorn.run(app(settings, trace), host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=2)
+    uvicorn.run(app(settings, live), host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=2)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.quality.errors import Abort, SpecError, TamperError, TryAgain, Unavailable
 from tasks.quality.ledger import canonical
 from tasks.quality.model import ROW, Snapshot
+from tasks.quality.spreadsheet import escaped_column
 
 if TYPE_CHECKING:
     import ibis
@@ -305,7 +306,7 @@ def write_csv(table: ibis.Table, path: Path, *, escape_formulas: bool = False) -
     Args:
         table: of any connection; written in its order.
         path: the file; its folder is made.
-        escape_formulas: put an apostrophe before text that a spreadsheet would run (`=`, `+`, `-`, `@`, tab, CR).
+        escape_formulas: put an apostrophe before text that a spreadsheet would run (`tasks.quality.spreadsheet`).
 
     Raises:
         TryAgain: the disk is full or the folder cannot be written to.
@@ -313,7 +314,7 @@ def write_csv(table: ibis.Table, path: Path, *, escape_formulas: bool = False) -
     import ibis.selectors as s
 
     if escape_formulas:
-        table = table.mutate(s.across(s.of_type("string"), lambda c: c.re_search(r"^[=+\-@\t\r]").ifelse("'" + c, c)))
+        table = table.mutate(s.across(s.of_type("string"), escaped_column))
     with doing("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
     partial = _partial(path)

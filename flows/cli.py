@@ -18,6 +18,7 @@ app = typer.Typer(
 
 PlaceKind = Annotated[str, typer.Argument(metavar="[KIND]", help="One kind, with its settings.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Cells exactly as they are, also those that look like formulas.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, the start of its id, or 'latest'.")]
 
 
@@ -44,7 +45,7 @@ def run(
 
 @app.command(rich_help_panel="Pilot a run")
 def decide(
-    run: RunName,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Held runs; each is answered by itself.")],
     answers: Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Answer from a file.")] = None,
     accept_recommended: Annotated[
         bool, typer.Option("--accept-recommended", help="Go, with what is recommended.")
@@ -56,10 +57,16 @@ def decide(
         str, typer.Option(metavar="DIGITS", help="With --answers at a signed gate: your authenticator's code.")
     ] = "",
 ) -> None:
-    """Answer a held run's question, the same as its form in the Prefect UI, and carry it on."""
-    from flows.commands import decide_run
+    """Answer a held run's question, the same as its form in the Prefect UI, and carry it on.
 
-    decide_run(run, accepts=accept_recommended, answers=answers, code=code, remember=remember)
+    Of several runs each is answered by itself: one that cannot be answered keeps no other from its answer.
+    """
+    from flows.commands import decide_run
+    from flows.inbox import each_apart
+
+    each_apart(
+        runs, lambda run: decide_run(run, accepts=accept_recommended, answers=answers, code=code, remember=remember)
+    )
 
 
 @app.command(rich_help_panel="Pilot a run")
@@ -258,11 +265,15 @@ def quarantine_export(
     malformed: Annotated[
         Path | None, typer.Option(metavar="F.csv", help="Malformed records: origin,line,reason,text.")
     ] = None,
+    raw: Raw = False,
 ) -> None:
-    """Write the rows in quarantine as CSV, to be corrected: _row, reason, decision, the columns of the source."""
+    """Write the rows in quarantine as CSV, to be corrected: _row, reason, decision, the columns of the source.
+
+    A cell that a spreadsheet would run as a formula gets an apostrophe before it, which 'return' takes away again.
+    """
     from flows.quarantine import export_quarantine
 
-    export_quarantine(run, file, malformed)
+    export_quarantine(run, file, malformed, raw=raw)
 
 
 @quarantine.command("return")
@@ -270,6 +281,7 @@ def quarantine_return(
     run: RunName,
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="The exported file with corrected rows.")],
     comment: Annotated[str, typer.Option(help="Why; written into the ledger.")] = "",
+    raw: Annotated[bool, typer.Option("--raw", help="The file was exported with --raw.")] = False,
 ) -> None:
     """Bring corrected rows back, under the decisions that were made; into the destination, too, if it was loaded.
 
@@ -277,15 +289,15 @@ def quarantine_return(
     """
     from flows.quarantine import return_rows
 
-    return_rows(run, file, comment)
+    return_rows(run, file, comment, raw=raw)
 
 
 @app.command(rich_help_panel="Look")
-def pending() -> None:
-    """List the runs that wait for an answer."""
-    from flows.commands import list_pending
+def pending(as_json: AsJson = False) -> None:
+    """List what waits for an answer: at which gate, how long, for whom, what it asks and what it blocks."""
+    from flows.inbox import list_pending
 
-    list_pending()
+    list_pending(as_json=as_json)
 
 
 @app.command(rich_help_panel="Pilot a run")
@@ -323,6 +335,7 @@ def map_(
     issue: Annotated[str, typer.Argument(metavar="ISSUE", help="An issue's id, as the gate and the report name it.")],
     option: Annotated[str, typer.Option(metavar="KEY", help="Which action; by default the recommended one.")] = "",
     out: Annotated[Path | None, typer.Option(metavar="F.csv", help="Write to this file.")] = None,
+    raw: Raw = False,
 ) -> None:
     """Write the table of values that an action would replace, all of it: old,new,rows.
 
@@ -330,7 +343,7 @@ def map_(
     """
     from flows.commands import write_map
 
-    write_map(run, issue, option, out)
+    write_map(run, issue, option, out, raw=raw)
 
 
 @app.command(rich_help_panel="Look")
@@ -499,17 +512,18 @@ def export(
     rows: Annotated[
         Path | None, typer.Option(metavar="F.csv", help="Rows that left: row,disposition,into,reason,decision.")
     ] = None,
-    escape_formulas: Annotated[
-        bool, typer.Option("--escape-formulas", help="Prefix cells that a spreadsheet would run as a formula.")
-    ] = False,
+    raw: Raw = False,
 ) -> None:
-    """Write a run's refined rows, flagged cells, changed cells and removed rows as CSV."""
+    """Write a run's refined rows, flagged cells, changed cells and removed rows as CSV.
+
+    A cell that a spreadsheet would run as a formula gets an apostrophe before it, unless you say --raw.
+    """
     from flows.commands import export_run
 
     export_run(
         run,
         {"refined": refined, "findings": findings, "changes": changes, "rows": rows},
-        escape_formulas=escape_formulas,
+        escape_formulas=not raw,
     )
 
 
@@ -533,11 +547,15 @@ def up(
     slack_webhook: Annotated[
         str | None, typer.Option(envvar="GONOGO_SLACK_WEBHOOK", help="Send notifications to this Slack webhook.")
     ] = None,
+    secure: Annotated[
+        bool | None,
+        typer.Option("--secure/--no-secure", help="Server and UI ask for a password; by default as last time."),
+    ] = None,
 ) -> None:
     """Start everything local: Prefect server and UI, worker, report pages. Ctrl-C stops it all."""
     from flows.commands import start_all
 
-    start_all(pipelines, port, slack_webhook)
+    start_all(pipelines, port, slack_webhook, secure=secure)
 
 
 @app.callback(invoke_without_command=True)

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -277,32 +276,6 @@ def write_answers(name: str) -> None:
         typer.echo(template(question_of(at.home, run), run.name), nl=False)
 
 
-def list_pending() -> None:
-    """List the runs that wait for an answer, the longest waiting first."""
-    from rich.table import Table
-
-    with cockpit() as at:
-        from flows.drive import gate_of, held_runs, question_of
-
-        runs = held_runs(at.client)
-        table = Table(box=None, header_style="dim", pad_edge=False)
-        for heading in ("run", "gate", "waits", "asks"):
-            table.add_column(heading)
-        for run in runs:
-            gate, _ = gate_of(run)
-            table.add_row(
-                run.name,
-                gate,
-                _ago(run.state.timestamp if run.state else None),
-                escape(question_of(at.home, run).summary),
-            )
-        if runs:
-            at.console.print(table)
-            at.console.print("\nAnswer with [bold]gonogo decide RUN[/], or in the Prefect UI (gonogo up).")
-        else:
-            at.console.print("No run waits for an answer.")
-
-
 def list_runs() -> None:
     """List all runs, the latest first."""
     from flows.story import runs_table
@@ -318,7 +291,7 @@ def show_run(name: str) -> None:
     tell_story(Console(highlight=False), home, run_id_of(home, name))
 
 
-def write_map(name: str, issue: str, option: str, out: Path | None) -> None:
+def write_map(name: str, issue: str, option: str, out: Path | None, *, raw: bool) -> None:
     """Write the whole table of values of an issue's action, to a file or to the terminal."""
     from blocks.staging import write_text
     from flows.maps import table_csv
@@ -333,9 +306,9 @@ def write_map(name: str, issue: str, option: str, out: Path | None) -> None:
     chosen = editable(issue_of(run.assessment(round), issue), option)
     lines = value_table(run, round, issue, chosen.key)
     if out is None:
-        typer.echo(table_csv(lines), nl=False)
+        typer.echo(table_csv(lines, raw=raw), nl=False)
         return
-    write_text(out, table_csv(lines))
+    write_text(out, table_csv(lines, raw=raw))
     console = Console(highlight=False)
     console.print(f"{escape(chosen.label)}: {len(lines):,} lines → {escape(str(out))}", soft_wrap=True)
     todo = f"actions: {{{issue}: {{action: {chosen.key}, file: {out.name}}}}}"
@@ -396,28 +369,18 @@ def check_runs() -> None:
             at.console.print(escape(line), soft_wrap=True)
 
 
-def start_all(pipelines: Path, port: int | None, slack_webhook: str | None) -> None:
+def start_all(pipelines: Path, port: int | None, slack_webhook: str | None, *, secure: bool | None) -> None:
     """Start the Prefect server, the worker and the report pages, until Ctrl-C."""
     from flows.drive import adopt
     from flows.up import up
 
     home = Home.here()
-    home.activate()
     up(
         home,
         pipelines,
         port=port,
         slack_webhook=slack_webhook,
+        secure=secure,
         console=Console(highlight=False),
         adopt=partial(adopt, home),
     )
-
-
-def _ago(moment: datetime | None) -> str:
-    if moment is None:
-        return ""
-    minutes = int((datetime.now(UTC) - moment).total_seconds() // 60)
-    if minutes < 60:  # noqa: PLR2004
-        return f"{minutes} min"
-    hours = minutes // 60
-    return f"{hours} h" if hours < 48 else f"{hours // 24} days"  # noqa: PLR2004

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,25 @@ class Home:
         return self.path / "server.json"
 
     @property
+    def auth_file(self) -> Path:
+        """What the embedded Prefect server asks for, `name:password`; there only when it is to ask."""
+        return self.path / "server.auth"
+
+    @property
+    def auth(self) -> str:
+        """What the embedded Prefect server asks for; empty when it asks for nothing."""
+        return self.auth_file.read_text("utf-8").strip() if self.auth_file.exists() else ""
+
+    def secure(self, *, on: bool) -> None:
+        """Let the embedded Prefect server ask who comes, from its next start on, or let it ask nobody."""
+        if not on:
+            self.auth_file.unlink(missing_ok=True)
+        elif not self.auth:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.auth_file.touch(mode=0o600)
+            self.auth_file.write_text(f"gonogo:{secrets.token_urlsafe(24)}\n", "utf-8")
+
+    @property
     def prefect(self) -> Path:
         """The embedded Prefect server's data and the results of tasks."""
         return self.path / "prefect"
@@ -85,7 +105,14 @@ class Home:
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
             "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
             "PREFECT_CLI_PROMPT": "false",
+            **self._authentication(),
         }
+
+    def _authentication(self) -> dict[str, str]:
+        """What its server asks for and its clients bring; a server of the user's own is never told."""
+        if not self.auth or "PREFECT_API_URL" in os.environ:
+            return {}
+        return {"PREFECT_SERVER_API_AUTH_STRING": self.auth, "PREFECT_API_AUTH_STRING": self.auth}
 
     def activate(self) -> None:
         """Make the folder and this process's environment; call before Prefect is imported.

@@ -7,6 +7,7 @@ the server can end before one that joined it.
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
@@ -76,20 +77,32 @@ class Addresses:
 def running(home: Home) -> Addresses | None:
     """The server that answers for this home now."""
     addresses = Addresses.read(home)
-    return addresses if addresses and answers(addresses) else None
+    return addresses if addresses and answers(addresses, auth=home.auth) else None
 
 
-def answers(addresses: Addresses, *, timeout_seconds: float = 5.0) -> bool:
-    """Whether the server at these addresses is up and keeps its data in the home that published them."""
+def answers(addresses: Addresses, *, auth: str = "", timeout_seconds: float = 5.0) -> bool:
+    """Whether the server at these addresses is up and keeps its data in the home that published them.
+
+    Args:
+        addresses: where.
+        auth: what it asks for, if it asks.
+        timeout_seconds: how long it may take.
+    """
     import httpx
 
     try:
         with httpx.Client(timeout=timeout_seconds, trust_env=False) as client:
             if client.get(f"{addresses.api}/health").status_code != httpx.codes.OK:
                 return False
-            return str(client.get(f"{addresses.api}/admin/settings").json()["home"]) == addresses.prefect_home
+            known = client.get(f"{addresses.api}/admin/settings", headers=authorization(auth)).json()
+            return str(known["home"]) == addresses.prefect_home
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return False
+
+
+def authorization(auth: str) -> dict[str, str]:
+    """The header by which a client brings what a server asks for."""
+    return {"authorization": f"Basic {base64.b64encode(auth.encode()).decode()}"} if auth else {}
 
 
 @contextmanager
@@ -118,7 +131,7 @@ def server(home: Home, *, port: int | None = None, tell: Tell = lambda _: None) 
         addresses, process = _join_or_start(home, port, tell)
         if process:
             stack.callback(_leave, home, process, users)
-        stack.enter_context(_settings(addresses.api))
+        stack.enter_context(_settings(addresses.api, home.auth))
         if addresses.pages and not os.environ.get("GONOGO_REPORTS_URL"):
             stack.enter_context(variable("GONOGO_REPORTS_URL", addresses.pages))
         yield addresses.api
@@ -213,9 +226,9 @@ def _start(home: Home, port: int, tell: Tell) -> tuple[Addresses, subprocess.Pop
     start = ("server", "start", "--host", "127.0.0.1", "--port", str(port))
     process = spawn("prefect", *start, log=log, wanted=home.locks / "server.users", env=env)
     try:
-        with _settings(addresses.api):
+        with _settings(addresses.api, home.auth):
             import prefect.client.orchestration  # noqa: F401 (two seconds that pass while the server starts)
-        _await_health(addresses, process, log, tell)
+        _await_health(home, addresses, process, tell)
     except BaseException:
         end(process)
         raise
@@ -233,9 +246,10 @@ def _server_environment(home: Home, port: int) -> dict[str, str]:
     return env | {"PREFECT_API_URL": f"{root}/api", "PREFECT_UI_URL": root, "PREFECT_SERVER_UI_API_URL": f"{root}/api"}
 
 
-def _await_health(addresses: Addresses, process: subprocess.Popen[bytes], log: Path, tell: Tell) -> None:
+def _await_health(home: Home, addresses: Addresses, process: subprocess.Popen[bytes], tell: Tell) -> None:
+    log = home.logs / "server.log"
     begun = told = time.monotonic()
-    while not answers(addresses):
+    while not answers(addresses, auth=home.auth):
         now = time.monotonic()
         if (status := process.poll()) is not None:
             raise TryAgain(f"the Prefect server ended with status {status}", todo=f"{log} ends with:\n{tail(log)}")
@@ -275,16 +289,17 @@ def variable(name: str, value: str) -> Iterator[None]:
 
 
 @contextmanager
-def _settings(api: str) -> Iterator[None]:
+def _settings(api: str, auth: str) -> Iterator[None]:
     """Point this process at an API: its environment, for Prefect not yet imported, and Prefect's settings if it is."""
-    with variable("PREFECT_API_URL", api):
-        if "prefect" not in sys.modules:
-            yield
-            return
-        from prefect.settings import PREFECT_API_URL, temporary_settings
+    with ExitStack() as stack:
+        stack.enter_context(variable("PREFECT_API_URL", api))
+        if auth:
+            stack.enter_context(variable("PREFECT_API_AUTH_STRING", auth))
+        if "prefect" in sys.modules:
+            from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-        with temporary_settings({PREFECT_API_URL: api}):
-            yield
+            stack.enter_context(temporary_settings({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: auth or None}))
+        yield
 
 
 def _end_when_unwanted(lock: Path) -> None:

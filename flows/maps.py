@@ -9,18 +9,20 @@ from pathlib import Path
 
 from tasks.edits import Line
 from tasks.quality.errors import AnswerError, did_you_mean
+from tasks.quality.spreadsheet import escaped, unescaped
 
 HEADER = ("old", "new", "rows")
 COUNTS = ("rows", "n")
 """Names of the column of counts; it is for reading only."""
 
 
-def table_csv(lines: Iterable[Line]) -> str:
-    """A table as CSV with the columns old, new (nothing empties the cell) and rows."""
+def table_csv(lines: Iterable[Line], *, raw: bool = False) -> str:
+    """A table as CSV: old, new (nothing empties the cell) and rows; safe to open in a spreadsheet unless `raw`."""
+    safe = str if raw else escaped
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(HEADER)
-    writer.writerows((line.old, line.new, line.rows) for line in lines)
+    writer.writerows((safe(line.old), safe(line.new or ""), line.rows) for line in lines)
     return file.getvalue()
 
 
@@ -38,7 +40,8 @@ def corrections(path: Path, table: Mapping[str, str | None]) -> dict[str, object
 
 def _read(path: Path, table: Mapping[str, str | None]) -> Iterator[tuple[str, str | None]]:
     seen: dict[str, int] = {}
-    for number, old, new in _lines(path):
+    for number, written, new in _lines(path):
+        old = written if written in table and unescaped(written) not in table else unescaped(written)
         if old in seen:
             raise AnswerError(
                 f"'{old}' is in line {seen[old]} already", where=f"{path}, line {number}", todo="keep one"
@@ -58,7 +61,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str, str]]:
     old, new = _places(path, header)
     for number, record in records:
         check_width(path, number, record, max(old, new) + 1)
-        yield number, record[old], record[new]
+        yield number, record[old], unescaped(record[new])
 
 
 def _places(path: Path, header: Sequence[str]) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from flows.maps import check_width, csv_records
 from flows.revise import METHOD, revise
 from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.model import ROW, Snapshot
+from tasks.quality.spreadsheet import escaped, unescaped
 from tasks.quarantine import InQuarantine, Row, held_rows, in_quarantine, malformed
 from tasks.reports.escape import visible
 from tasks.restore import Returned, restore
@@ -57,7 +58,7 @@ def _held_table(held: Sequence[InQuarantine]) -> Table:
     return table
 
 
-def export_quarantine(name: str, path: Path, malformed_path: Path | None) -> None:
+def export_quarantine(name: str, path: Path, malformed_path: Path | None, *, raw: bool = False) -> None:
     """Write the rows in quarantine as CSV, to be corrected; and the malformed records, if asked for."""
     from blocks.staging import write_text
 
@@ -65,22 +66,20 @@ def export_quarantine(name: str, path: Path, malformed_path: Path | None) -> Non
     columns, held = _columns(run), held_rows(run).values()
     meta = meta_names(columns)
     lines = [[each.row, each.reason, each.decision, *(each.values[c] for c in columns)] for each in held]
-    write_text(path, _csv([*meta, *columns], lines))
+    write_text(path, _csv([*meta, *columns], lines, raw=raw))
     console.print(f"{len(lines):,} rows → {escape(str(path))}", soft_wrap=True)
     if malformed_path is not None:
         bad = malformed(run)
-        write_text(
-            malformed_path, _csv(["origin", "line", "reason", "text"], [list(record.values()) for record in bad])
-        )
+        write_text(malformed_path, _csv(["origin", "line", "reason", "text"], [list(r.values()) for r in bad], raw=raw))
         console.print(f"{len(bad):,} malformed records → {escape(str(malformed_path))}", soft_wrap=True)
     if lines:
-        back = f"gonogo quarantine return {run.name} {path}"
+        back = f"gonogo quarantine return {run.name} {path}{' --raw' if raw else ''}"
         console.print(f"Correct what you know, then: [bold]{escape(back)}[/]", soft_wrap=True)
 
 
-def return_rows(name: str, path: Path, comment: str) -> None:
+def return_rows(name: str, path: Path, comment: str, *, raw: bool = False) -> None:
     """Bring the rows of a corrected file back."""
-    corrected = read_rows(path, _columns(_run(name)))
+    corrected = read_rows(path, _columns(_run(name)), raw=raw)
     console, who, method = Console(highlight=False), getpass.getuser(), METHOD.format("gonogo quarantine return")
     revise(
         name,
@@ -100,7 +99,7 @@ def meta_names(columns: Sequence[str]) -> tuple[str, str, str]:
     return ROW, free("reason"), free("decision")
 
 
-def read_rows(path: Path, columns: Sequence[str]) -> dict[int, Row]:
+def read_rows(path: Path, columns: Sequence[str], *, raw: bool = False) -> dict[int, Row]:
     """`_row` → column → value of the rows in a file; nothing is null.
 
     Raises:
@@ -115,7 +114,8 @@ def read_rows(path: Path, columns: Sequence[str]) -> dict[int, Row]:
         row = _row_number(path, number, record[header.index(ROW)])
         if row in found:
             raise AnswerError(f"row {row} is there twice", where=f"{path}, line {number}", todo="keep one")
-        found[row] = {name: record[place] or None for name, place in places.items()}
+        cells = {name: record[place] if raw else unescaped(record[place]) for name, place in places.items()}
+        found[row] = {name: cell or None for name, cell in cells.items()}
     return found
 
 
@@ -163,9 +163,10 @@ def _columns(run: Run) -> tuple[str, ...]:
     return run.recall(Snapshot, "snapshot-source").columns
 
 
-def _csv(header: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
+def _csv(header: Sequence[str], lines: Sequence[Sequence[object]], *, raw: bool) -> str:
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
+    safe = str if raw else escaped
     writer.writerow(header)
-    writer.writerows(lines)
+    writer.writerows([safe(cell) if isinstance(cell, str) else cell for cell in line] for line in lines)
     return file.getvalue()

@@ -25,11 +25,12 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from blocks.links import EVERYTHING, VALID_SECONDS, key_in, signed
 from blocks.spec import REMIND_AFTER
 from flows.home import Home
-from flows.local import Addresses, end, environment, free_port, server, sharing, spawn, tail, variable
+from flows.local import Addresses, end, environment, free_port, running, server, sharing, spawn, tail, variable
 from flows.provision import POOL, provision
-from tasks.quality.errors import GonogoError, TryAgain
+from tasks.quality.errors import GonogoError, PilotMustDecide, TryAgain
 from tasks.quality.secrets import mask
 from tasks.reports.escape import JOINER, printable
 
@@ -129,6 +130,12 @@ class _Site:
         """The page server."""
         return f"http://127.0.0.1:{self.pages_port}"
 
+    @property
+    def door(self) -> str:
+        """A link that opens all of its pages for some days."""
+        until = int(time.time()) + VALID_SECONDS
+        return signed(f"{self.pages}/", key_in(self.home.path), EVERYTHING, until)
+
     def children(self) -> list[Child]:
         logs = self.home.logs
         return [
@@ -168,7 +175,15 @@ class _Site:
         from blocks.pages import Settings
 
         home = self.home
-        settings = Settings(str(home.reports), home.ledger_url, str(home.outbox), self.token, self.api, self.ui)
+        settings = Settings(
+            reports=str(home.reports),
+            ledger=home.ledger_url,
+            outbox=str(home.outbox),
+            token=self.token,
+            key=key_in(home.path).hex(),
+            api=self.api,
+            ui=self.ui,
+        )
         env = environment(home) | settings.environment()
         return self._spawn("flows.pages", "--port", str(self.pages_port), log="pages.log", env=env)
 
@@ -190,6 +205,7 @@ def up(
     port: int | None = None,
     slack_webhook: str | None = None,
     remind_after: timedelta = REMIND_AFTER,
+    secure: bool | None = None,
     console: Console,
     adopt: Callable[[], list[str]] | None = None,
 ) -> None:
@@ -201,12 +217,16 @@ def up(
         port: of the Prefect server; by default 4200, or a free one.
         slack_webhook: where people are notified, beside the terminal.
         remind_after: how long a gate may wait before a reminder.
+        secure: whether the Prefect server, and with it its UI, asks who comes; by default as it was last time.
         console: what is going on is printed here.
         adopt: called every few seconds, carries on runs that lost their process and says which.
 
     Raises:
         TryAgain: the port is taken, or the server does not start.
+        PilotMustDecide: the server that is to ask is the user's own.
     """
+    if secure is not None:
+        _secure(home, on=secure)
     home.activate()
     say = _teller(console)
     with _only_one(home) as only:
@@ -230,6 +250,20 @@ def up(
         except KeyboardInterrupt:
             console.print("stopped; held runs stay held, and everything goes on with the next [bold]gonogo up[/]")
             adopting.abandon()
+
+
+def _secure(home: Home, *, on: bool) -> None:
+    """Switch authentication on or off; a server that runs already cannot be told."""
+    if on and "PREFECT_API_URL" in os.environ:
+        todo = "set PREFECT_SERVER_API_AUTH_STRING where it runs, and PREFECT_API_AUTH_STRING here"
+        raise PilotMustDecide("PREFECT_API_URL names a Prefect server of your own", todo=todo)
+    if bool(home.auth) == on:
+        return
+    if there := running(home):
+        todo = f"end what uses it (process {there.pid} and whatever gonogo runs), and start again"
+        how = "without authentication" if on else "with authentication"
+        raise TryAgain(f"a Prefect server runs {how} already", where=there.ui, todo=todo)
+    home.secure(on=on)
 
 
 @contextmanager
@@ -380,13 +414,17 @@ def _say_where(home: Home, say: Callable[[str], None]) -> None:
     say("gonogo up is running already" + (f" (process {own.up})" if own and own.up else ""))
     if own:
         say(f"Prefect UI   {own.ui}")
-        say(f"report pages {own.pages}")
+        until = int(time.time()) + VALID_SECONDS
+        say(f"report pages {signed(f'{own.pages}/', key_in(home.path), EVERYTHING, until)}")
 
 
 def _welcome(site: _Site, console: Console) -> None:
     console.print(f"\n  [bold]Prefect UI[/]    {escape(site.ui)}", soft_wrap=True)
-    console.print(f"  [bold]Report pages[/]  {escape(site.pages)}", soft_wrap=True)
+    console.print(f"  [bold]Report pages[/]  {escape(site.door)}", soft_wrap=True)
     console.print(f"  [bold]Home[/]          {escape(str(site.home.path))}", soft_wrap=True)
+    if site.home.auth:
+        where = escape(str(site.home.auth_file))
+        console.print(f"  [bold]Password[/]      the UI asks for the line in {where}", soft_wrap=True)
     console.print("\n  Start a pipeline under Deployments in the UI. Ctrl-C stops everything.\n")
 
 

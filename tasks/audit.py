@@ -9,6 +9,7 @@ from typing import Any
 
 from blocks.sources import Batch
 from blocks.staging import connected, fingerprint_of
+from tasks.quality.approval import signature_of
 from tasks.quality.chronicle import chronicle
 from tasks.quality.errors import Unavailable
 from tasks.quality.history import ROWS_GONE
@@ -69,8 +70,13 @@ def _answers(entries: Sequence[Entry]) -> Iterator[Answered]:
     for entry in entries:
         said = entry.payload
         if entry.kind == "answer":
-            told = (str(said.get("meaning", "")), entry.at, str(said.get("evidence", "")), str(said["comment"]))
+            told = ("", entry.at, str(said.get("evidence", "")), str(said["comment"]))
             yield Answered(str(said["gate"]), str(said["verdict"]), entry.actor, entry.method, *told)
+        elif entry.kind == "signature":
+            signed = signature_of(entry)
+            printed = f"{signed.full_name} ({signed.name})" if signed.full_name != signed.name else signed.name
+            told = (signed.meaning, signed.signed_at, signed.evidence, signed.comment)
+            yield Answered(str(said["gate"]), signed.verdict, printed, signed.method, *told)
         elif entry.kind == "refused":
             why = str(said["reason"])
             yield Answered(str(said["gate"]), "refused", entry.actor, entry.method, "", entry.at, "", why)

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tasks.ask import answer_payload, question_file
-from tasks.quality.errors import Unavailable
+from tasks.ask import answer_payload, question_file, shown_of
+from tasks.quality.approval import Signature, sealable, signature_of
+from tasks.quality.errors import GonogoError, Unavailable
 from tasks.quality.ledger import Entry, digest
 from tasks.quality.model import Snapshot
 from tasks.quality.question import Question, sealed
@@ -45,6 +46,42 @@ def identities(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:
         if by is not None:  # that there is one is another check
             who = (by.actor, by.method, by.actor)
             yield decision.key, who, (decision.actor, decision.method, decision.payload["answered_by"])
+
+
+def signatures(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:
+    """What was signed: each seal made again, over the evidence, the question and the answer that are kept."""
+    asked = {e.payload["gate"]: e.payload["evidence"] for e in entries if e.kind == "hold"}
+    given: dict[tuple[str, str], Signature] = {}
+    for entry in (e for e in entries if e.kind == "signature"):
+        signature, gate = signature_of(entry), str(entry.payload["gate"])
+        what = f"signature of {signature.name} at {gate}"
+        given[gate, signature.name] = signature
+        yield f"{what}: who", (entry.actor, entry.method), (signature.name, signature.method)
+        yield f"{what}: the question as it was shown", signature.shown, _shown(run, str(entry.payload["question"]))
+        if signature.meaning:
+            yield f"{what}: seal", signature.seal, _seal(run, signature, gate)
+        if signature.verdict not in ("confirm", "reject"):
+            yield f"{what}: evidence", asked.get(gate), signature.evidence
+            yield f"{what}: answer", signature.answer, digest(entry.payload["given"])
+    for entry in (e for e in entries if e.kind == "answer"):
+        for said in entry.payload.get("signatures", ()):
+            gate = str(entry.payload["gate"])
+            yield f"{said['name']} at {gate}, as answered", Signature(**said), given.get((gate, said["name"]))
+
+
+def _seal(run: Run, signature: Signature, gate: str) -> object:
+    try:
+        with run.open_approvers() as approvers:
+            return approvers.seal(sealable(signature, run.id, gate))
+    except GonogoError as error:  # the key is elsewhere, as it may be where an auditor looks
+        return Unknown(error.message)
+
+
+def _shown(run: Run, name: str) -> object:
+    try:
+        return shown_of(run, name)
+    except Unavailable as error:
+        return Unknown(error.message)
 
 
 def _same_person(submission: Entry, answer: Entry) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,8 +141,13 @@ class Run:
         return entry is not None and entry.kind == "rewound"
 
     def page(self, name: str) -> str:
-        """The address of one report page."""
-        return f"{self.reports_url}/{name}"
+        """The address of one report page; where it is served, as a link that opens it for some days."""
+        from blocks.links import VALID_SECONDS, key_in, signed
+
+        address = f"{self.reports_url}/{name}"
+        if not address.startswith("http"):
+            return address
+        return signed(address, key_in(Path(self.staging).parent), self.id, int(time.time()) + VALID_SECONDS)
 
     def page_file(self, name: str) -> Path:
         """The file of one report page."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from blocks.staging import LOOKUPS, fingerprint_of
 from tasks.delivered import delivered
-from tasks.evidence import evidence, identities
+from tasks.evidence import evidence, identities, signatures
 from tasks.quality.errors import GonogoError
 from tasks.quality.ledger import Entry
 from tasks.quality.verify import Check, chain, change_sets, conservation, decided, lineage, printed, same
@@ -37,6 +37,7 @@ def verify(run: Run, head: str | None = None) -> tuple[Check, ...]:
         printed(entries, _printed_heads(run)),
         decided(entries),
         same("identities", identities(run, entries), "answers and decisions"),
+        same("signatures", signatures(run, entries), "seals, questions and answers that were signed"),
         conservation(entries),
         lineage(entries),
     )

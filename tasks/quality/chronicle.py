@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tasks.quality.history import history
+from tasks.quality.history import REVISIONS, history
 from tasks.quality.ledger import Entry
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ def open_gate(entries: Sequence[Entry]) -> Entry | None:
     answered = {e.payload["gate"] for e in entries if e.kind == "answer"}
     for number in range(len(entries) - 1, -1, -1):
         entry = entries[number]
-        if entry.kind in ("outcome", "undone", "returned"):
+        if entry.kind in ("outcome", *REVISIONS):
             return None  # what was asked before is answered by it
         if entry.kind == "hold":
             return None if entry.payload["gate"] in answered else entry

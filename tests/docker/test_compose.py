@@ -45,6 +45,14 @@ def test_passwords_come_from_the_environment():
     assert set(written) == {"${POSTGRES_PASSWORD}"}
 
 
+def test_the_prefect_server_asks_for_a_password_and_its_client_brings_it():
+    known = services(DOCKER / "compose.yaml")
+    asked = known["server"]["environment"]["PREFECT_SERVER_API_AUTH_STRING"]
+    assert re.fullmatch(r"gonogo:\$\{PREFECT_PASSWORD:\?.+\}", asked), "there is no default password"
+    brought = known["gonogo"]["environment"]["PREFECT_API_AUTH_STRING"]
+    assert brought == "gonogo:${PREFECT_PASSWORD}"
+
+
 def test_what_the_image_copies_is_in_its_context():
     recipe = (DOCKER / "Dockerfile").read_text()
     allowed = {line[1:] for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line[0] == "!"}

@@ -28,6 +28,15 @@ def test_a_table_that_comes_back_as_it_went_changes_nothing(file):
     assert corrections(file, TABLE) == {"exclude": [], "change": {}}
 
 
+@pytest.mark.parametrize("raw", [False, True])
+def test_values_that_a_spreadsheet_would_run_come_back_as_they_are(file, raw):
+    table = {"=1+1": "@x", "'=1": None, "-5": "5"}
+    lines = [Line(old, new, 1) for old, new in table.items()]
+    file.write_text(table_csv(lines, raw=raw), "utf-8")
+    assert ("\n=1+1," in file.read_text()) is raw
+    assert corrections(file, table) == {"exclude": [], "change": {}}
+
+
 def test_lines_left_out_are_excluded_and_new_targets_are_changes(file):
     file.write_text("\ufeffNEW,Old\r\nCologne,Koln\r\n,Bon\r\n\r\n", "utf-8")
     edits = corrections(file, TABLE)

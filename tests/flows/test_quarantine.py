@@ -101,6 +101,17 @@ def test_the_rows_are_written_whole_beside_columns_that_are_called_alike(start, 
     ], "as they were when they left: what was decided before is done"
 
 
+@pytest.mark.parametrize("raw", [False, True])
+def test_cells_that_a_spreadsheet_would_run_are_made_text_and_come_back_as_they_were(tmp_path, raw):
+    from flows.quarantine import _csv, read_rows
+
+    cells = ["=cmd|' /C calc'!A0", "'=1", "-5", "+49 30", "@x", "\t=1", "plain"]
+    path = tmp_path / "rows.csv"
+    path.write_text(_csv(["_row", "a"], [[n, cell] for n, cell in enumerate(cells)], raw=raw))
+    assert any(line.partition(",")[2].startswith("=") for line in path.read_text().splitlines()) is raw
+    assert [row["a"] for row in read_rows(path, ["a"], raw=raw).values()] == cells
+
+
 def test_corrected_rows_come_back_under_the_decisions_and_the_run_asks_about_the_table_with_them(start, tmp_path):
     from flows.drive import reopen
 

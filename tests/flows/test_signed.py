@@ -13,6 +13,7 @@ import pytest
 from pyotp import parse_uri
 
 from blocks.approvers import KEY_FILE, MOST_FAILURES, Approver, Approvers
+from tasks.verify import verify
 
 REPOSITORY = Path(__file__).parents[2]
 GATES = {"quality": "never", "load": {"who": {"roles": ["finance"]}, "people": 2, "signed": True,
@@ -81,6 +82,19 @@ def test_two_people_sign_and_the_receipt_says_who_when_and_what_it_means(held, p
     assert "Signatures" in receipt
     assert "<td>Bob (bob)</td><td>confirm</td><td>approved</td>" in receipt
     assert len(held.loaded()) == 9
+
+    checks = {check.name: check for check in verify(held.record())}
+    assert [check.detail for check in checks.values() if not check.ok or check.unchecked] == []
+    assert checks["signatures"].checked == 10
+    key = held.home.path / KEY_FILE
+    key.rename(key.with_suffix(".away"))
+    assert "the key of the approvers is not there" in signed_check(held).unchecked
+    key.write_text(key.with_suffix(".away").read_text()[::-1])
+    assert "signature of ann at load-1: seal: recorded hmac-sha256:" in signed_check(held).detail
+
+
+def signed_check(pilot):
+    return next(check for check in verify(pilot.record()) if check.name == "signatures")
 
 
 def test_wrong_people_and_codes_are_asked_again_with_the_reason_and_written_down(held, people):

@@ -9,8 +9,9 @@ import socket
 import httpx
 import pytest
 
-from flows.local import Addresses, answers, free_port, running, server
-from tasks.quality.errors import TryAgain
+from flows.local import Addresses, answers, authorization, free_port, running, server
+from flows.up import _secure
+from tasks.quality.errors import PilotMustDecide, TryAgain
 
 USE = """
 import sys
@@ -48,6 +49,34 @@ def test_a_server_is_there_inside_and_gone_afterwards(home):
     assert not listens(addresses)
     assert not home.server_file.exists()
     assert any("ready after" in line for line in told)
+
+
+def test_a_secured_server_asks_everybody_and_commands_of_its_home_bring_what_it_asks_for(home):
+    from prefect.client.orchestration import get_client
+
+    home.secure(on=True)
+    assert home.auth_file.stat().st_mode & 0o777 == 0o600
+    with server(home) as api:
+        strangers = ({}, authorization("gonogo:guess"), {"authorization": "Bearer " + home.auth})
+        for brought in strangers:
+            assert httpx.post(f"{api}/flow_runs/count", headers=brought).status_code == 401
+        assert httpx.post(f"{api}/flow_runs/count", headers=authorization(home.auth)).json() == 0
+        with get_client(sync_client=True) as client:
+            assert client.read_work_pools(limit=1) == []
+        assert running(home)
+        with pytest.raises(TryAgain, match="runs with authentication already"):
+            _secure(home, on=False)
+    _secure(home, on=False)
+    assert not home.auth
+
+
+def test_the_users_own_server_is_not_told_and_not_secured(home, monkeypatch):
+    home.secure(on=True)
+    assert home.environment()["PREFECT_API_AUTH_STRING"] == home.auth
+    monkeypatch.setenv("PREFECT_API_URL", "http://example.org/api")
+    assert "PREFECT_API_AUTH_STRING" not in home.environment()
+    with pytest.raises(PilotMustDecide, match="a Prefect server of your own"):
+        _secure(home, on=True)
 
 
 def test_commands_that_start_at_once_share_one_server_and_the_first_to_end_leaves_it_to_the_other(

@@ -15,10 +15,14 @@ import pytest
 import uvicorn
 
 from blocks.ledger import Ledger
-from blocks.pages import MESSAGE_BYTES, Settings, app
+from blocks.links import EVERYTHING, grant, key_in, signed
+from blocks.pages import MESSAGE_BYTES, Live, Settings, app
 from tasks.quality.errors import PilotMustDecide
 
 RUN = "6f2d1c3a-0000-4000-8000-00000000abcd"
+OTHER = "6f2d1c3a-1111-4000-8000-00000000abcd"
+KEY = b"k" * 32
+SOON, PAST = int(time.time()) + 3600, int(time.time()) - 1
 
 
 @pytest.fixture
@@ -36,6 +40,7 @@ def settings(tmp_path: Path) -> Settings:
         ledger=f"sqlite:///{tmp_path / 'ledger.db'}",
         outbox=str(tmp_path / "outbox.jsonl"),
         token="knock",
+        key=KEY.hex(),
         ui="http://127.0.0.1:4200",
     )
 
@@ -47,7 +52,12 @@ class Client:
     port: int
 
     def get(self, path: str, headers: Mapping[str, str | bytes] | None = None) -> Reply:
-        return self.send("GET", path, b"", headers or {})
+        everything = {"cookie": f"gonogo-{EVERYTHING[:8]}={grant(KEY, EVERYTHING, SOON)}"}
+        return self.send("GET", path, b"", {**everything, **(headers or {})})
+
+    def knock(self, path: str, cookie: str = "") -> Reply:
+        """As somebody who has no cookie but this one."""
+        return self.send("GET", path, b"", {"cookie": cookie} if cookie else {})
 
     def post(self, message: object, token: str) -> Reply:
         content = message if isinstance(message, bytes) else json.dumps(message).encode()
@@ -73,12 +83,18 @@ def told_story(run: str, row: int, column: str) -> str:
     return f"{run} {row} {column}"
 
 
+def asked(settings: Settings, run: str) -> str | None:
+    return None if run.endswith("0") else f"inbox {run}"
+
+
 @pytest.fixture(scope="module")
 def serve() -> Iterator[Callable[[Settings], Client]]:
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(settings: Settings) -> Client:
-        config = uvicorn.Config(app(settings, told_story), host="127.0.0.1", port=0, log_level="critical", ws="none")
+        config = uvicorn.Config(
+            app(settings, Live(told_story, asked)), host="127.0.0.1", port=0, log_level="critical", ws="none"
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run)
         running.append((server, thread))
@@ -106,6 +122,72 @@ def tell_the_story(settings: Settings, *entries: tuple[str, str, dict[str, objec
             ledger.append(run, key, kind, payload)
 
 
+def test_nobody_without_a_link_is_shown_anything(client):
+    for path in ("/", "/kinds.html", "/inbox", f"/inbox/{RUN}", f"/{RUN}/quality-1.html", f"/{RUN}/trace?row=1", "/x"):
+        refused = client.knock(path)
+        assert (refused.status, "signed link" in refused.text) == (403, True), path
+
+
+def test_a_link_becomes_a_cookie_that_opens_its_run_and_nothing_else(client):
+    link = signed(f"/{RUN}/quality-1.html", KEY, RUN, SOON)
+    opened = client.knock(link)
+    assert (opened.status, opened.headers["location"]) == (303, f"/{RUN}/quality-1.html")
+    cookie, *told = opened.headers["set-cookie"].split("; ")
+    assert {"HttpOnly", "SameSite=lax", f"Path=/{RUN}/"} <= set(told)
+    assert client.knock(f"/{RUN}/quality-2.html", cookie).text == "<p>quality-2.html</p>"
+    assert client.knock(f"/{RUN}/trace?row=3&column=a", cookie).text == f"{RUN} 3 a"
+    for path in ("/", "/inbox", f"/{OTHER}/quality-1.html"):
+        assert client.knock(path, cookie).status == 403, path
+    everything = client.knock(signed("/inbox", KEY, EVERYTHING, SOON)).headers["set-cookie"].partition(";")[0]
+    assert client.knock(f"/{RUN}/quality-1.html", everything).status == 200
+    kept = client.knock(signed(f"/{RUN}/trace", KEY, RUN, SOON) + "&row=3&column=a%26b")
+    assert kept.headers["location"] == f"/{RUN}/trace?row=3&column=a%26b"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        signed("", KEY, RUN, PAST),
+        signed("", KEY, OTHER, SOON),
+        signed("", b"x" * 32, RUN, SOON),
+        signed("", KEY, RUN, SOON).replace(str(SOON), str(SOON + 1)),
+        signed("", KEY, RUN, SOON)[:-1],
+        f"?until={'9' * 5000}&sign=a",
+        "?until=١&sign=a",
+        "?until=-1&sign=",
+        "?until=&sign=",
+    ],
+    ids=[
+        "expired",
+        "of another run",
+        "of another key",
+        "prolonged",
+        "cut",
+        "endless",
+        "odd digits",
+        "negative",
+        "empty",
+    ],
+)
+def test_a_link_that_was_forged_or_has_expired_opens_nothing(client, link):
+    path = f"/{RUN}/quality-1.html" + link.encode("ascii", "ignore").decode()
+    assert client.knock(path).status == 403
+    value = link.removeprefix("?until=").replace("&sign=", ".").encode("ascii", "ignore").decode()
+    assert client.knock(f"/{RUN}/quality-1.html", f"gonogo-{RUN[:8]}={value}").status == 403
+
+
+def test_without_a_key_nothing_is_shown(serve, settings):
+    client = serve(replace(settings, key=""))
+    assert client.knock(signed("/", b"", EVERYTHING, SOON)).status == 403
+
+
+def test_the_key_is_made_once_for_its_owner_only(tmp_path):
+    key = key_in(tmp_path / "home")
+    assert len(key) == 32
+    assert key_in(tmp_path / "home") == key
+    assert (tmp_path / "home" / "pages.key").stat().st_mode & 0o777 == 0o600
+
+
 def test_the_guide_to_the_kinds_is_served_and_linked_from_the_start_page(client):
     assert 'href="kinds.html"' in client.get("/").text
     page = client.get("/kinds.html")
@@ -125,6 +207,14 @@ def test_the_story_of_a_cell_is_told_when_it_is_asked_for(client):
 def test_a_story_is_only_told_of_a_row(client, asked):
     assert client.get(f"/{RUN}/trace{asked}").status == 404
     assert client.get("/..%2f..%2fetc/trace?row=1").status == 404
+
+
+def test_the_inbox_is_served_whole_and_run_by_run(client):
+    assert 'href="inbox"' in client.get("/").text
+    assert client.get("/inbox").text == "inbox "
+    assert client.get(f"/inbox/{RUN}").text == f"inbox {RUN}"
+    for nobody in (RUN[:-1] + "0", "no-run", "..%2f" + RUN):
+        assert client.get(f"/inbox/{nobody}").status == 404
 
 
 def test_a_page_is_served_as_what_it_is_and_never_guessed(client):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,20 +14,24 @@ import psutil
 import pytest
 from rich.console import Console
 
+from blocks.links import EVERYTHING, key_in, signed
 from flows.home import Home
 from flows.local import Addresses, free_port, running, server
 from flows.up import Child, Outbox, up
 from tasks.quality.errors import TryAgain
+from tests.up.conftest import REPOSITORY
 
 UP = """
 import sys
 from pathlib import Path
 from rich.console import Console
 from flows import up
+from blocks.links import EVERYTHING, key_in, signed
 from flows.home import Home
 up.SERVER_PORT, up.PAGES_PORT, up.ADOPT_SECONDS = int(sys.argv[3]), int(sys.argv[4]), 0.5
 adopted = iter([["orders-7f3a: carried on"]])
-up.up(Home(Path(sys.argv[1])), Path(sys.argv[2]), console=Console(width=200), adopt=lambda: next(adopted, []))
+up.up(Home(Path(sys.argv[1])), Path(sys.argv[2]), secure=True, console=Console(width=200),
+      adopt=lambda: next(adopted, []))
 print("over")
 """
 
@@ -65,7 +71,7 @@ def pipelines(tmp_path: Path) -> Path:
 def flows_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "tinyflow.py").write_text(TINY)
-    return str(tmp_path / "modules")
+    return f"{tmp_path / 'modules'}{os.pathsep}{REPOSITORY}"
 
 
 @pytest.fixture
@@ -106,10 +112,15 @@ def test_everything_runs_heals_itself_and_is_gone_after_ctrl_c(home, started, po
     assert addresses
     assert (addresses.ui, addresses.pages) == (f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
     assert addresses.up == started.process.pid
+    assert f"the UI asks for the line in {home.auth_file}" in said
+    assert home.auth not in said
+    assert httpx.post(f"{addresses.api}/flow_runs/count").status_code == 401
 
     started.until("orders-7f3a: carried on")  # what adopt says is printed
     assert run_by_the_worker(home, tmp_path / "ran", eventually) == f"{addresses.pages} {home.path}"
-    assert "No runs yet" in httpx.get(addresses.pages).text
+    assert httpx.get(addresses.pages).status_code == 403
+    door = signed(f"{addresses.pages}/", key_in(home.path), EVERYTHING, int(time.time()) + 60)
+    assert "No runs yet" in httpx.get(door, follow_redirects=True).text
     home.outbox.write_text(
         json.dumps({"at": "2026-01-01T10:11:12", "subject": "[b]&lt;x&gt; o.\u2060csv", "body": "one\ntwo"}) + "\n"
     )
