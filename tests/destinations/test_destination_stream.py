@@ -80,7 +80,7 @@ def test_rows_become_messages_with_their_types_and_keys(own):
     more = load(own, batch({"n": ["7", "8"]}, run="run-2"), key=["n", "n"])
     assert (more.rows_written, more.rows_before, more.rows_after) == (2, 3, 5)
     assert {key for _, key, _, run in there(own) if run == "run-2"} == {b'["7", "7"]', b'["8", "8"]'}
-    assert to(own).read_back(given.run_id, own.folder) == receipt.fingerprint, "others change nothing"
+    assert to(own).read_back(given.run_id, own.folder) == receipt.fingerprint, "other loads change nothing in it"
     own.admin.delete_records([TopicPartition(own.name, n, -1) for n in range(3)])
     assert to(own).read_back(given.run_id, own.folder) != receipt.fingerprint
     with pytest.raises(DestinationError, match=r"what was sent to a topic cannot be taken back.*gonogo-run: run-1"):
