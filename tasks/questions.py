@@ -18,7 +18,7 @@ from tasks.quality.checks import ContractCheck
 from tasks.quality.model import ROW, Snapshot, Verdict
 from tasks.quality.question import Question, choices, sealed
 from tasks.record import once
-from tasks.report import quality_report
+from tasks.report import quality_report, shown
 from tasks.reports.escape import markdown, visible
 from tasks.reports.quality import quality_markdown
 from tasks.run import Examined, Goals, Run
@@ -77,7 +77,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
             summary=summary,
             verdicts=asked,
             meaning={verdict.value: QUALITY_MEANS[verdict.value] for verdict in asked},
-            choices=choices(found.issues),
+            choices=choices(shown(run, examined.round).issues),
             report_url=examined.page,
             round=examined.round,
             unasked=_unasked(gate, examined.score),
