@@ -217,7 +217,7 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
         yield _mapped_values(data, name, pairs, certain, counts, "are one or two edits away", sure, 0.9)
 
 
-ONCE, SELDOM = 20, 500
+ONCE, SELDOM = 20, 100
 """How much more frequent the right value is where nothing else speaks for it: of a slip made once, and of others."""
 
 
