@@ -291,6 +291,7 @@ class PipelineSpec(_Model):
         lookups: tables that the contract's references may refer to; only the columns referred to are kept.
         settings: per issue kind: its settings, `columns` (settings per column) and `mute` (a list of column,
             reason, until).
+        show_personal_data: show in reports, forms and terminals what columns with personal data hold; otherwise stars.
         parameters: values that `{{ name }}` stands for in the file.
         folder: where the file is.
     """
@@ -308,6 +309,7 @@ class PipelineSpec(_Model):
     notify: Notify = Notify()
     lineage: Lineage = Lineage()
     settings: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    show_personal_data: bool = False
     schedule: Schedule | None = None
     trigger: Trigger | None = None
     parameters: Mapping[str, bool | int | float | dt.date | str] = Field(default_factory=dict)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from tasks.quality.categories import extend_set, extended
 from tasks.quality.checks import ContractCheck, check_contract
+from tasks.quality.contract import Contract
 from tasks.quality.detect import assess as find_issues
 from tasks.quality.errors import Unavailable
 from tasks.quality.model import Dataset, Profile
@@ -52,14 +54,23 @@ def last_run(run: Run, round: int) -> Profile | None:
     return before
 
 
+def allowed_now(run: Run, contract: Contract) -> Contract:
+    """The contract with the values that the pilot allowed in this run."""
+    for decision in run.decisions():
+        if decision.remedy == extend_set.__name__:
+            contract = extended(contract, decision.columns[0], decision.parameters["values"])
+    return contract
+
+
 @stage("assess", doing="looking for issues, previewing every remedy", says=_says, records=_records)
 def assess(run: Run, profiled: Profiled, *, round: int) -> Examined:
     """Check the contract, run every detector, ask for recommendations, preview every option with its consequences."""
     spec = run.spec()
     with run.open_staging().open(profiled.snapshot) as tables:
         table = tables.table("snapshot")
-        data = Dataset(table, tables.table("domains"), run.profile(round), spec.contract, last_run(run, round))
-        checks: tuple[ContractCheck, ...] = check_contract(table, spec.contract, data.profile)
+        contract = allowed_now(run, spec.contract)
+        data = Dataset(table, tables.table("domains"), run.profile(round), contract, last_run(run, round))
+        checks: tuple[ContractCheck, ...] = check_contract(table, contract, data.profile)
         found = find_issues(
             data,
             profiled.snapshot,

@@ -21,7 +21,7 @@ from tasks.quality.model import ROW, Snapshot, Verdict
 from tasks.quality.policy import Match, Policy, gate_differs, match
 from tasks.quality.question import KEEP, RECOMMENDED, Question, as_remembered, choices, sealed
 from tasks.record import once
-from tasks.report import quality_report
+from tasks.report import quality_report, shown
 from tasks.reports.escape import markdown, visible
 from tasks.reports.outlook import Teller
 from tasks.reports.quality import quality_markdown
@@ -65,7 +65,7 @@ def source_question(run: Run, snapshot: Snapshot) -> Question:
 @once("ask about the quality")
 def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     """Ask what shall be done about each issue; in the last round there is no further one to ask for."""
-    gate, found = run.spec().gates.quality, run.assessment(examined.round)
+    gate, found = run.spec().gates.quality, shown(run, examined.round)
     last = round >= gate.rounds
     issues = f"{examined.issues} issue{'s' if examined.issues != 1 else ''}"
     failed = f" {examined.checks_failed} contract checks fail." if examined.checks_failed else ""

@@ -11,7 +11,9 @@ from blocks.sources import Batch
 from blocks.staging import write_text
 from tasks.quality.checks import ContractCheck
 from tasks.quality.detect import without_column
+from tasks.quality.model import Assessment
 from tasks.record import stage
+from tasks.reports.discreet import discreet
 from tasks.reports.quality import QualityReport, issues_table, quality_html, quality_json, quality_markdown
 from tasks.reports.records import BadLine, Link, Seal
 from tasks.run import Examined, Run
@@ -45,8 +47,8 @@ def quality_report(run: Run, examined: Examined) -> QualityReport:
         pipeline=run.pipeline,
         source=run.source,
         generated=now(),
-        assessment=run.assessment(round),
-        previous=run.assessment(round - 1) if round > 1 else None,
+        assessment=shown(run, round),
+        previous=shown(run, round - 1) if round > 1 else None,
         malformed=batch.quarantined,
         malformed_sample=_malformed(run, batch),
         rows_read=batch.rows_read,
@@ -60,6 +62,12 @@ def quality_report(run: Run, examined: Examined) -> QualityReport:
         links=(Link("Column profile", f"profile-{round}.html"),),
         seal=seal(run),
     )
+
+
+def shown(run: Run, round: int) -> Assessment:
+    """The assessment of a round as people see it: without what personal data says, unless the pipeline shows it."""
+    found = run.assessment(round)
+    return found if run.spec().show_personal_data else discreet(found)
 
 
 def seal(run: Run) -> Seal:

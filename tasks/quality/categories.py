@@ -15,10 +15,11 @@ import ibis
 from ibis import _
 from pydantic import Field
 
-from tasks.quality.model import ColumnProfile, Dataset, Dimension, Finding, Issue, Option, Severity
+from tasks.quality.contract import Contract
+from tasks.quality.model import ColumnProfile, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
 from tasks.quality.profile import is_blank
 from tasks.quality.queries import cells_where, only, rows_where
-from tasks.quality.registry import KindSettings, Settings, kind
+from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.values import has_letter, telling_values
 
 MOST_VALUES = 100_000
@@ -216,7 +217,7 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
         yield _mapped_values(data, name, pairs, certain, counts, "are one or two edits away", sure, 0.9)
 
 
-ONCE, SELDOM = 20, 500
+ONCE, SELDOM = 20, 100
 """How much more frequent the right value is where nothing else speaks for it: of a slip made once, and of others."""
 
 
@@ -367,8 +368,40 @@ def _allowed_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: 
         why = "each has one allowed value within two edits, or differs in case and punctuation only"
         label = "write the nearest allowed value"
         yield Option("nearest", "map_values", label, {"values": pairs}, why, leaves, 0.9, safe=True)
+    yield Option("map", "map_values", "write values of yours", needs=("values",))
     yield Option("to-other", "suspects_to_value", "write one value of yours instead", needs=("value",))
     yield Option("to-null", "suspects_to_null", "to null")
+    if facts["strange"]:
+        why = "nothing is changed; they are allowed in this run, and for good once they are in the contract"
+        yield Option("extend", "extend_set", f"allow {_quoted(facts['strange'])}", {"values": facts["strange"]}, why)
+
+
+MOST_ALLOWED, MOST_NAMED = 200, 4
+
+
+def _quoted(values: Sequence[str]) -> str:
+    more = f" and {len(values) - MOST_NAMED:,} more" if len(values) > MOST_NAMED else ""
+    return ", ".join(f"'{value[:30]}'" for value in values[:MOST_NAMED]) + more
+
+
+class Allowed(Parameters):
+    """Attributes: values: what the contract's set allows, too."""
+
+    values: tuple[str, ...] = Field(min_length=1)
+
+
+@remedy("Extend the allowed set", parameters=Allowed)
+def extend_set(data: Dataset, issue: Issue, p: Allowed) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
+    """Change nothing, and allow more values in what follows of this run."""
+    return ()
+
+
+def extended(contract: Contract, column: str, values: Sequence[str]) -> Contract:
+    """The contract with more values in a column's allowed set."""
+    promised = contract.column(column)
+    allowed = tuple(dict.fromkeys((*(promised.allowed or ()), *values)))
+    own = promised.model_copy(update={"allowed": allowed})
+    return contract.model_copy(update={"columns": {**contract.columns, column: own}})
 
 
 @kind("Not in the allowed set", dimension=Dimension.VALIDITY, recommend=_allowed_options)
@@ -396,7 +429,11 @@ def not_allowed(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Fin
             column.present_count,
             f"{len(counts):,} values are not among the {len(allowed)} that the contract allows: {shown}",
             Severity.HIGH,
-            facts={"nearest": nearest, "mapped": sum(counts[old] for old in nearest)},
+            facts={
+                "nearest": nearest,
+                "mapped": sum(counts[old] for old in nearest),
+                "strange": [value for value in counts if value not in nearest][:MOST_ALLOWED],
+            },
             confidence=0.95,
         )
 

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from statistics import median
+from typing import Any, Literal
 
 from ibis import _
 from pydantic import Field
 
 from tasks.quality import canonical, layouts, misplaced, patterns, tidying
 from tasks.quality.canonical import CanonicalNumber
+from tasks.quality.casting import cast_text
 from tasks.quality.damage import damaged_values, redecoded
 from tasks.quality.layouts import Layouts, ParsedDates
 from tasks.quality.misplaced import Spill
@@ -40,7 +42,7 @@ from tasks.quality.profile import NUMBER, is_missing
 from tasks.quality.queries import cells_of, cells_where, only, rows_where, suspects
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.tidying import LONGEST, Tidy
-from tasks.quality.universal import edited
+from tasks.quality.universal import Edits, edited
 from tasks.quality.values import telling_values
 
 MOST_VALUES = 300_000
@@ -244,7 +246,10 @@ _TYPE_NAMES = {
 
 def _type_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
     type_ = issue.facts["type"]
-    yield Option("to-null", "suspects_to_null", "to null what is no " + _TYPE_NAMES[type_])
+    name = _TYPE_NAMES[type_]
+    yield Option("to-null", "suspects_to_null", f"to null what is no {name}")
+    why = "what has one reading is written so; what has none or several stays as it is"
+    yield Option("cast", "cast", f"read each as a {name}", {"type": type_}, why)
     if type_ in ("integer", "number"):
         yield Option("strip", "strip", "take out all but digits, point and sign")
 
@@ -277,10 +282,40 @@ def wrong_type(data: Dataset, settings: Settings[WrongTypeSettings]) -> Iterable
         )
 
 
-@remedy("Strip characters")
-def strip(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
-    """Take everything but digits, point and sign out of the suspect cells, where a number remains."""
-    rest = suspects(data, issue).select(ROW, after=_["value"].re_replace("[^0-9.+-]", ""))
+class Cast(Edits):
+    """How suspect values are read.
+
+    Attributes:
+        type: what they become.
+        on_failure: what has no reading, or several, stays ("keep") or becomes null ("null").
+    """
+
+    type: Literal["integer", "number", "date", "timestamp", "boolean"]
+    on_failure: Literal["keep", "null"] = "keep"
+
+
+@remedy("Cast", parameters=Cast)
+def cast(data: Dataset, issue: Issue, p: Cast) -> tuple[Effect, ...]:
+    """Read the suspect values as another type: numbers without separators and units, dates in ISO 8601, true, false."""
+    told = suspects(data, issue).select("value").distinct().order_by("value").limit(MOST_VALUES)
+    read = {text: cast_text(text, p.type) for text in told.to_pyarrow()["value"].to_pylist() if text}
+    return (edited(issue.columns[0], {old: new for old, new in read.items() if new or p.on_failure == "null"}, p),)
+
+
+class Strip(Parameters):
+    """Attributes: characters: what is taken out, "" for all but digits, point and sign, where a number remains."""
+
+    characters: str = ""
+
+
+@remedy("Strip characters", parameters=Strip)
+def strip(data: Dataset, issue: Issue, p: Strip) -> tuple[Effect, ...]:
+    """Take characters out of the suspect cells."""
+    found = suspects(data, issue)
+    if p.characters:
+        rest = found.select(ROW, before=_["value"], after=_["value"].translate(p.characters, ""))
+        return (CellWrites(issue.columns[0], rest.filter(rest.after != rest.before).drop("before")),)
+    rest = found.select(ROW, after=_["value"].re_replace("[^0-9.+-]", ""))
     return (CellWrites(issue.columns[0], rest.filter(rest.after.re_search(NUMBER))),)
 
 
@@ -309,6 +344,9 @@ class Extract(Parameters):
 
 def _pattern_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
     yield Option("to-null", "suspects_to_null", "to null")
+    if issue.facts.get("usual"):
+        why = "the same digits and letters, with the usual signs between them"
+        yield Option("normalise", "normalise", "write them in the usual way", {"usual": issue.facts["usual"]}, why)
     if known := issue.facts.get("expression"):
         yield Option("extract", "extract", "keep only the part that is written as usual", {"pattern": known})
     else:
@@ -350,9 +388,31 @@ def _unlike(
         column.present_count,
         why,
         Severity.HIGH if promised else Severity.LOW,
-        facts={"expression": patterns.expression(usual[0].text)} if len(usual) == 1 and "9" in usual[0].text else {},
+        facts=_usual_facts(usual),
         confidence=0.95 if promised else round(patterns.trust(usual) * breach(count, column.present_count), 4),
     )
+
+
+def _usual_facts(usual: Sequence[Pattern]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"usual": [p.text for p in usual]} if usual else {}
+    if len(usual) == 1 and "9" in usual[0].text:
+        facts["expression"] = patterns.expression(usual[0].text)
+    return facts
+
+
+class Normalised(Edits):
+    """Attributes: usual: the patterns that values may get, the first that fits; 9 stands for digits, a for letters."""
+
+    usual: tuple[str, ...] = Field(min_length=1)
+
+
+@remedy("Write in the usual pattern", parameters=Normalised)
+def normalise(data: Dataset, issue: Issue, p: Normalised) -> tuple[Effect, ...]:
+    """Write suspect values with the signs that usual ones have between the same runs of digits and letters."""
+    told = suspects(data, issue).select("value").distinct().order_by("value").limit(MOST_VALUES)
+    values = [text for text in told.to_pyarrow()["value"].to_pylist() if text]
+    new = {text: found for text in values if (found := patterns.written_like(text, p.usual)) is not None}
+    return (edited(issue.columns[0], new, p),)
 
 
 @remedy("Keep what a pattern finds", parameters=Extract)
@@ -381,6 +441,7 @@ def _tidy_options(data: Dataset, issue: Issue) -> Iterator[Option]:
         return
     yield Option("lower", "tidy", "trim, and write all in lower case", {"case": "lower"}, leaves=long)
     yield Option("upper", "tidy", "trim, and write all in upper case", {"case": "upper"}, leaves=long)
+    yield Option("title", "tidy", "trim, and begin each word with a capital", {"case": "title"}, leaves=long)
 
 
 def _both(*said: str) -> str:
@@ -424,6 +485,7 @@ def _damage_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
         left = issue.count - issue.facts["mended"]
         leaves = f"{left:,} cells whose letters are lost" if left else ""
         yield Option("redecode", "map_values", "decode them again", {"values": values}, why, leaves, 0.98, True)
+    yield Option("map", "map_values", "write values of yours", needs=("values",))
 
 
 @kind("Encoding damage", dimension=Dimension.ACCURACY, recommend=_damage_options)

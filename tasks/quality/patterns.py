@@ -129,3 +129,22 @@ def expression(text: str) -> str:
     """
     parts = {"9": "[0-9]+", "a": r"\p{L}+"}
     return "".join(parts.get(sign, re.escape(sign)) for sign in text)
+
+
+LONGEST_WRITTEN = 1_000
+"""Longer values are no codes, and stay as they are."""
+
+
+def written_like(text: str, usual: Sequence[str]) -> str | None:
+    """A value with the signs of the first pattern that has the same runs of digits and letters; None without one.
+
+    >>> written_like("AB 12/7", ("9-9", "a-9-9")), written_like("AB12", ("a-9-9",))
+    ('AB-12-7', None)
+    """
+    runs = re.findall(r"[0-9]+|[^\W\d_]+", text) if len(text) <= LONGEST_WRITTEN else []
+    kinds = ["9" if run[0] in "0123456789" else "a" for run in runs]
+    for shape in usual:
+        if re.findall("[9a]", shape) == kinds:
+            signs = re.split("[9a]", shape)
+            return signs[0] + "".join(run + sign for run, sign in zip(runs, signs[1:], strict=True))
+    return None

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tasks.quality.contract import ControlTotal, Reference, Rule
 from tasks.quality.doubts import Ballot, suspects_sql, votes_on
+from tasks.quality.errors import AnswerError
 from tasks.quality.expressions import columns_of, predicate, value_of
 from tasks.quality.formulas import Formula, mined, result, spoken, style, tolerance, written
 from tasks.quality.mining import dependencies
@@ -315,8 +316,53 @@ def _orphan_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
     if pairs := issue.facts.get("nearest"):
         why = "each has one existing key that differs in case, spaces and punctuation only"
         yield Option("nearest", "map_values", "write the existing key", {"values": pairs}, why, "", 0.95, safe=True)
-    if not issue.facts.get("total"):
+    if "total" in issue.facts:
+        difference = issue.facts["total"] - issue.facts["found"]
+        label, why = f"add the difference ({difference:+,.2f}) to one row", "you know which row is short, and why"
+        yield Option("adjust", "adjust", label, {"difference": difference}, why, needs=("row", "reason"))
+    else:
+        yield Option("map", "map_values", "write keys of yours", needs=("values",))
         yield Option("default-parent", "suspects_to_value", "write a key of yours", needs=("value",))
+
+
+class Adjusted(Parameters):
+    """What reconciles a total.
+
+    Attributes:
+        difference: what the row's number grows by.
+        row: the row's position in the source, from 0.
+        reason: why it is this row; it is written into the ledger.
+    """
+
+    difference: float
+    row: int = Field(ge=0)
+    reason: str = Field(min_length=1)
+
+
+@remedy("Adjust to the control total", parameters=Adjusted)
+def adjust(data: Dataset, issue: Issue, p: Adjusted) -> tuple[Effect, ...]:
+    """Add the difference to the control total to the number of one row; nothing where they reconcile already."""
+    column = issue.columns[0]
+    table = only(data.table, (ROW, column))
+    if not count_rows(suspects(data, issue)) or _reconciled(data, issue):
+        return ()
+    told = table.filter(table[ROW] == p.row).select(ROW, before=number(table[column]))
+    after = told.select(ROW, after=written(told.before + p.difference, *style(data, column, "mean")))
+    if not count_rows(after.filter(after.after.notnull())):
+        raise AnswerError(f"row {p.row} has no number in {column}", todo="name a row that the issue's query selects")
+    return (CellWrites(column, after),)
+
+
+def _reconciled(data: Dataset, issue: Issue) -> bool:
+    wanted, tolerance_ = float(issue.facts["total"]), float(issue.facts["tolerance"])
+    return abs(_sum(data, issue.columns[0]) - wanted) <= tolerance_
+
+
+def _sum(data: Dataset, column: str) -> float:
+    """The sum of a column's numbers, exactly."""
+    values = only(data.table, (column,))[column]
+    exact = number(values).try_cast("decimal(38, 9)").sum().cast("float64")
+    return float(exact.to_pyarrow().as_py() or 0.0)
 
 
 @kind("Orphan keys and control totals", dimension=Dimension.INTEGRITY, recommend=_orphan_options)
@@ -394,8 +440,7 @@ def _nearest_keys(reference: Reference, known: ibis.Table | None, orphans: ibis.
 def _differing_total(data: Dataset, total: ControlTotal) -> Iterator[Finding]:
     table = only(data.table, (ROW, total.column))
     numbers = table.filter(~is_missing(table[total.column]))
-    exact = number(numbers[total.column]).try_cast("decimal(38, 9)").sum().cast("float64")
-    found = float(numbers.agg(total=exact).to_pyarrow()["total"].to_pylist()[0] or 0.0)
+    found = _sum(data, total.column)
     if abs(found - total.equals) <= total.tolerance:
         return
     count = data.profile.column(total.column).present_count
@@ -407,5 +452,5 @@ def _differing_total(data: Dataset, total: ControlTotal) -> Iterator[Finding]:
         f"they add up to {found:,.2f}, the control total is {total.equals:,.2f}: {found - total.equals:+,.2f}",
         Severity.HIGH,
         title=f"Control total of {total.column} differs",
-        facts={"total": total.equals, "found": found},
+        facts={"total": total.equals, "found": found, "tolerance": total.tolerance},
     )

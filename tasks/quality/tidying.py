@@ -31,6 +31,7 @@ r"""The characters that `[\s\p{Z}]` is in RE2."""
 
 _SEVERAL = re.compile(f"[{SPACES}]{{2,}}")
 _ENTITY = re.compile(ENTITY)
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]{1,2}\b)?")
 
 
 class Tidy(Edits):
@@ -40,13 +41,13 @@ class Tidy(Edits):
         trim: spaces before and after the value.
         collapse: several spaces in a row become one.
         unescape: HTML entities such as &amp; become the characters they stand for.
-        case: all letters "lower" or "upper", or "keep".
+        case: all letters "lower" or "upper", each word with a capital ("title"), or "keep".
     """
 
     trim: bool = True
     collapse: bool = False
     unescape: bool = False
-    case: Literal["keep", "lower", "upper"] = "keep"
+    case: Literal["keep", "lower", "upper", "title"] = "keep"
 
 
 def is_untidy(value: Any) -> Any:
@@ -81,6 +82,8 @@ def tidied(text: str, p: Tidy) -> str:
 
     >>> tidied(" R&amp;D  lab ", Tidy(unescape=True)), tidied("it&#39;s  A", Tidy(unescape=True, collapse=True))
     ('R&D  lab', "it's A")
+    >>> tidied("it's o'NEIL", Tidy(case="title"))
+    "It's O'Neil"
     """
     if p.unescape:
         text = _ENTITY.sub(_sign, text)
@@ -90,6 +93,8 @@ def tidied(text: str, p: Tidy) -> str:
         text = _SEVERAL.sub(" ", text)
     if p.case == "keep":
         return text
+    if p.case == "title":
+        return _WORD.sub(lambda found: found[0][:1].upper() + found[0][1:].lower(), text)
     return text.lower() if p.case == "lower" else text.upper()
 
 

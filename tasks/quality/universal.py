@@ -27,7 +27,9 @@ from tasks.quality.registry import Parameters, remedy
 
 
 class Keep(Parameters):
-    """Nothing is changed; why can be written in the answer's comment."""
+    """Attributes: reason: why the issue is accepted; it is written into the ledger."""
+
+    reason: str = ""
 
 
 class Flag(Parameters):

@@ -224,3 +224,24 @@ def test_what_is_glued_to_a_number_may_be_its_name(text):
     with opened({"house": [*(str(n % 70 + 1910) for n in range(300)), text]}) as data:
         issue = found(data, "mixed_number_format", missing_ok=True)
         assert issue is None or issue.recommended == "keep"
+
+
+def test_values_of_the_wrong_type_are_read_where_they_have_one_reading():
+    contract = Contract.model_validate({"columns": {"n": {"type": "integer"}, "on": {"type": "date"}}})
+    columns = {
+        "n": ["4", "1,234 pcs", "twelve", "(7)", None],
+        "on": ["2024-01-02", "3 Feb 2024", "03/04/2024", "soon", None],
+    }
+    with opened(columns, contract) as data:
+        numbers, dates = every(data, "wrong_type")
+        assert chosen_values(data, numbers, "cast", "n") == ["4", "1234", "twelve", "-7", None]
+        assert chosen_values(data, dates, "cast", "on", on_failure="null") == [
+            "2024-01-02", "2024-02-03", None, None, None,
+        ]  # fmt: skip
+        assert chosen_values(data, numbers, "strip", "n", characters="pcs ,")[1] == "1234"
+
+
+def test_odd_values_are_written_with_the_usual_signs():
+    with opened({"code": [*(f"AB-{n:03}" for n in range(60)), "AB 077", "AB078", "x9"]}) as data:
+        issue = found(data, "pattern_violation")
+        assert chosen_values(data, issue, "normalise", "code")[-3:] == ["AB-077", "AB-078", "x-9"]
