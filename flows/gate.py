@@ -23,6 +23,7 @@ from flows.form import Submitted, form, said_in, submitted
 from tasks.ask import (
     hold_question,
     identified,
+    keep_question,
     open_gate,
     record_answer,
     refuse_answer,
@@ -121,6 +122,7 @@ def _recorded(run: Run, gate: str) -> Answer | None:
 
 def _passed(run: Run, question: Question) -> Answer:
     """The answer of a gate that is not asked: what standing decisions say, or go, and nothing is changed."""
+    keep_question(run, question)
     said = question.passes or {"verdict": "go", "rest": "keep"}
     said = {**said, "answered_by": f"pipeline {run.pipeline}", "comment": question.unasked}
     return record_answer(run, question, answer_of(question, said, method=question.unasked))

@@ -58,6 +58,11 @@ def open_gate(run: Run, question: Question) -> str:
     return question.evidence
 
 
+def keep_question(run: Run, question: Question) -> None:
+    """Keep a question that nobody is asked: its decisions can be undone, and the run can go back to it."""
+    run.open_staging().write_json(run.id, question_file(question.gate), asdict(question))
+
+
 @once("refuse answer")
 def refuse_answer(run: Run, gate: str, tries: int, problem: str, who: str = "", failure: str = "") -> None:
     """Write down that an answer was not taken, and why; the gate asks again.

@@ -20,14 +20,19 @@ CHAIN = "~policies"
 
 
 def in_force(run: Run, today: dt.date, *, signed: bool = False) -> tuple[Policy, ...]:
-    """The standing decisions that hold for a run's pipeline on this day; at a signed gate those that were signed."""
+    """The standing decisions of earlier runs that hold for a run's pipeline on this day.
+
+    At a signed gate only those that were signed.
+    """
     with run.open_ledger() as ledger:
         entries = ledger.entries(CHAIN)
-    own = [policy for policy in policies_of(entries) if policy.pipeline == run.pipeline and policy.in_force(today)]
-    if not (signed and own):
+    known = (policy for policy in policies_of(entries) if policy.pipeline == run.pipeline and policy.in_force(today))
+    own = [policy for policy in known if policy.then.get("run") != run.name]
+    if not signed:
         return tuple(own)
+    sealed = [entry for entry in entries if entry.payload.get("seal")]
     with run.open_approvers() as approvers:
-        true = {e.seq for e in entries if e.payload.get("seal") == approvers.seal(sealable(e.actor, e.payload))}
+        true = {e.seq for e in sealed if e.payload["seal"] == approvers.seal(sealable(e.actor, e.payload))}
     return tuple(policy for policy in own if policy.number in true)
 
 

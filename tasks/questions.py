@@ -17,6 +17,7 @@ from tasks.ask import GO_MEANS
 from tasks.insights.compare import Comparison
 from tasks.policies import in_force
 from tasks.quality.checks import ContractCheck
+from tasks.quality.history import REVISIONS
 from tasks.quality.model import ROW, Snapshot, Verdict
 from tasks.quality.policy import Match, Policy, gate_differs, match
 from tasks.quality.question import KEEP, RECOMMENDED, Question, as_remembered, choices, sealed
@@ -75,7 +76,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
         f"{examined.recommended} with a safe recommendation.{failed}"
     )
     teller = Teller(found, run.spec().goals)
-    policies = in_force(run, datetime.now(UTC).date(), signed=gate.signed)
+    policies = _standing(run, gate)
     matches = {issue.id: match(policies, issue) for issue in found.issues}
     put = choices(found.issues, lambda issue, option: teller.outlook(issue, option).brief)
     asked_about = tuple(as_remembered(choice, matches[choice.issue]) for choice in put)
@@ -97,7 +98,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
         ),
         *quality_substance(run, examined.round),
     )
-    return question if question.unasked else _remembered(question, matches, policies)
+    return question if question.unasked or _intervened(run) else _remembered(question, matches, policies)
 
 
 @once("ask about the load")
@@ -150,9 +151,9 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
         ),
         *load_substance(run, last.round, measured.figures),
     )
-    if question.unasked or problem:
+    if question.unasked or problem or _intervened(run):
         return question
-    return _load_remembered(question, in_force(run, datetime.now(UTC).date(), signed=gate.signed))
+    return _load_remembered(question, _standing(run, gate))
 
 
 def _remembered(question: Question, matches: Mapping[str, Match | None], policies: Sequence[Policy]) -> Question:
@@ -166,6 +167,16 @@ def _remembered(question: Question, matches: Mapping[str, Match | None], policie
     verdict = Verdict.RESOLVE if doing and Verdict.RESOLVE in question.verdicts else Verdict.GO
     passes = {"verdict": verdict.value, "rest": RECOMMENDED}
     return replace(question, unasked=_by_policies(held or whole[-1:]), passes=passes)
+
+
+def _standing(run: Run, gate: Gate) -> tuple[Policy, ...]:
+    """The standing decisions that may answer a gate."""
+    return in_force(run, datetime.now(UTC).date(), signed=gate.signed) if gate.memory else ()
+
+
+def _intervened(run: Run) -> bool:
+    """Whether somebody went back, undid or returned something in this run: they want to be asked."""
+    return any(entry.kind in REVISIONS for entry in run.entries())
 
 
 def _by_policies(policies: Sequence[Policy]) -> str:

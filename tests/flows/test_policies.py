@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import yaml
+
 from flows.policies import list_policies, revoke_policy, show_policy
 
 MISSING = "id,price\n" + "".join(f"{n},{n % 7 + 1}\n" for n in range(40)) + "40,\n41,N/A\n"
@@ -38,6 +40,7 @@ def test_what_was_remembered_is_done_again_without_asking_until_it_differs(pilot
     hints = [choice.hint for choice in question_of(pilot.home, pilot.run).choices]
     assert any("Not the same as in policy 1 by ann" in hint and "then 1 of 42, now 19 of 60" in hint for hint in hints)
 
+    _looks_again_without_being_passed(pilot, data, pipeline)
     list_policies(everything=False)
     assert "to null: 'N/A'" in capsys.readouterr().out
     show_policy(1)
@@ -45,6 +48,31 @@ def test_what_was_remembered_is_done_again_without_asking_until_it_differs(pilot
     revoke_policy(1, "no more")
     list_policies(everything=True)
     assert "revoked by" in capsys.readouterr().out
+
+
+def _looks_again_without_being_passed(pilot, data, pipeline):
+    """Who goes back in a run is asked, whatever is remembered."""
+    from flows.drive import reopen
+    from flows.revise import _gate
+    from tasks.rewind import rewind
+
+    data.write_text(MISSING)
+    pilot.start(pipeline_asking_at_load(pipeline))
+    assert pilot.go() == "Suspended"
+    assert pilot.gate == "load-1"
+    rewind(pilot.record(), "quality-1", {}, gate=_gate(pilot.run), who="ann", method="test")
+    with pilot._client() as client:
+        reopen(client, pilot.run)
+    assert pilot.go() == "Suspended"
+    assert pilot.gate.startswith("quality-")
+
+
+def pipeline_asking_at_load(pipeline):
+    """The same pipeline, whose load nobody may have remembered."""
+    own = yaml.safe_load(pipeline.read_text())
+    own["gates"]["load"] = {"signed": True, "remember": "never"}
+    pipeline.write_text(yaml.safe_dump(own))
+    return pipeline
 
 
 def test_only_who_has_the_role_may_have_an_answer_remembered(pilot, orders):
