@@ -36,7 +36,7 @@ class _Refusal(NamedTuple):
     todo: str
 
 
-_STRANGER = _Refusal("refused", "the server refuses these credentials", "check access_key and secret_key, or profile")
+_STRANGER = _Refusal("refused", "the server does not accept these keys", "check access_key and secret_key, or profile")
 _EXPIRED = _Refusal("refused", "the credentials have expired", "renew them, e.g. log in again, then try again")
 _FORBIDDEN = _Refusal("refused", "not allowed", "check the rights of these credentials, and the bucket's policy")
 _ELSEWHERE = _Refusal("refused", "the bucket is in another region", "set 'region', or 'endpoint'")
@@ -252,7 +252,9 @@ class S3Connection(BaseModel):
         from botocore import exceptions as known
 
         if isinstance(error, (known.NoCredentialsError, known.PartialCredentialsError)):
-            return SpecError(f"no whole credentials: {self.hidden(error)}", where=where, todo="set them, or 'profile'")
+            return SpecError(
+                f"credentials are not whole; {self.hidden(error)}", where=where, todo="set them, or 'profile'"
+            )
         expired = (known.SSOError, known.TokenRetrievalError, known.CredentialRetrievalError)
         if isinstance(error, expired):
             return self.REFUSED(f"{_EXPIRED.what}: {self.hidden(error)}", where=where, todo=_EXPIRED.todo)

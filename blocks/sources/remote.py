@@ -30,6 +30,7 @@ _MOST_NAMED = 8
 _PATTERN = "*?["
 _GONE = (404, 410)
 _SSH = ("sftp", "ssh")
+_HTTP = ("http", "https")
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,11 @@ def _opened(address: Address) -> tuple[AbstractFileSystem, str]:
     if scheme in _SSH:
         more |= {"host_key_policy": _known_hosts(), "timeout": _SECONDS, "banner_timeout": _SECONDS}
         more |= {"key_filename": address.key_file} if address.key_file else {}
+    if scheme in _HTTP:
+        from aiohttp import ClientTimeout
+
+        slow = ClientTimeout(total=None, sock_connect=_SECONDS, sock_read=_SECONDS)  # not: a large file takes long
+        more |= {"client_kwargs": {"timeout": slow}}
     try:
         system, path = url_to_fs(address.url, **more)
     except ImportError as error:
@@ -148,14 +154,14 @@ def _fetch(system: AbstractFileSystem, path: str, target: Path, name: str, readi
     size = int(system.info(path).get("size") or 0)
     done = 0
     try:
-        with (
-            system.open(path, "rb", block_size=0 if "http" in system.protocol else None) as remote,
-            doing("write", partial),
-            partial.open("wb") as file,
-        ):
-            while chunk := remote.read(_CHUNK_BYTES):
-                done += file.write(chunk)
-                reading.progress(f"fetching {name}", done, size)
+        with system.open(path, "rb", block_size=0 if "http" in system.protocol else None) as remote:
+            with doing("write", partial):
+                file = partial.open("wb")
+            with file:
+                while chunk := remote.read(_CHUNK_BYTES):
+                    with doing("write", partial):
+                        done += file.write(chunk)
+                    reading.progress(f"fetching {name}", done, size)
         if size and done != size:
             raise TryAgain(
                 f"{done:,} of {size:,} bytes arrived", where=mask(system.unstrip_protocol(path)), todo="try again"

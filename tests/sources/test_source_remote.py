@@ -96,6 +96,12 @@ def test_what_cannot_be_fetched_is_said_without_the_password(tmp_path, site, pat
     assert "s3cret" not in raised.value.message
 
 
+def test_a_server_that_falls_silent_is_left_in_time(tmp_path, site, monkeypatch):
+    monkeypatch.setattr("blocks.sources.remote._SECONDS", 0.3)
+    with pytest.raises(Unavailable, match=r"cannot be fetched: .*[Tt]imeout"):
+        FileSource(path=f"{site.url}/slow.csv").read(reading(tmp_path))
+
+
 @pytest.mark.service
 def test_a_pattern_is_read_over_sftp_from_a_server_that_is_known(tmp_path, sftp_server, monkeypatch):
     monkeypatch.setenv("GONOGO_KNOWN_HOSTS", str(sftp_server.known_hosts))

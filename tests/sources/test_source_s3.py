@@ -27,6 +27,7 @@ from blocks.sources.base import Outcome, Reading
 from blocks.sources.s3 import S3Source, _expression
 from blocks.staging import Staging
 from tasks.quality.errors import Abort, NothingNew, SourceError, SpecError, TryAgain, Unavailable
+from tasks.quality.secrets import mask
 from tests.services.process import free_port
 from tests.services.s3 import ACCESS_KEY, GUEST, SECRET_KEY, client
 
@@ -492,13 +493,17 @@ def test_who_may_not_read_is_told_so_and_what_to_do(bucket, monkeypatch):
     cases = [
         (GUEST, {"prefix": ""}, "not allowed: AccessDenied"),
         (GUEST, {"key": "a.csv"}, "not allowed: AccessDenied"),
-        (("AKIAUNKNOWN000000000", "unknown-Passw0rd"), {"prefix": ""}, "refuses these credentials: InvalidAccessKeyId"),
+        (
+            ("AKIAUNKNOWN000000000", "unknown-Passw0rd"),
+            {"prefix": ""},
+            "does not accept these keys: InvalidAccessKeyId",
+        ),
         (
             ("AKIAUNKNOWN000000000", "unknown-Passw0rd"),
             {"key": "a.csv"},
-            "refuses these credentials: InvalidAccessKeyId",
+            "does not accept these keys: InvalidAccessKeyId",
         ),
-        ((ACCESS_KEY, "wrong-Passw0rd"), {"key": "a.csv"}, "refuses these credentials: SignatureDoesNotMatch"),
+        ((ACCESS_KEY, "wrong-Passw0rd"), {"key": "a.csv"}, "does not accept these keys: SignatureDoesNotMatch"),
     ]
     for number, ((access, secret), settings, said) in enumerate(cases):
         monkeypatch.setenv("TEST_S3_ACCESS", access)
@@ -508,7 +513,7 @@ def test_who_may_not_read_is_told_so_and_what_to_do(bucket, monkeypatch):
         assert secret not in raised.value.message
         steps = list(bucket.source(**settings).probe(bucket.folder))
         assert [step.ok for step in steps][-1] is False
-        assert said in steps[-1].said
+        assert said in mask(steps[-1].said), "what is no secret is not masked at the terminal"
 
 
 @pytest.mark.service
