@@ -131,10 +131,10 @@ def _summary(run: Run, by_kind: dict[str, list[Entry]]) -> Iterator[str]:
     yield from (f"goal            {escape(sentence)}" for sentence in _goals(run))
     for commit in by_kind.get("commit", []):
         yield f"loaded          {commit.payload['rows_written']:,} rows in {escape(str(commit.payload['destination']))}"
-    for gone in by_kind.get("unloaded", []):
-        told = f"{gone.payload['rows_removed']:,} rows, {gone.payload['rows_restored']:,} former ones are back"
-        comment = f": {gone.payload['comment']}" if gone.payload["comment"] else ""
-        yield f"taken back      {told}; by {escape(gone.actor + comment)}"
+    for taken in by_kind.get("unloaded", []):
+        told = f"{taken.payload['rows_removed']:,} rows, {taken.payload['rows_restored']:,} former ones are back"
+        comment = f": {taken.payload['comment']}" if taken.payload["comment"] else ""
+        yield f"taken back      {told}; by {escape(taken.actor + comment)}"
 
 
 def _goals(run: Run) -> list[str]:
