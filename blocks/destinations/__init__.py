@@ -9,9 +9,10 @@ from pydantic import Field
 from blocks.destinations.base import Destination, Load, LoadBatch, NewColumns, Receipt, TakenBack
 from blocks.destinations.database import DatabaseDestination
 from blocks.destinations.file import FileDestination
+from blocks.destinations.s3 import S3Destination
 from blocks.destinations.saved import SavedDestination
 
-Single: TypeAlias = DatabaseDestination | FileDestination
+Single: TypeAlias = DatabaseDestination | FileDestination | S3Destination
 """A destination whose settings are its own."""
 
 DestinationSpec: TypeAlias = Annotated[Single | SavedDestination, Field(discriminator="kind")]
@@ -25,6 +26,7 @@ __all__ = [
     "LoadBatch",
     "NewColumns",
     "Receipt",
+    "S3Destination",
     "SavedDestination",
     "Single",
     "TakenBack",

@@ -174,7 +174,7 @@ def loaded(folder: Path) -> float:
     destination = DatabaseDestination(url=(folder / "postgres.url").read_text(), table="ours")
     with connected() as engine:
         rows = engine.read_parquet(folder / "clean.parquet")
-        batch = LoadBatch(rows, TYPES, f"run-{time.time_ns()}", "sha256:", "benchmark")
+        batch = LoadBatch(rows, TYPES, f"run-{time.time_ns()}", "sha256:", "benchmark", in_order=True)
         return _timed(lambda: destination.load(batch, folder))
 
 
