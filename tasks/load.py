@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from tasks.announce import Happened
@@ -64,7 +64,7 @@ def load(
     try:
         with run.open_staging().open(examined.snapshot) as tables:
             batch = to_be_loaded(run, tables.table("snapshot"), examined.snapshot, examined.round, run.id, agreed)
-            receipt = spec.destination.load(batch, spec.base())
+            receipt = spec.destination.load(replace(batch, in_order=True), spec.base())
     except NewColumns as problem:
         return Loaded(False, problem=problem.message, new_columns=problem.columns)
     except (PilotMustDecide, TryAgain) as problem:

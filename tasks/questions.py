@@ -113,13 +113,14 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
         attempt: the number of this one.
     """
     problem, adding = before.problem, ", ".join(before.new_columns)
+    means = f"add {adding} to the table, and load" if adding else "load the refined rows"
     first, last, gate = seen[0], seen[-1], run.spec().gates.load
     destination = run.spec().destination.describe()
     goals = run.recall_all(Comparison, "goals")
     changes = run.changes()
     cells = sum(change.cells_changed for change in changes)
     gone = first.snapshot.rows - last.snapshot.rows
-    failed = f"The load failed and the destination is as it was: {problem} " if problem else ""
+    failed = f"The load failed and the destination is as it was: {problem}. " if problem else ""
     met = f" {measured.met} of {measured.targets} targets are met." if measured.targets else ""
     summary = (
         f"{failed}{last.snapshot.rows:,} rows for {destination}. Score {first.score:.1f} → {last.score:.1f}; "
@@ -138,10 +139,7 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
             text="\n\n".join([links + f"**{markdown(summary, 600)}**", "\n".join(lines)]),
             summary=visible(summary, 600),
             verdicts=GO_OR_NOT,
-            meaning={
-                "go": f"add {adding} to the table, and load" if adding else "load the refined rows",
-                "no-go": "do not load; everything is kept",
-            },
+            meaning={"go": means, "no-go": "do not load; everything is kept"},
             report_url=run.page("insight.html"),
             needs_person=bool(problem),
             memory=gate.memory,

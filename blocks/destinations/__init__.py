@@ -9,10 +9,11 @@ from pydantic import Field
 from blocks.destinations.base import Destination, Load, LoadBatch, NewColumns, Receipt, TakenBack
 from blocks.destinations.database import DatabaseDestination
 from blocks.destinations.file import FileDestination
+from blocks.destinations.s3 import S3Destination
 from blocks.destinations.saved import SavedDestination
 from blocks.destinations.stream import StreamDestination
 
-Single: TypeAlias = DatabaseDestination | FileDestination | StreamDestination
+Single: TypeAlias = DatabaseDestination | FileDestination | S3Destination | StreamDestination
 """A destination whose settings are its own."""
 
 DestinationSpec: TypeAlias = Annotated[Single | SavedDestination, Field(discriminator="kind")]
@@ -26,6 +27,7 @@ __all__ = [
     "LoadBatch",
     "NewColumns",
     "Receipt",
+    "S3Destination",
     "SavedDestination",
     "Single",
     "StreamDestination",

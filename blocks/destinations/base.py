@@ -52,6 +52,7 @@ class LoadBatch:
         fingerprint: of the snapshot.
         additions: what the contract says about columns that the destination's table lacks.
         agreed: such columns that the pilot was asked about, and agreed to add.
+        in_order: the table comes in `_row` order by itself, as snapshots do.
     """
 
     table: ibis.Table
@@ -63,6 +64,7 @@ class LoadBatch:
     declared: tuple[str, ...] = ()
     additions: Additions = "freeze"
     agreed: tuple[str, ...] = ()
+    in_order: bool = False
 
 
 @dataclass(frozen=True)
@@ -294,7 +296,8 @@ def typed(batch: LoadBatch, wrong_types: WrongTypes, fixed: Mapping[str, ColumnT
         if name in batch.declared and wrong_types == "refuse":
             raise _wrong(name, types[name], found, "resolve them, quarantine their rows, or change the contract's type")
     holding = {name: type for name, type in types.items() if name not in failing}
-    table = typed_view(batch.table, holding, batch.formats).order_by(ROW).drop(ROW)
+    view = typed_view(batch.table, holding, batch.formats)
+    table = (view if batch.in_order else view.order_by(ROW)).drop(ROW)
     as_text = tuple((name, found[0]) for name, found in failing.items() if name in batch.declared)
     return Typed(table, {name: holding.get(name, "text") for name in table.columns}, as_text)
 

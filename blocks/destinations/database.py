@@ -54,7 +54,7 @@ class Validity(BaseModel):
 
 
 class DatabaseDestination(DestinationModel):
-    """A table of a database."""
+    """A table of a database: PostgreSQL, MySQL and MariaDB, SQLite, DuckDB and others that SQLAlchemy knows."""
 
     HIDDEN: ClassVar = ("url",)
     EXAMPLE: ClassVar = """
@@ -62,7 +62,7 @@ kind: database
 url: postgresql+psycopg://loader:${WAREHOUSE_PASSWORD}@db.example.org/warehouse
 table: orders
 schema: sales
-mode: merge             # append, replace, merge on the key, or history: every version of a row (SCD2)
+mode: merge             # or append, replace, history (SCD2)
 key: [order_id]
 """
 

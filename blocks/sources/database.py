@@ -23,6 +23,7 @@ from blocks.databases import connected, database_url
 from blocks.probe import Probe
 from blocks.refusals import READING, told
 from blocks.sources.base import Batch, Origin, Reading, SourceModel, staged_names
+from blocks.sources.copying import copied, copyable
 from blocks.staging import connected as engine
 from blocks.staging import doing, publish, write_text
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
@@ -152,6 +153,8 @@ incremental: {column: updated_at}   # each run reads what is new
 
         until = self._largest(connection)
         statement, values = self._asked(connection, since, until)
+        if not self.incremental and (names := copyable(connection, statement, values)):
+            return self._copied(connection, statement, values, names, file, reading)
         result = connection.execute(statement, values)
         names = list(result.keys())
         mark = _Mark(names, self.incremental, since, until)
@@ -171,6 +174,33 @@ incremental: {column: updated_at}   # each run reads what is new
         finally:
             partial.unlink(missing_ok=True)
         return _Landed(rows, names, self._types(connection), mark.position())
+
+    def _copied(
+        self,
+        connection: Connection,
+        statement: Any,
+        values: Mapping[str, Any],
+        names: list[str],
+        file: Path,
+        reading: Reading,
+    ) -> _Landed:
+        """The same by PostgreSQL's COPY, which is many times faster and says the same text."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = pa.schema([("row", pa.int64()), *((f"c{i}", pa.string()) for i in range(len(names)))])
+        partial, rows = file.with_name(f".{file.name}.{os.getpid()}"), 0
+        try:
+            with doing("write", file), pq.ParquetWriter(partial, schema, compression="lz4") as writer:
+                for part in copied(connection, statement, values, len(names)):
+                    place = pa.array(range(rows, rows + part.num_rows), pa.int64())
+                    writer.write_table(part.add_column(0, schema.field(0), place))
+                    rows += part.num_rows
+                    reading.progress(f"reading {self._name() or 'the query'}", rows, 0)
+            publish(partial, file)
+        finally:
+            partial.unlink(missing_ok=True)
+        return _Landed(rows, names, self._types(connection), {})
 
     def _staged(self, landed: _Landed, file: Path, since: Mapping[str, Any], reading: Reading) -> Batch:
         names, renames = staged_names(landed.names)

@@ -85,6 +85,8 @@ def staged_csv(folder: Path) -> float:
         return _timed(lambda: FileSource(path="orders.csv").read(reading))
 
 
+# --- Kafka --------------------------------------------------------------------------------------------------------
+
 TOPIC = "orders"
 
 
@@ -138,12 +140,144 @@ def staged_topic(folder: Path) -> float:
         return _timed(lambda: source.read(reading))
 
 
+# --- PostgreSQL ---------------------------------------------------------------------------------------------------
+
+TYPES = {
+    "quantity": "integer",
+    "unit_price": "number",
+    "total": "number",
+    "delivered_at": "date",
+    "updated_at": "timestamp",
+}
+"""Columns of the table that are loaded as such; the others are text."""
+
+_SQL = {"integer": "BIGINT", "number": "DOUBLE PRECISION", "date": "DATE", "timestamp": "TIMESTAMP"}
+
+
+@contextmanager
+def postgres_table(folder: Path, rows: int) -> Iterator[None]:
+    """A server with the table; its address lies in the folder."""
+    sys.path.insert(0, str(HERE.parents[1]))
+    from tests.services.postgres import postgres
+
+    with csv_file(folder, rows), postgres() as address:
+        (folder / "postgres.url").write_text(address)
+        postgres_rows(folder)
+        yield
+
+
+def postgres_rows(folder: Path) -> None:
+    """The clean rows of the table as a snapshot and as CSV, and a table of them in PostgreSQL."""
+    import duckdb
+    import psycopg
+
+    picked = ", ".join(
+        f'CASE WHEN TRY_CAST("{name}" AS {_SQL[type].split()[0]}) IS NOT NULL THEN "{name}" END AS "{name}"'
+        for name, type in TYPES.items()
+    )
+    if not (folder / "clean.parquet").exists():
+        with duckdb.connect() as connection:
+            text = f"read_csv('{folder / 'orders.csv'}', all_varchar = true, header = true)"
+            rows = f"SELECT row_number() OVER () - 1 AS _row, * REPLACE ({picked}) FROM {text}"
+            connection.execute(f"COPY ({rows}) TO '{folder / 'clean.parquet'}' (COMPRESSION zstd)")
+            query = f"SELECT * EXCLUDE (_row) FROM '{folder / 'clean.parquet'}' ORDER BY _row"
+            connection.execute(f"COPY ({query}) TO '{folder / 'clean.csv'}' (HEADER false)")
+    with psycopg.connect(_address(folder), autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS orders")
+        _copy_in(folder, connection, "orders")
+        connection.execute("VACUUM ANALYZE orders")
+
+
+def _address(folder: Path) -> str:
+    return (folder / "postgres.url").read_text().replace("+psycopg", "")
+
+
+def _names(folder: Path) -> list[str]:
+    import pyarrow.parquet as pq
+
+    return [name for name in pq.read_schema(folder / "clean.parquet").names if name != "_row"]
+
+
+def _copy_in(folder: Path, connection: Any, table: str) -> None:
+    columns = ", ".join(f'"{name}" {_SQL.get(TYPES.get(name, ""), "TEXT")}' for name in _names(folder))
+    connection.execute(f"CREATE TABLE {table} ({columns})")
+    statement = f"COPY {table} FROM STDIN (FORMAT csv)"
+    with (folder / "clean.csv").open("rb") as file, connection.cursor().copy(statement) as copy:
+        while chunk := file.read(1 << 20):
+            copy.write(chunk)
+
+
+def copy_from_file(folder: Path) -> float:
+    """A CSV file → table, with COPY, in one transaction."""
+    import psycopg
+
+    with psycopg.connect(_address(folder)) as connection:
+        connection.execute("DROP TABLE IF EXISTS own")
+        connection.commit()
+
+        def work() -> None:
+            _copy_in(folder, connection, "own")
+            connection.commit()
+
+        return _timed(work)
+
+
+def loaded(folder: Path) -> float:
+    """A snapshot → table, with the database destination."""
+    import psycopg
+
+    from blocks.destinations import DatabaseDestination, LoadBatch
+    from blocks.staging import connected
+
+    with psycopg.connect(_address(folder), autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS ours")
+    destination = DatabaseDestination(url=(folder / "postgres.url").read_text(), table="ours")
+    with connected() as engine:
+        rows = engine.read_parquet(folder / "clean.parquet")
+        batch = LoadBatch(rows, TYPES, f"run-{time.time_ns()}", "sha256:", "benchmark", in_order=True)
+        return _timed(lambda: destination.load(batch, folder))
+
+
+def copy_to_file(folder: Path) -> float:
+    """A table → CSV file, with COPY."""
+    import psycopg
+
+    def work() -> None:
+        statement = "COPY (SELECT * FROM orders) TO STDOUT (FORMAT csv, HEADER)"
+        with (
+            psycopg.connect(_address(folder)) as connection,
+            (folder / "out.csv").open("wb") as file,
+            connection.cursor().copy(statement) as copy,
+        ):
+            for chunk in copy:
+                file.write(chunk)
+
+    return _timed(work)
+
+
+def read(folder: Path) -> float:
+    """A table → snapshot, with the database source."""
+    from blocks.sources import DatabaseSource, Reading
+    from blocks.staging import Staging
+
+    source = DatabaseSource(url=(folder / "postgres.url").read_text(), table="orders")
+    with tempfile.TemporaryDirectory(dir=folder) as staging:
+        reading = Reading(Staging(staging), "benchmark", "benchmark", folder)
+        return _timed(lambda: source.read(reading))
+
+
 SIXTY_PERCENT = 1 / 0.6
+MOST_MB = 500
+"""Memory that gonogo's side may take, whatever the size of the source."""
 
 RACES = {
     "csv": Race(duckdb_csv, staged_csv, 1.5, "CSV → snapshot, against DuckDB's CSV → Parquet", csv_file),
     "stream": Race(
         bare_loop, staged_topic, SIXTY_PERCENT, "topic → snapshot, against a bare confluent-kafka loop", topic
+    ),
+    "postgres-read": Race(copy_to_file, read, 1.5, "PostgreSQL → snapshot, against COPY → CSV file", postgres_table),
+    "postgres-load": Race(
+        copy_from_file, loaded, 1.3, "snapshot → PostgreSQL, against CSV file → COPY", postgres_table
     ),
 }
 
@@ -185,11 +319,11 @@ def main() -> int:
                         told.append(_run(name, side, folder))
             own, ours = (statistics.median(run["seconds"] for run in runs[side]) for side in ("own", "ours"))
             peak = max(run["peak_mb"] for run in runs["ours"])
-            met = ours <= race.most * own
+            met = ours <= race.most * own and peak <= MOST_MB
             missed += not met
             print(f"{name}: {given.rows:,} rows, {race.said}")
             print(f"  own {own:.2f} s, gonogo {ours:.2f} s: {ours / own:.2f} ×, {peak:,.0f} MB at most")
-            print(f"  {'met' if met else 'NOT MET'}: at most {race.most:.2f} ×")
+            print(f"  {'met' if met else 'NOT MET'}: at most {race.most:.2f} ×, at most {MOST_MB} MB")
     return int(bool(missed))
 
 

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from tests.destinations.places import Database, File
+from tests.destinations.places import Bucket, Database, File
 
 FILES = ("out.parquet", "out.csv", "out.ndjson", "out.csv.gz", "out.json.zst")
 DATABASES = ["sqlite", "duckdb", *(pytest.param(name, marks=pytest.mark.service) for name in ("postgres", "mariadb"))]
@@ -58,7 +58,14 @@ def shared(request) -> Database:
     return request.getfixturevalue(request.param)
 
 
-@pytest.fixture(params=[*DATABASES, *FILES])
+@pytest.fixture
+def s3(tmp_path, s3_endpoint) -> Bucket:
+    place = Bucket(tmp_path, s3_endpoint, f"b-{uuid.uuid4().hex[:12]}")
+    place.client.create_bucket(Bucket=place.bucket)
+    return place
+
+
+@pytest.fixture(params=[*DATABASES, *FILES, pytest.param("s3", marks=pytest.mark.service)])
 def place(request, tmp_path) -> Database | File:
     """Each kind of place there is."""
     return File(tmp_path, request.param) if request.param in FILES else request.getfixturevalue(request.param)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from blocks.destinations import DatabaseDestination, FileDestination, LoadBatch
+from blocks.destinations import DatabaseDestination, FileDestination, LoadBatch, S3Destination
 
 
 def batch(
@@ -173,6 +173,69 @@ class File:
         return packed.decode()
 
 
-def place_of(spec: list[str | None], folder: Path) -> Database | File:
+@dataclass
+class Bucket:
+    """A table in a bucket of an S3 server."""
+
+    folder: Path
+    endpoint: str
+    bucket: str
+    keeps_types: ClassVar = True
+    allows_all_names: ClassVar = True
+
+    @property
+    def spec(self) -> list[str | None]:
+        return ["s3", self.endpoint, self.bucket]
+
+    @property
+    def client(self):
+        from tests.services.s3 import client
+
+        return client(self.endpoint)
+
+    def destination(self, **more) -> S3Destination:
+        from tests.services.s3 import ACCESS_KEY, SECRET_KEY
+
+        own = {"bucket": self.bucket, "endpoint": self.endpoint, "addressing": "path", "prefix": "a b/out"}
+        return S3Destination(**{**own, "access_key": ACCESS_KEY, "secret_key": SECRET_KEY, **more})
+
+    def load(self, batch, **more):
+        return self.destination(**more).load(batch, self.folder)
+
+    def undo(self, run, **more):
+        return self.destination(**more).undo(run, self.folder)
+
+    def manifest(self) -> dict:
+        return json.loads(self.client.get_object(Bucket=self.bucket, Key="a b/out/_manifest.json")["Body"].read())
+
+    def exists(self) -> bool:
+        return bool(self.manifest()["files"])
+
+    def alter(self) -> None:
+        """Somebody else writes over one of the files."""
+        self.client.put_object(Bucket=self.bucket, Key=self.manifest()["files"][0]["key"], Body=self._other())
+
+    def _other(self) -> bytes:
+        out = io.BytesIO()
+        pq.write_table(pa.table({"id": ["99"]}), out)
+        return out.getvalue()
+
+    def columns(self) -> list[str]:
+        return self._tables()[0].column_names
+
+    def rows(self) -> list[tuple]:
+        return sorted((tuple(row.values()) for table in self._tables() for row in table.to_pylist()), key=repr)
+
+    def _tables(self) -> list[pa.Table]:
+        keys = [file["key"] for file in self.manifest()["files"]]
+        return [
+            pq.read_table(io.BytesIO(self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()))
+            for key in keys
+        ]
+
+
+def place_of(spec: list[str | None], folder: Path) -> Database | File | Bucket:
     """A place by its `spec`."""
+    if spec[0] == "s3":
+        return Bucket(folder, *spec[1:])
     return Database(folder, *spec) if "://" in str(spec[0]) else File(folder, *spec)

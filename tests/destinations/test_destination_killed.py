@@ -11,7 +11,7 @@ import pytest
 
 from tests.destinations.conftest import DATABASES
 from tests.destinations.killing import MANY
-from tests.destinations.places import Database, File, batch
+from tests.destinations.places import Bucket, Database, File, batch
 
 REPOSITORY = Path(__file__).parents[2]
 OLD = {"id": ["1", "2"], "name": ["old", "old"]}
@@ -22,6 +22,12 @@ LOADING = "blocks.destinations.loading:TableLoad"
 def cases(place) -> list[tuple[str, str, str, int]]:
     """What is done, into which columns, when it dies, and how many rows are there then."""
     new = len(MANY)
+    if isinstance(place, Bucket):
+        own = "blocks.destinations.s3:"
+        moments = [f"{own}write_table", f"after {own}S3Load._bring", f"{own}S3Destination.publish"]
+        loads = [("load", "other", moment, 2) for moment in moments]
+        loads += [("load", "other", f"after {own}S3Destination.publish", new), ("known", "", "", new)]
+        return [*loads, ("undo", "", f"{own}S3Destination.publish", new)]
     if not isinstance(place, Database):
         writing = [f"{FILE}:write_table", f"after {FILE}:_pack", f"{FILE}:write_text", f"after {FILE}:write_text"]
         loads = [("load", "other", moment, 2) for moment in writing]
@@ -38,7 +44,7 @@ def cases(place) -> list[tuple[str, str, str, int]]:
     return [*loads, ("known", "", "", new), ("undo", "", before, new), ("undo", "", after, 2)]
 
 
-@pytest.fixture(params=[*DATABASES, "out.parquet", "out.csv.gz"])
+@pytest.fixture(params=[*DATABASES, "out.parquet", "out.csv.gz", pytest.param("s3", marks=pytest.mark.service)])
 def killed(request, tmp_path):
     return request.getfixturevalue(request.param) if "." not in request.param else File(tmp_path, request.param)
 

@@ -176,7 +176,7 @@ def test_what_cannot_be_undone_says_why_and_changes_nothing(decided):
         undo(decided.record(), 9, never, who="ann", method="test")
     assert [entry.hash for entry in decided.entries()] == before
     decided.to_the_end()
-    with pytest.raises(PilotMustDecide, match=r"was loaded into table orders.*which nothing here takes back"):
+    with pytest.raises(PilotMustDecide, match=r"was loaded into table orders.*.*gonogo unload"):
         taken_back(decided, "disguised-missing-price")
     assert decided.entries("undone") == []
 

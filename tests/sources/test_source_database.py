@@ -206,6 +206,22 @@ def test_every_type_says_what_the_database_says(tmp_path, postgres_url):
 
 
 @pytest.mark.service
+def test_rows_that_are_copied_out_say_the_same_as_rows_that_are_fetched(tmp_path, postgres_url):
+    place = Place(tmp_path, postgres_url)
+    floats = ["0.1", "5", "-0", "1e15", "1e16", "123456789012345680", "1e-5", "NaN", "-Infinity", "1e22", "2.5e300"]
+    listed = ", ".join(f"(float8 '{x}')" for x in floats)
+    columns = (
+        "x, x > 1 AS b, date '2026-02-03' AS d, numeric '1.20' AS n, "
+        "timestamp '2026-02-03 10:11:12' + x::int8 % 2 * interval '500 ms' AS at, 'a\"b\n' || chr(10) AS t, '' AS e"
+    )
+    query = f"SELECT {columns} FROM (VALUES {listed}) v (x) WHERE x::text <> :not AND abs(x) < 1e17"
+    copied = rows(place.read("r1", query=query, parameters={"not": "%s"}))
+    fetched = rows(place.read("r2", query=query.replace(" FROM", ", '1'::jsonb FROM", 1), parameters={"not": "%s"}))
+    assert copied == [row[:-1] for row in fetched]
+    assert len(copied) == 6
+
+
+@pytest.mark.service
 def test_rows_that_come_while_we_read_are_not_seen_and_memory_does_not_grow_with_them(tmp_path, postgres_url):
     place = Place(tmp_path, postgres_url)
     place.execute("CREATE TABLE {t} AS SELECT n AS id, repeat('x', 200) || n AS t FROM generate_series(1, 200000) n")
@@ -230,7 +246,8 @@ print(batch.snapshot.rows, len(told), (resource.getrusage(resource.RUSAGE_SELF).
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     staged, chunks, megabytes = map(int, done.stdout.split())
-    assert (staged, chunks) == (200_000, 40)
+    assert staged == 200_000
+    assert chunks >= 5
     assert megabytes < 350
     place.execute("DROP TABLE {t}")
 

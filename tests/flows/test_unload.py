@@ -1,0 +1,38 @@
+"""A load is taken back, and a table that lacks columns gets them only when the pilot says so."""
+
+import pytest
+
+from tasks.quality.errors import PilotMustDecide
+from tasks.unload import unload
+from tasks.verify import verify
+
+
+def test_columns_are_asked_about_and_a_load_is_taken_back(pilot, tmp_path, capsys):
+    from flows.revise import unload_run
+
+    data, to = tmp_path / "cities.csv", {"kind": "database", "url": f"sqlite:///{tmp_path / 'out.db'}", "table": "t"}
+    spec = {"destination": to | {"mode": "append"}, "gates": {"quality": {"ask": "never"}, "load": {"ask": "never"}}}
+    data.write_text("id,city\n1,Ulm\n2,Bonn\n")
+    pilot.start(pilot.pipeline(data, **spec))
+    assert pilot.to_the_end() == "Completed"
+    data.write_text("id,city,land\n3,Kiel,SH\n")
+    pilot.start(pilot.pipeline(data, **spec))
+    assert pilot.to_the_end() == "Completed", "the second attempt was asked about, and somebody said go"
+    first, second = [e.payload for e in pilot.entries("stage") if e.payload["stage"] == "load"]
+    assert (first["loaded"], first["new_columns"]) == (False, ["land"])
+    assert second["loaded"]
+    assert "the table lacks land" in first["problem"]
+    assert pilot.loaded("t") == [(1, "Ulm", None), (2, "Bonn", None), (3, "Kiel", "SH")]
+    assert pilot.entries("commit")[0].payload["added"] == ["land"]
+
+    run = pilot.record()
+    unload_run(run.name, comment="wrong file")
+    assert "1 rows were taken out of table t" in capsys.readouterr().out
+    assert pilot.loaded("t") == [(1, "Ulm"), (2, "Bonn")]
+    (entry,) = pilot.entries("unloaded")
+    assert (entry.payload["load"], entry.payload["comment"]) == ("commit", "wrong file")
+    checks = verify(run)
+    assert [check.name for check in checks if not check.ok] == []
+    assert "the load was taken back" in next(c for c in checks if c.name == "conservation of rows").detail
+    with pytest.raises(PilotMustDecide, match="was taken back already"):
+        unload(run, who="ann", method="test")
