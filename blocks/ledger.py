@@ -178,7 +178,7 @@ class Ledger:
         names = [r.name for r in (meant or runs)]
         if meant:
             raise PilotMustDecide(f"'{name}' means {len(meant)} runs", available=[r.run_id for r in meant])
-        todo = did_you_mean(name, names) or "list them with 'gonogo runs'"
+        todo = did_you_mean(name, names) or "list them with 'gonogo history'"
         raise PilotMustDecide(f"no run '{name}'", available=names[:8], todo=todo)
 
     def _summary(self, connection: Connection, run_id: str, count: int) -> RunSummary:

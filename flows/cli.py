@@ -355,14 +355,6 @@ def show(run: RunName = "latest") -> None:
 
 
 @app.command(rich_help_panel="Look")
-def runs() -> None:
-    """List all runs."""
-    from flows.commands import list_runs
-
-    list_runs()
-
-
-@app.command(rich_help_panel="Look")
 def history(
     pipeline: Annotated[
         str, typer.Argument(metavar="[PIPELINE]", help="Only runs of this pipeline.", show_default=False)

@@ -276,13 +276,6 @@ def write_answers(name: str) -> None:
         typer.echo(template(question_of(at.home, run), run.name), nl=False)
 
 
-def list_runs() -> None:
-    """List all runs, the latest first."""
-    from flows.story import runs_table
-
-    Console(highlight=False).print(runs_table(Home.here()))
-
-
 def show_run(name: str) -> None:
     """Tell a run's story from the ledger."""
     from flows.story import tell_story

@@ -58,20 +58,6 @@ def tell_story(console: Console, home: Home, run_id: str) -> None:
         console.print(line, soft_wrap=True)
 
 
-def runs_table(home: Home) -> Table:
-    """All runs, the latest first."""
-    from blocks.ledger import Ledger
-
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("run", "pipeline", "opened", "last", "id"):
-        table.add_column(heading)
-    with Ledger(home.ledger_url) as ledger:
-        for run in ledger.runs():
-            opened = run.opened_at[:16].replace("T", " ")
-            table.add_row(escape(run.name), escape(run.pipeline), opened, run.last_kind, run.run_id[:8])
-    return table
-
-
 def tell_kinds(console: Console, name: str) -> None:
     """Every kind of issue with its settings, and every remedy with its parameters; or one kind or module."""
     from tasks.quality.guide import guide
