@@ -12,8 +12,10 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import ibis
 import pyarrow as pa
 import pyarrow.compute
+from ibis import _
 
 from tasks.quality.model import ROW, Dataset
 from tasks.quality.profile import BLANK
@@ -25,8 +27,11 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = NDArray[np.signedinteger[Any]]
 
-CELLS_AT_ONCE = 40_000_000
+CELLS_AT_ONCE = 10_000_000
 """Cells that are encoded together; of them only the codes are kept."""
+
+PART_ROWS, MOST_PARTS = 1_000_000, 100
+"""Rows that are read by one query, unless these would be too many queries."""
 
 BATCH_ROWS = 122_880
 BATCH_CHARACTERS = 200_000_000
@@ -151,37 +156,69 @@ class Codes:
     def _read(self, names: Sequence[str]) -> None:
         import numpy as np
 
-        rows, chunks = [np.empty(0, np.int64)], {name: [_NOTHING] for name in names}
-        for batch in self._batches(names):
-            rows.append(batch[ROW].to_numpy())
+        rows, columns = [np.empty(0, np.int64)], {name: Coded(np.empty(0, np.int8), _NO_VALUES) for name in names}
+        parts: dict[str, list[Numbers]] = {name: [] for name in names}
+        for part in self._parts(self._data.table.select(ROW, *names)):  # not `only`, of which all is asked for as `*`
+            chunks: dict[str, list[pa.DictionaryArray]] = {name: [_NOTHING] for name in names}
+            for batch in part.to_pyarrow_batches(chunk_size=self._batch(names)):
+                rows.append(batch[ROW].to_numpy())
+                for name in names:
+                    chunks[name].append(batch[name].cast(pa.string()).dictionary_encode())
             for name in names:
-                chunks[name].append(batch[name].cast(pa.string()).dictionary_encode())
+                columns[name] = _continued(columns[name], _together(chunks.pop(name)))
+                parts[name].append(columns[name].codes)
         found = np.concatenate(rows)
         order = None if (found[1:] > found[:-1]).all() else np.argsort(found)
         self._rows = found if order is None else found[order]
         for name in names:
-            self._known[name] = _together(chunks.pop(name), order)
+            whole = np.concatenate(parts.pop(name))
+            values = columns[name].values
+            self._known[name] = Coded(whole, values) if order is None else _renumbered(Coded(whole[order], values))
 
-    def _batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _batch(self, names: Sequence[str]) -> int:
+        """Rows of one batch."""
         characters = sum(self._data.profile.column(name).mean_length for name in names)
-        most = max(1, min(BATCH_ROWS, int(BATCH_CHARACTERS / max(characters, 1))))
-        named = self._data.table.select(ROW, *names)  # not `only`: all of a table is asked for as `*`
-        yield from named.to_pyarrow_batches(chunk_size=most)
+        return max(1, min(BATCH_ROWS, int(BATCH_CHARACTERS / max(characters, 1))))
+
+    def _parts(self, table: ibis.Table) -> Iterator[ibis.Table]:
+        """A table in parts, because the engine makes a result as a whole before it gives the first batch of it."""
+        if self._data.profile.rows <= PART_ROWS:
+            yield table
+            return
+        (ends,) = self._data.table.agg(low=_[ROW].min(), high=_[ROW].max()).to_pyarrow().to_pylist()
+        step = max(PART_ROWS, (ends["high"] - ends["low"]) // MOST_PARTS + 1)
+        for start in range(ends["low"], ends["high"] + 1, step):
+            yield table.filter(table[ROW].between(start, start + step - 1))
 
 
-_NOTHING = pa.array([], pa.string()).dictionary_encode()
+_NO_VALUES = pa.array([], pa.string())
+_NOTHING = _NO_VALUES.dictionary_encode()
 
 
-def _together(chunks: Sequence[pa.DictionaryArray], order: Any) -> Coded:
-    """One column from its batches."""
+def _together(chunks: Sequence[pa.DictionaryArray]) -> Coded:
+    """One column of a part of the rows, from its batches."""
     import numpy as np
 
     same = pa.chunked_array(chunks).unify_dictionaries().chunks
-    values = same[0].dictionary
-    small = np.min_scalar_type(-max(len(values), 1))
-    parts = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(small) for chunk in same]
-    codes = np.concatenate(parts)
-    return Coded(codes, values) if order is None else _renumbered(Coded(codes[order], values))
+    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in same]
+    return Coded(np.concatenate(codes), same[0].dictionary)
+
+
+def _continued(before: Coded, part: Coded) -> Coded:
+    """The codes of the next part of the rows, after the values that were there before."""
+    import numpy as np
+
+    place = np.arange(len(part.values) + 1, dtype=np.int64)
+    if len(before.values):
+        known = pa.compute.index_in(part.values, before.values).fill_null(-1).to_numpy(zero_copy_only=False)
+        new = np.flatnonzero(known < 0)
+        place[:-1] = known
+        place[new] = len(before.values) + np.arange(new.size)
+        values = pa.concat_arrays([before.values, part.values.take(pa.array(new))])
+    else:
+        values = part.values
+    place[-1] = -1
+    return Coded(place.astype(np.min_scalar_type(-max(len(values), 1)))[part.codes], values)
 
 
 def _renumbered(column: Coded) -> Coded:

@@ -6,7 +6,8 @@ import functools
 import math
 import operator
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,33 +100,37 @@ _BEGINNING = 6
 
 
 def _in_small_blocks(data: Dataset, column: str, most: int) -> pa.Table:
-    """`value`, `n`, `block` of the values that begin as others, in blocks of up to so many rows."""
-    import numpy as np
+    """`value`, `n`, `block` of the values that begin as others, in blocks of up to so many rows.
 
-    found = _beginnings(data, column)
-    blocks = found["block"].combine_chunks().dictionary_encode()
-    place = blocks.indices.to_numpy()
-    rows = np.bincount(place, weights=found["n"].to_numpy())  # exact: no table has 2**53 rows
-    small = (rows > 1) & (rows <= most) & (np.array(pa.compute.utf8_length(blocks.dictionary)) > 0)
-    return found.filter(pa.array(small[place]))
-
-
-def _beginnings(data: Dataset, column: str) -> pa.Table:
-    """`value`, `n`, `block` of a column's values."""
-    domain = data.domains.filter(data.domains.column == column)
-    plain = is_ascii(domain.value)
-    start = domain.value.lower().re_replace("[^a-z0-9]+", "").left(_BEGINNING)
-    others = domain.filter(~plain).select("value", "n", block=start)
-    parts = [pa.table({"value": _NO_TEXT, "n": pa.array([], pa.int64()), "block": _NO_TEXT})]
-    parts += [pa.table(batch.columns, schema=parts[0].schema) for batch in others.to_pyarrow_batches(chunk_size=_BATCH)]
-    for batch in domain.filter(plain).select("value", "n").to_pyarrow_batches(chunk_size=_BATCH):
-        starts = beginnings(batch["value"], _BEGINNING)
-        parts.append(pa.table([batch["value"], batch["n"], starts], schema=parts[0].schema))
+    The values are read twice where there are such blocks: they are never all in memory.
+    """
+    counts: Counter[str] = Counter()
+    for part in _beginnings(data, column):
+        alike = part.group_by("block").aggregate([("n", "sum")])
+        counts.update(dict(zip(alike["block"].to_pylist(), alike["n_sum"].to_pylist(), strict=True)))
+    small = pa.array([block for block, n in counts.items() if 1 < n <= most and block], pa.string())
+    parts = [_NONE_MET]
+    if len(small):
+        parts += [part.filter(pa.compute.is_in(part["block"], small)) for part in _beginnings(data, column)]
     return pa.concat_tables(parts)
 
 
+def _beginnings(data: Dataset, column: str) -> Iterator[pa.Table]:
+    """`value`, `n`, `block` of a column's values, part by part."""
+    domain = data.domains.filter(data.domains.column == column)
+    plain = is_ascii(domain.value)
+    start = domain.value.lower().re_replace("[^a-z0-9]+", "").left(_BEGINNING)
+    for batch in domain.filter(~plain).select("value", "n", block=start).to_pyarrow_batches(chunk_size=_BATCH):
+        yield pa.table(batch.columns, schema=_NONE_MET.schema)
+    for batch in domain.filter(plain).select("value", "n").to_pyarrow_batches(chunk_size=_BATCH):
+        starts = beginnings(batch["value"], _BEGINNING)
+        yield pa.table([batch["value"], batch["n"], starts], schema=_NONE_MET.schema)
+
+
 _BATCH = 100_000
-_NO_TEXT = pa.array([], pa.string())
+_NONE_MET = pa.table(
+    {"value": pa.array([], pa.string()), "n": pa.array([], pa.int64()), "block": pa.array([], pa.string())}
+)
 
 
 def _alike(

@@ -55,6 +55,19 @@ def test_codes_are_in_the_order_of_row_numbers_whatever_the_order_of_the_rows(ro
 
 
 @given(ROWS)
+@settings(max_examples=20, deadline=None)
+def test_a_table_that_is_read_in_parts_has_the_same_codes(rows):
+    with opened(columns(rows)) as data, pytest.MonkeyPatch.context() as patch:
+        whole = codes(data).of("abc")
+        patch.setattr("tasks.quality.codes.PART_ROWS", 4)
+        patch.setattr("tasks.quality.codes.CELLS_AT_ONCE", 1)
+        parts = codes(replace(data, kept={})).of("abc")
+        for name in "abc":
+            assert parts.columns[name].codes.tolist() == whole.columns[name].codes.tolist()
+            assert parts.columns[name].values == whole.columns[name].values
+
+
+@given(ROWS)
 @settings(max_examples=60, deadline=None)
 def test_votes_on_codes_are_those_of_the_query_that_is_kept(rows):
     with opened(columns(rows)) as data:
