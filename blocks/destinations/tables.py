@@ -74,7 +74,13 @@ def present(connection: Connection, name: str, schema: str | None) -> dict[str, 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # of types that it doesn't know: they are none of ours
         columns = inspector.get_columns(name, schema=schema)
-    return {column["name"]: column["type"] for column in columns}
+    plain = _unquoted if connection.dialect.name in ("mysql", "mariadb") else str
+    return {plain(column["name"]): column["type"] for column in columns}
+
+
+def _unquoted(name: str) -> str:
+    """A name as SQLAlchemy reads it from MySQL's own statement, in which a backtick is doubled."""
+    return name.replace("``", "`")
 
 
 def named(name: str, columns: Sequence[str], schema: str | None = None) -> Table:

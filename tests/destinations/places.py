@@ -93,19 +93,21 @@ class Database:
             return [tuple(row) for row in result] if result.returns_rows else []
 
     def columns(self) -> list[str]:
-        import sqlalchemy as sa
-
-        return [column["name"] for column in sa.inspect(self.engine()).get_columns("out", schema=self.schema)]
+        with self.engine().connect() as connection:
+            return list(connection.execute(self._everything()).keys())
 
     def rows(self) -> list[tuple]:
         import sqlalchemy as sa
 
         table = sa.Table("out", sa.MetaData(), schema=self.schema, autoload_with=self.engine())
-        for column in table.c:
-            if "mysql" in self.url and isinstance(column.type, sa.Double):
-                column.type.asdecimal = False
+        every = sa.select(table) if "mysql" not in self.url else self._everything()
         with self.engine().connect() as connection:
-            return sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
+            return sorted((tuple(row) for row in connection.execute(every)), key=repr)
+
+    def _everything(self):
+        import sqlalchemy as sa
+
+        return sa.select(sa.literal_column("*")).select_from(sa.table("out", schema=self.schema))
 
 
 @dataclass

@@ -301,7 +301,7 @@ def test_a_locked_database_is_to_be_tried_again(sqlite, monkeypatch):
 
 def test_a_file_that_is_no_database_says_so(sqlite):
     (sqlite.folder / "notes.db").write_text("hello, I am a text file and no database " * 50)
-    with pytest.raises(DestinationError, match=r"not a sound SQLite database"):
+    with pytest.raises(DestinationError, match=r"not a sound database"):
         sqlite.load(people("1", "x", "run-1"), url="sqlite:///notes.db")
 
 

@@ -72,7 +72,7 @@ def test_a_reader_follows_the_manifest(s3, tmp_path):
 
 def test_what_cannot_be_reached_or_is_refused_is_said_without_the_secret(s3):
     for settings, error, said in (
-        ({"secret_key": "wr0ng-s3cret"}, DestinationError, "refuses these credentials"),
+        ({"secret_key": "wr0ng-s3cret"}, DestinationError, "does not accept these keys"),
         ({"bucket": "nonesuch"}, DestinationError, "no bucket 'nonesuch'"),
         ({"endpoint": "http://127.0.0.1:9"}, TryAgain, "cannot be reached"),
     ):

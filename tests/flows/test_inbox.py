@@ -29,7 +29,7 @@ def test_answers_to_several_runs_are_independent(pilot, prefect_server, orders, 
     assert told[str(pilot.id)]["blocks"].startswith("measuring the goals, and the load into table orders")
 
     answers = tmp_path / "a.yaml"
-    go = {"verdict": "go", "actions": {"disguised-missing-price": "keep"}, "rest": "keep"}
+    go = {"verdict": "go", "actions": {"disguised-missing-price": "keep"}, "rest": "keep", "comment": "known"}
     answers.write_text(yaml.safe_dump({"answered_by": "ann", "quality": go, "load": {"verdict": "go"}}))
     names = [str(other.id), "nobody", str(pilot.id)]
     with pytest.raises(typer.Exit) as exit:

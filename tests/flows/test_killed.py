@@ -35,7 +35,7 @@ with get_client(sync_client=True) as client, listening(listen):
     while True:
         if held(run):
             asked = question_of(home, run)
-            said = {"verdict": "go", "answered_by": "ann"}
+            said = {"verdict": "go", "answered_by": "ann", "comment": "as tested"}
             hand_in(client, home, run, answer_of(asked, said, method="test"))
         run = execute(client, run.id)
         if not held(run):
@@ -83,9 +83,9 @@ def test_killed_inside_the_load_the_destination_is_old_or_new_and_loaded_once(pi
     script = CARRIER.replace(
         "home = Home.here()",
         "home = Home.here()\n"
-        "import blocks.destinations.database as database\n"
+        "from blocks.destinations.markers import Markers\n"
         "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
-        "if kill_at: database._mark = die",
+        "if kill_at: Markers.write = die",
     )
     pilot.start(pilot.pipeline(orders))
     environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}

@@ -129,9 +129,9 @@ def test_the_whole_table_is_written_and_its_correction_is_taken_recorded_and_car
 
     pilot, issue, option = held
     out = tmp_path / "map.csv"
-    write_map(str(pilot.id), issue, option, out)
+    write_map(str(pilot.id), issue, option, out, raw=False)
     assert out.read_text() == "old,new,rows\nFrankfurrt,Frankfurt,2\nHeidelbreg,Heidelberg,1\n"
-    write_map(str(pilot.id), issue, option, None)
+    write_map(str(pilot.id), issue, option, None, raw=False)
     assert out.read_text() in capsys.readouterr().out
 
     out.write_text("old,new,rows\nFrankfurrt,Frankfurt am Main,2\n")
@@ -173,6 +173,6 @@ def test_a_table_is_asked_of_an_issue_and_action_that_have_one(held):
 
     pilot, issue, _option = held
     with pytest.raises(AnswerError, match=rf"no issue '{issue}x'.*Did you mean '{issue}'"):
-        write_map(str(pilot.id), issue + "x", "", None)
+        write_map(str(pilot.id), issue + "x", "", None, raw=False)
     with pytest.raises(AnswerError, match="'drop' is no table of values"):
-        write_map(str(pilot.id), issue, "drop", None)
+        write_map(str(pilot.id), issue, "drop", None, raw=False)
