@@ -59,6 +59,8 @@ def replay_run(name: str, *, as_json: bool) -> None:
         console.print_json(json.dumps({"run": run.name, "same": not different, "made": [asdict(r) for r in done]}))
     elif different:
         console.print(f"{escape(run.name)}: [red]{escape(different[0].name)} is another one; stopped there[/]")
+    elif not done:
+        console.print(f"{escape(run.name)}: nothing was read, so there is nothing to make anew")
     else:
         console.print(f"{escape(run.name)}: [green]all {len(done)} files come out as they were[/]")
     if different:

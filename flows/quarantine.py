@@ -17,7 +17,7 @@ from flows.home import Home
 from flows.maps import check_width, csv_records
 from flows.revise import METHOD, revise
 from tasks.quality.errors import AnswerError, did_you_mean
-from tasks.quality.model import ROW, Snapshot
+from tasks.quality.model import ROW
 from tasks.quality.spreadsheet import escaped, unescaped
 from tasks.quarantine import InQuarantine, Row, held_rows, in_quarantine, malformed
 from tasks.reports.escape import visible
@@ -160,7 +160,7 @@ def _run(name: str) -> Run:
 
 
 def _columns(run: Run) -> tuple[str, ...]:
-    return run.recall(Snapshot, "snapshot-source").columns
+    return run.staged().columns
 
 
 def _csv(header: Sequence[str], lines: Sequence[Sequence[object]], *, raw: bool) -> str:

@@ -10,7 +10,6 @@ from tasks.ask import answer_payload, question_file, shown_of
 from tasks.quality.approval import Signature, sealable, signature_of
 from tasks.quality.errors import GonogoError, Unavailable
 from tasks.quality.ledger import Entry, digest
-from tasks.quality.model import Snapshot
 from tasks.quality.question import Question, sealed
 from tasks.quality.verify import Unknown
 from tasks.questions import load_substance, quality_substance, source_substance
@@ -104,7 +103,7 @@ def _sealed_again(run: Run, entries: Sequence[Entry], asked: Entry) -> object:
 def _substance(run: Run, entries: Sequence[Entry], asked: Entry, question: Question) -> tuple[Any, ...]:
     family = question.gate.partition("-")[0]
     if family == "source":
-        return source_substance(run, run.recall(Snapshot, "snapshot-source"))
+        return source_substance(run, run.staged())
     if family == "quality":
         return quality_substance(run, question.round)
     if family == "load":

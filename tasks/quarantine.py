@@ -63,7 +63,7 @@ def malformed(run: Run) -> tuple[Mapping[str, Any], ...]:
 
 def held_rows(run: Run, *, returned: bool = False) -> dict[int, Held]:
     """The rows in quarantine by `_row`; with `returned` also those that came back."""
-    source, back = run.recall(Snapshot, "snapshot-source"), frozenset() if returned else returned_rows(run)
+    source, back = run.staged(), frozenset() if returned else returned_rows(run)
     found: dict[int, Held] = {}
     with run.open_staging().open(source) as tables:
         for changes in (c for c in run.changes() if c.quarantined):
@@ -91,5 +91,5 @@ def returned_rows(run: Run) -> frozenset[int]:
     uris = [entry.payload["rows_uri"] for entry in run.entries() if entry.kind == "returned"]
     if not uris:
         return frozenset()
-    with run.open_staging().open(run.recall(Snapshot, "snapshot-source")) as tables:
+    with run.open_staging().open(run.staged()) as tables:
         return frozenset(row for uri in uris for row in tables.read_parquet(uri).to_pyarrow()[ROW].to_pylist())

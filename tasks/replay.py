@@ -98,7 +98,7 @@ class _Again:
                 yield self._returned(entry)
 
     def _source(self, recorded: str) -> Redone:
-        source = self.run.recall(Snapshot, "snapshot-source")
+        source = self.run.staged()
         try:
             found = fingerprint_of(Path(source.uri))
         except GonogoError as error:

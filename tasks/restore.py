@@ -104,7 +104,7 @@ def _brought_back(
     run: Run, name: str, changed: Sequence[Held], rows: Mapping[int, Row]
 ) -> tuple[dict[str, Any], Snapshot, Receipt | None]:
     """Make the table with the rows, write it, and load it if the run was; what the ledger is told."""
-    staging, source, last = run.open_staging(), run.recall(Snapshot, "snapshot-source"), run.snapshots()[-1]
+    staging, source, last = run.open_staging(), run.staged(), run.snapshots()[-1]
     with staging.open(source, {"refined": last.uri}) as tables:
         tables.con.register("arriving", _as_table(rows, source.columns))
         tables.raw_sql("CREATE TEMP TABLE corrected AS SELECT * FROM arriving")

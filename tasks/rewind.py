@@ -94,7 +94,7 @@ def table_at(run: Run, to: str) -> Snapshot:
     if to not in known:
         raise PilotMustDecide(f"{run.name} was never at '{to}'", available=known, todo=did_you_mean(to, known))
     if to == SOURCE:
-        return run.recall(Snapshot, "snapshot-source")
+        return run.staged()
     round = run.rounds() if to == SAME else run.recall(Question, f"question-{to}").round
     return run.assessment(round).snapshot
 

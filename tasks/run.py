@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from tasks.quality.errors import PilotMustDecide
 from tasks.quality.history import History, history, revision_at, snapshots
 from tasks.quality.model import Assessment, ChangeSet, Decision, Profile, Snapshot
 
@@ -125,10 +126,22 @@ class Run:
         with self.open_ledger() as ledger:
             return sum(entry.key.startswith("stage-assess-") for entry in ledger.entries(self.id))
 
+    def staged(self) -> Snapshot:
+        """The source's snapshot.
+
+        Raises:
+            PilotMustDecide: the source had nothing new, so that there is none.
+            Unavailable: it is not in staging.
+        """
+        read = next((e.payload for e in self.entries() if e.key == "stage-extract"), {})
+        if "why" in read:
+            todo = f"gonogo show {self.name}"
+            raise PilotMustDecide(f"the run had nothing to read: {read['why']}", where=self.name, todo=todo)
+        return self.recall(Snapshot, "snapshot-source")
+
     def snapshots(self) -> tuple[Snapshot, ...]:
         """Every snapshot in the order in which they were made, the source's first."""
-        first = self.recall(Snapshot, "snapshot-source")
-        return (first, *(self.recall(Snapshot, f"snapshot-{name}") for name in snapshots(self.entries())))
+        return (self.staged(), *(self.recall(Snapshot, f"snapshot-{name}") for name in snapshots(self.entries())))
 
     def revised(self, gate: str) -> Snapshot | None:
         """The table that a pilot made of the one that this gate was asking about, if one did."""

@@ -66,7 +66,7 @@ class _Teller:
     @cached_property
     def source(self) -> Snapshot:
         """The table as it came."""
-        return self.run.recall(Snapshot, "snapshot-source")
+        return self.run.staged()
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:

@@ -116,7 +116,7 @@ def _undoable(run: Run, entries: Sequence[Entry], number: int) -> Decision:
 
 def base_before(run: Run, entries: Sequence[Entry], number: int) -> tuple[Snapshot, int]:
     """The last snapshot that was made before a decision, and the last decision that is in it."""
-    base, last = run.recall(Snapshot, "snapshot-source"), 0
+    base, last = run.staged(), 0
     carried = 0
     for entry in entries:
         if entry.kind in REVISIONS or carried >= number:

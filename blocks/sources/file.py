@@ -97,7 +97,7 @@ archive: done
                 read[content] = file.name
                 new.append(replace(file, fingerprint=content))
         if not new:
-            raise NothingNew(f"all {len(landed)} files were read before", where=self.describe())
+            raise NothingNew(f"no new file: {len(landed):,} read before", where=self.describe())
         return replace(read_files(new, self, reading), since=since, position={"read": read})
 
     def settle(self, batch: Batch, outcome: Outcome, reading: Reading) -> str:

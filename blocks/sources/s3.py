@@ -165,7 +165,7 @@ move_to: done/
         before = since.get("read", {})
         new = tuple(one for one in found if before.get(one.key) != one.etag)
         if not new:
-            raise NothingNew(f"all {len(found)} objects were read before", where=self.describe())
+            raise NothingNew(f"no new object: {len(found):,} read before", where=self.describe())
         if changed := [one.key for one in new if one.key in before]:
             notes += (f"changed since they were read before, and read again: {', '.join(_some(changed))}",)
         for one in new if self.move_to else ():

@@ -77,6 +77,9 @@ def conservation(entries: Sequence[Entry]) -> Check:
     read = next((e.payload for e in entries if e.key == "stage-extract"), None)
     if read is None:
         return _check("conservation of rows", faults, len(steps), "nothing was extracted yet")
+    if "why" in read:
+        faults += [f"{e.key} loaded rows, but nothing was read" for e in entries if _receipt(e)]
+        return _check("conservation of rows", faults, 1, f"nothing was read: {read['why']}")
     if read["rows_read"] != read["rows_staged"] + read["quarantined"]:
         faults.append(f"{read['rows_read']} read, but {read['rows_staged']} staged + {read['quarantined']} malformed")
     commits = [_commit(entries[: n + 1], read["rows_staged"]) for n, e in enumerate(entries) if _receipt(e)]
@@ -135,7 +138,7 @@ def _too_many_returned(stands: History) -> Iterator[str]:
 
 def lineage(entries: Sequence[Entry]) -> Check:
     """Every snapshot names the one it was made from, back to the source."""
-    staged = next((e.payload["snapshot"] for e in entries if e.key == "stage-extract"), None)
+    staged = next((e.payload.get("snapshot") for e in entries if e.key == "stage-extract"), None)
     known, faults = {staged}, []
     made = [e for e in entries if e.kind in ("refined", *REVISIONS)]
     for entry in made:

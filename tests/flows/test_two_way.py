@@ -8,7 +8,11 @@ import pytest
 
 from blocks.sources import FileSource, Outcome, Reading
 from blocks.staging import Staging
-from tasks.quality.errors import Abort, NothingNew
+from tasks.audit import audit
+from tasks.quality.errors import Abort, NothingNew, PilotMustDecide
+from tasks.replay import replay
+from tasks.trace import trace
+from tasks.verify import verify
 
 NEVER = {"quality": "never", "load": "never"}
 
@@ -36,8 +40,17 @@ def test_a_folder_is_watched_each_file_is_loaded_once_and_archived(pilot, tmp_pa
     assert pilot.go() == "Completed"
     (outcome,) = pilot.entries("outcome")
     assert (outcome.payload["outcome"], pilot.entries("commit")) == ("nothing new", [])
-    assert "were read before" in outcome.payload["note"]
-    assert pilot.record().page_file("receipt.html").exists()
+    assert "read before" in outcome.payload["note"]
+    idle = pilot.record()
+    assert idle.page_file("receipt.html").exists()
+    checks = {check.name: check for check in verify(idle)}
+    assert all(check.ok and not check.unchecked for check in checks.values()), checks
+    assert "nothing was read: no new file" in checks["conservation of rows"].detail
+    assert list(replay(idle)) == []
+    bundle = audit(idle, tuple(checks.values()), "all hold")
+    assert (bundle.outcome, bundle.snapshots, bundle.account) == ("nothing new", (), None)
+    with pytest.raises(PilotMustDecide, match="the run had nothing to read: no new file"):
+        trace(idle, 1)
 
 
 def test_files_of_a_stopped_run_stay_where_they_are_and_are_tagged(pilot, tmp_path):
