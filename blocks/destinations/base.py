@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
+import ibis
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from blocks.probe import Probe
@@ -27,8 +28,6 @@ from tasks.quality.typed import ColumnType, read, typed_view
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import ibis
 
 WrongTypes: TypeAlias = Literal["text", "refuse"]
 Additions: TypeAlias = Literal["evolve", "freeze", "ask"]
@@ -345,11 +344,7 @@ def _failing(batch: LoadBatch, types: Mapping[str, ColumnType]) -> dict[str, tup
     if not types:
         return {}
     table = batch.table
-    lost = {
-        name: ~is_missing(table[name])
-        & ~_survives(table[name], read(table[name], type, batch.formats.get(name)), type).fill_null(False)
-        for name, type in types.items()
-    }
+    lost = {name: _lost(table[name], type, batch.formats.get(name)) for name, type in types.items()}
     counts = table.agg(**{f"n{i}": flag.sum() for i, flag in enumerate(lost.values())}).to_pyarrow().to_pylist()[0]
     found = {}
     for i, (name, flag) in enumerate(lost.items()):
@@ -360,12 +355,19 @@ def _failing(batch: LoadBatch, types: Mapping[str, ColumnType]) -> dict[str, tup
     return found
 
 
+def _lost(text: Any, type: ColumnType, format: str | None) -> Any:
+    """Whether a value is there that its type would lose; what is dear to find out is asked of few values."""
+    survives = _survives(text, read(text, type, format), type)
+    return ibis.cases((survives, False), else_=~is_missing(text))
+
+
 def _survives(text: Any, value: Any, type: ColumnType) -> Any:
     """Whether a value still says what its text said; null where it could not be read."""
     if type == "number":
         return value.notnull() & _keeps_digits(text, value)
     if type == "timestamp":
-        return _in_calendar(value) & ~text.re_search(r"\.[0-9]{6}0*[1-9]")
+        finer = text.contains(".").ifelse(text.re_search(r"\.[0-9]{6}0*[1-9]"), False)
+        return _in_calendar(value) & ~finer
     return _in_calendar(value) if type == "date" else value.notnull()
 
 
@@ -373,7 +375,8 @@ def _keeps_digits(text: Any, value: Any) -> Any:
     """Float64 keeps 15 digits always; 17 are what it prints, so a fraction with as many was one before."""
     digits = _digits(text)
     printed = text.contains(".") & (digits.length() <= _PRINTED_DIGITS)
-    return (digits.length() <= _EXACT_DIGITS) | printed | (digits == _digits(value.cast("string")))
+    exact = (digits.length() <= _EXACT_DIGITS) | printed | (digits == _digits(value.cast("string")))
+    return (text.length() <= _EXACT_DIGITS).ifelse(True, exact)
 
 
 def _digits(number: Any) -> Any:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from blocks.ahead import ahead
 from blocks.destinations.base import content_fingerprint
 from tasks.quality.errors import DestinationError
 from tasks.quality.typed import ColumnType
@@ -289,10 +291,11 @@ def _copied(connection: Connection, into: Table, rows: Any) -> int:
     driver: Any = connection.connection.driver_connection
     written = 0
     try:
-        with driver.cursor().copy(statement) as copy:
-            for batch in rows.to_pyarrow_batches(chunk_size=STREAM_ROWS):
-                copy.write(_csv(batch))
-                written += batch.num_rows
+        texts = ahead((_csv(batch), batch.num_rows) for batch in rows.to_pyarrow_batches(chunk_size=STREAM_ROWS))
+        with driver.cursor().copy(statement) as copy, closing(texts):
+            for text, count in texts:
+                copy.write(text)
+                written += count
     except Error as error:
         _refuse_nul(rows)
         raise DatabaseError(None, None, error) from error
