@@ -1,7 +1,8 @@
 """An Apache Kafka broker of its own in KRaft mode, from Maven Central: `python -m tests.services.kafka`.
 
-The artifacts are fetched once, by Maven, into `~/.cache/gonogo-tests`; Java runs them. Topics have three partitions. A
-second listener wants TLS and a password. Tests may kill the broker and start it again with the same data.
+The artifacts are fetched once, by Maven, into `~/.cache/gonogo-tests` (`python -m tests.services.kafka --fetch` does
+no more than that); Java runs them. Topics have three partitions. A second listener wants TLS and a password. Tests may
+kill the broker and start it again with the same data.
 """
 
 from __future__ import annotations
@@ -187,6 +188,9 @@ def _address() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if sys.argv[1:] == ["--fetch"]:
+        print(artifacts())
+    elif len(sys.argv) > 1:
         sys.exit(__doc__)
-    serve(_address)
+    else:
+        serve(_address)
