@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
 from rich.syntax import Syntax
 
 from blocks.probe import Probe
@@ -50,7 +49,7 @@ def list_places(side: str, name: str) -> None:
             summary = (model.__doc__ or "").strip().partition("\n")[0]
             console.print(f"[bold]{kind}[/]  {escape(summary)}", soft_wrap=True)
             example = str(getattr(model, "EXAMPLE", "")).strip()
-            console.print(Padding(Syntax(example, "yaml", background_color="default", word_wrap=True), (0, 0, 0, 4)))
+            console.print(Syntax(example, "yaml", background_color="default"), soft_wrap=True)  # to be copied
             if name:
                 _settings(console, model)
             console.print()

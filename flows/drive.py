@@ -23,6 +23,7 @@ from pydantic import TypeAdapter
 
 from flows.home import Home
 from flows.locks import taken
+from tasks.open import NAMED
 from tasks.quality.approval import DEADLINE, STOPPING
 from tasks.quality.errors import PilotMustDecide, TryAgain, Unavailable
 from tasks.quality.model import Answer, Assessment
@@ -57,7 +58,8 @@ def start(client: SyncPrefectClient, pipeline_file: Path, name: str | None = Non
     flow_id = client.create_flow(pipeline)
     deployment = client.create_deployment(flow_id=flow_id, name=TERMINAL, tags=["gonogo"])
     parameters = {"pipeline": str(pipeline_file.resolve())}
-    return client.create_flow_run_from_deployment(deployment, parameters=parameters, name=name, tags=["gonogo"]).id
+    tags = ["gonogo", *([NAMED] if name else [])]
+    return client.create_flow_run_from_deployment(deployment, parameters=parameters, name=name, tags=tags).id
 
 
 def carry(

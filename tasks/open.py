@@ -12,9 +12,14 @@ from tasks.lineage import tell_begin
 from tasks.record import once, tell
 from tasks.run import Run
 
+NAMED = "named"
+"""Tag of a run that somebody gave its name."""
+
 
 def run_name() -> str:
-    """What people call the run: its pipeline and the start of its id, the same in every replay."""
+    """What people call the run, in every replay: the name it was given, else its pipeline and the start of its id."""
+    if NAMED in runtime.flow_run.tags:
+        return str(runtime.flow_run.name)
     pipeline = Path(str(runtime.flow_run.parameters.get("pipeline", "run"))).name.partition(".")[0]
     return f"{pipeline or 'run'}-{str(runtime.flow_run.id)[:6]}"
 

@@ -29,11 +29,11 @@ class Pilot:
         path.write_text(yaml.safe_dump(spec))
         return path
 
-    def start(self, pipeline: Path) -> Pilot:
+    def start(self, pipeline: Path, name: str | None = None) -> Pilot:
         from flows.drive import start
 
         with self._client() as client:
-            self.id = start(client, pipeline)
+            self.id = start(client, pipeline, name)
         return self
 
     @property

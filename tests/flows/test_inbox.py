@@ -21,10 +21,11 @@ def test_answers_to_several_runs_are_independent(pilot, prefect_server, orders, 
     clean = tmp_path / "clean.csv"
     clean.write_text("id,price\n1,2\n2,3\n3,5\n")
     pilot.start(pilot.pipeline(orders)).go()
-    other.start(other.pipeline(clean, gates={"quality": {"ask": "always"}})).go()
+    other.start(other.pipeline(clean, gates={"quality": {"ask": "always"}}), name="a clean one").go()
     list_pending(as_json=True)
     told = {each["run_id"]: each for each in json.loads(capsys.readouterr().out)}
     assert set(told) == {str(pilot.id), str(other.id)}
+    assert told[str(other.id)]["run"] == other.record().name == "a clean one"
     assert (told[str(pilot.id)]["gate"], told[str(pilot.id)]["for_whom"]) == ("quality-1", "anybody")
     assert told[str(pilot.id)]["blocks"].startswith("measuring the goals, and the load into table orders")
 
