@@ -49,12 +49,26 @@ def slack_block(webhook: str | None) -> UUID | None:
 
 def saved_slack_block(name: str) -> UUID | None:
     """The Slack webhook that somebody saved under this name, e.g. in the Prefect UI."""
+    return saved_block(f"slack-webhook/{name}")
+
+
+def saved_block(named: str) -> UUID | None:
+    """The notification block that somebody saved, by its kind and name, e.g. `ms-teams-webhook/shop`.
+
+    Raises:
+        PilotMustDecide: blocks of that kind notify nobody.
+    """
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
+    kind, _, name = named.partition("/")
     with get_client(sync_client=True) as client:
         try:
-            document = client.read_block_document_by_name(name, "slack-webhook", include_secrets=False)
+            document = client.read_block_document_by_name(name, kind, include_secrets=False)
         except ObjectNotFound:
             return None
+    schema = document.block_schema
+    if schema is None or "notify" not in schema.capabilities:
+        todo = "take e.g. ms-teams-webhook, sendgrid-email, custom-webhook or slack-webhook"
+        raise PilotMustDecide(f"a block of kind '{kind}' notifies nobody", where=f"notify: {named}", todo=todo)
     return document.id

@@ -239,10 +239,12 @@ class Notify(_Model):
 
     Attributes:
         slack: name of a Prefect SlackWebhook block.
+        to: other notification blocks of Prefect, each as KIND/NAME, e.g. `ms-teams-webhook/shop`.
         events: what is told.
     """
 
     slack: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
+    to: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")], ...] = ()
     events: tuple[Literal["gate", "loaded", "stopped", "failed"], ...] = ("gate", "loaded", "stopped", "failed")
 
 

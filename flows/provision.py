@@ -13,7 +13,7 @@ from blocks.spec import REMIND_AFTER
 from flows.home import Home
 from flows.triggers import triggers
 from tasks.announce import Happened
-from tasks.quality.errors import SpecError, TryAgain
+from tasks.quality.errors import PilotMustDecide, SpecError, TryAgain
 from tasks.quality.secrets import mask
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def notices_of(spec: PipelineSpec) -> tuple[Notice, ...]:
     own = [
         replace(notice, name=f"gonogo: {spec.name}: {short}", pipeline=spec.name)
         for notice in notices()
-        if spec.notify.slack
+        if (spec.notify.slack or spec.notify.to)
         and families.get(short := notice.name.removeprefix("gonogo: ")) in spec.notify.events
         and not notice.tagged  # Prefect's own events know no pipeline
     ]
@@ -270,10 +270,12 @@ class Channels:
 
     outbox: UUID | None
     slack: UUID | None
+    others: tuple[UUID, ...] = ()
 
     def of(self, notice: Notice) -> list[UUID]:
         """Where this notification goes."""
-        return [block for block in (None if notice.progress else self.slack, self.outbox) if block]
+        people = () if notice.progress else (self.slack, *self.others)
+        return [block for block in (*people, self.outbox) if block]
 
 
 def _channels(slack_webhook: str | None, pages_url: str, outbox_token: str) -> Channels:
@@ -388,19 +390,40 @@ def _pipelines_own(client: SyncPrefectClient, folder: Path, everyones: Channels)
             spec = load_pipeline(file)
         except SpecError:
             continue  # told where its deployment is made
-        slack = saved_slack_block(spec.notify.slack) if spec.notify.slack else everyones.slack
+        slack = saved_slack_block(spec.notify.slack) if spec.notify.slack else None
         if spec.notify.slack and slack is None:
             yield f"{file.name}: no Slack webhook block '{spec.notify.slack}'; save one under Blocks in the Prefect UI"
+        others, problems = _others(spec)
+        yield from (f"{file.name}: {problem}" for problem in problems)
         own = notices_of(spec)
         reminders = [notice for notice in own if notice.unless]
-        others = [notice for notice in own if not notice.unless]
-        yield from _automations(client, Channels(everyones.outbox, slack), reminders)
-        yield from _automations(client, Channels(None, slack), others)
+        rest = [notice for notice in own if not notice.unless]
+        whose = slack if spec.notify.slack else everyones.slack
+        yield from _automations(client, Channels(everyones.outbox, whose, others), reminders)
+        yield from _automations(client, Channels(None, slack, others), rest)
         for block, notice in escalations_of(spec):
             there = saved_slack_block(block)
             if there is None:
                 yield f"{file.name}: no Slack webhook block '{block}'; save one under Blocks in the Prefect UI"
             yield from _automations(client, Channels(None, there), [notice])
+
+
+def _others(spec: PipelineSpec) -> tuple[tuple[UUID, ...], list[str]]:
+    """The blocks beside Slack that a pipeline notifies, and what is wrong with those that can't be used."""
+    from blocks.notify import saved_block
+
+    found, problems = [], []
+    for named in dict.fromkeys(spec.notify.to):
+        try:
+            block = saved_block(named)
+        except PilotMustDecide as error:
+            problems.append(error.message)
+            continue
+        if block is None:
+            problems.append(f"no notification block '{named}'; save one under Blocks in the Prefect UI")
+        else:
+            found.append(block)
+    return tuple(found), problems
 
 
 def _triggers(client: SyncPrefectClient, folder: Path) -> Iterator[str]:

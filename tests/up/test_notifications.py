@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # in t
 
 REPORT = "http://127.0.0.1:4280/run/quality-1.html"
 HEAD = "sha256:5f3a"
+PIPELINE = """
+name: orders
+source: {kind: file, path: orders.csv}
+destination: {kind: file, path: out.parquet}
+notify: {to: [custom-webhook/shop, custom-webhook/absent, secret/password], events: [gate]}
+"""
 
 
 class Slack:
@@ -43,6 +50,10 @@ class Slack:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
+    def plain(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/hook"
+
+    @property
     def address(self) -> str:
         return f"json://127.0.0.1:{self.server.server_port}/hook"
 
@@ -55,7 +66,28 @@ def slack() -> Iterator[Slack]:
 
 
 @pytest.fixture(scope="module")
-def told(served: Home, slack: Slack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def shop(served: Home) -> Iterator[Slack]:
+    """A hook of a pipeline's own, which somebody saved as a block of Prefect's."""
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+    from prefect.blocks.system import Secret
+
+    hook = Slack()
+    said = {"about": "{{subject}}", "said": "{{body}}"}
+    CustomWebhookNotificationBlock(name="shop", url=hook.plain, json_data=said).save("shop")
+    Secret(value="s3cret").save("password")
+    yield hook
+    hook.server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipelines")
+    (folder / "orders.yaml").write_text(PIPELINE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def told(served: Home, slack: Slack, shop: Slack, pipelines: Path) -> Iterator[Home]:
     """A home with a page server that keeps the outbox, and everything provisioned; reminders after ten seconds."""
     port, token = free_port(), secrets.token_urlsafe()
     settings = Settings(str(served.reports), served.ledger_url, str(served.outbox), token)
@@ -64,14 +96,17 @@ def told(served: Home, slack: Slack, tmp_path_factory: pytest.TempPathFactory) -
     with sharing(wanted):
         log = served.logs / "pages.log"
         pages = spawn("flows.pages", "--port", str(port), log=log, wanted=wanted, env=env)
-        provision(
+        said = provision(
             served,
-            tmp_path_factory.mktemp("none"),
+            pipelines,
             pages_url=f"http://127.0.0.1:{port}",
             outbox_token=token,
             slack_webhook=slack.address,
             remind_after=timedelta(seconds=10),
         )
+        missing = [line for line in said if line.startswith("orders.yaml: ")]
+        assert "no notification block 'custom-webhook/absent'" in missing[0]
+        assert "a block of kind 'secret' notifies nobody" in missing[1]
         yield served
         end(pages)
 
@@ -127,6 +162,26 @@ def test_an_open_gate_is_announced_with_the_numbers_what_is_asked_and_where_to_a
     assert f"Report: {REPORT}" in body
     assert f"Ledger head: {HEAD}" in body
     eventually(lambda: any("Quality: go?" in str(heard) for heard in slack.heard))
+
+
+def test_what_data_says_reaches_slack_and_a_pipelines_own_hook_without_mention_link_or_markup(
+    told, slack, shop, eventually
+):
+    run = a_run()
+    hostile = "<!channel> <https://evil.example|click> *bold* `code` & http://evil.example"
+    happens(Happened.GATE_OPENED, run, f"Value {hostile}", gate="quality-1", text=f"column {hostile}")
+    happens(Happened.RUN_FINISHED, run, "not asked for", text="the pipeline wants to hear of gates only")
+    eventually(lambda: any("Value" in heard["about"] for heard in shop.heard))
+    eventually(lambda: any("Value" in str(heard) for heard in slack.heard))
+    eventually(lambda: "not asked for" in subjects(told))
+    (own,) = (heard for heard in shop.heard if "Value" in heard["about"])
+    (everyones,) = (str(heard) for heard in slack.heard if "Value" in str(heard))
+    ui = json.loads(told.server_file.read_text())["ui"]
+    for message in (own["about"] + own["said"], everyones):
+        assert not any(mark in message for mark in ("<", ">", "*bold*", "`code`", "http://evil", "https://evil"))
+        assert f"{ui}/runs/flow-run/{run}" in message
+        assert REPORT in message
+    assert not any("not asked for" in heard["about"] for heard in shop.heard)
 
 
 def test_a_gate_that_stays_open_is_reminded_of_and_one_that_the_run_has_left_is_not(told, eventually):
