@@ -115,9 +115,11 @@ def test_a_run_started_in_the_ui_is_approved_from_the_link_in_its_notification(s
     assert (signed["full_name"], signed["method"], signed["meaning"]) == ("Ada Lovelace", "signed code", "responsible")
     assert (tmp_path / "pipelines" / "out.db").exists()
     report = until(lambda: [n for n in notifications(home) if "quality-1.html" in n], what="the report's link")
-    pages = re.search(r"http://127\.0\.0\.1:\d+/[0-9a-f-]+/quality-1\.html", report[-1])[0]
+    pages = re.search(r"http://127\.0\.0\.1:\d+/[0-9a-f-]+/quality-1\.html\?[\w=&-]+", report[-1])[0]
+    page.goto(pages.partition("?")[0])
+    assert page.get_by_role("heading", name=re.compile("Quality")).count() == 0, "it takes a signed link"
     page.goto(pages)
-    assert page.get_by_role("heading", name=re.compile("Quality")).first.is_visible()
+    page.get_by_role("heading", name=re.compile("Quality")).first.wait_for()
     page.close()
 
 
