@@ -10,7 +10,7 @@ from typing import Any
 from blocks.sources import Batch
 from blocks.staging import write_text
 from tasks.quality.checks import ContractCheck
-from tasks.quality.detect import without_column
+from tasks.quality.detect import expired, without_column
 from tasks.quality.model import Assessment
 from tasks.record import stage
 from tasks.reports.discreet import discreet
@@ -55,7 +55,10 @@ def quality_report(run: Run, examined: Examined) -> QualityReport:
         renames=batch.renames,
         checks=run.recall_all(ContractCheck, f"checks-{round}"),
         goals=spec.goals,
-        remarks=without_column(spec.settings, [*run.snapshots()[0].columns, *examined.snapshot.columns]),
+        remarks=(
+            *without_column(spec.settings, [*run.snapshots()[0].columns, *examined.snapshot.columns]),
+            *expired(spec.settings, run.assessment(round).issues),
+        ),
         decisions=run.decisions(),
         changes=run.changes(),
         returned=run.history().rows_returned,
