@@ -124,6 +124,11 @@ def assess(
     return Assessment(snapshot, data.profile, put, score(data, ordered), tuple(muted), told, goals)
 
 
+def issues_of(data: Dataset, kind: str, settings: Mapping[str, Mapping[str, Any]]) -> tuple[Issue, ...]:
+    """What one kind finds, muted or not, without what could be done about it."""
+    return _detected(find_kind(kind), data, configure(kind, settings.get(kind, {}))[0])
+
+
 def _gaps(data: Dataset, chosen: tuple[Settings[Any], Sequence[Mute]]) -> Iterator[tuple[str, str]]:
     """The columns in which a first gap would be an issue, and its id."""
     settings, mutes = chosen
