@@ -336,6 +336,7 @@ def map_(
     option: Annotated[str, typer.Option(metavar="KEY", help="Which action; by default the recommended one.")] = "",
     out: Annotated[Path | None, typer.Option(metavar="F.csv", help="Write to this file.")] = None,
     raw: Raw = False,
+    personal: Annotated[bool, typer.Option("--personal", help="Write personal data as it is, not as stars.")] = False,
 ) -> None:
     """Write the table of values that an action would replace, all of it: old,new,rows.
 
@@ -343,7 +344,7 @@ def map_(
     """
     from flows.commands import write_map
 
-    write_map(run, issue, option, out, raw=raw)
+    write_map(run, issue, option, out, raw=raw, personal=personal)
 
 
 @app.command(rich_help_panel="Look")

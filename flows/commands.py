@@ -284,11 +284,17 @@ def show_run(name: str) -> None:
     tell_story(Console(highlight=False), home, run_id_of(home, name))
 
 
-def write_map(name: str, issue: str, option: str, out: Path | None, *, raw: bool) -> None:
-    """Write the whole table of values of an issue's action, to a file or to the terminal."""
+def write_map(
+    name: str, issue: str, option: str, out: Path | None, *, raw: bool = False, personal: bool = False
+) -> None:
+    """Write the whole table of values of an issue's action, to a file or to the terminal.
+
+    What columns with personal data hold is written as stars unless `personal`.
+    """
     from blocks.staging import write_text
     from flows.maps import table_csv
-    from tasks.edits import editable, issue_of, value_table
+    from tasks.edits import discreet_lines, editable, issue_of, value_table
+    from tasks.report import shown
     from tasks.run import recall_run
 
     home = Home.here()
@@ -297,13 +303,18 @@ def write_map(name: str, issue: str, option: str, out: Path | None, *, raw: bool
     if not round:
         raise PilotMustDecide(f"{run.name} has not looked for issues yet", todo=f"gonogo show {run.name}")
     chosen = editable(issue_of(run.assessment(round), issue), option)
-    lines = value_table(run, round, issue, chosen.key)
+    whole = value_table(run, round, issue, chosen.key)
+    lines = whole if personal else discreet_lines(run, round, issue, whole)
+    console = Console(stderr=out is None, highlight=False)
+    if lines != whole:
+        told = "[yellow]Stars stand for personal data, and can't be given back:[/] --personal writes what is there."
+        console.print(told, soft_wrap=True)
     if out is None:
         typer.echo(table_csv(lines, raw=raw), nl=False)
         return
     write_text(out, table_csv(lines, raw=raw))
-    console = Console(highlight=False)
-    console.print(f"{escape(chosen.label)}: {len(lines):,} lines → {escape(str(out))}", soft_wrap=True)
+    label = shown(run, round).issue(issue).option(chosen.key).label
+    console.print(f"{escape(label)}: {len(lines):,} lines → {escape(str(out))}", soft_wrap=True)
     todo = f"actions: {{{issue}: {{action: {chosen.key}, file: {out.name}}}}}"
     console.print(f"Correct it, and name it in an answers file: {escape(todo)}", soft_wrap=True)
 

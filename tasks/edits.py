@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.model import Assessment, Dataset, Issue, Option, ValueMap
 from tasks.quality.question import Tables, is_table
 from tasks.quality.registry import find_remedy
+from tasks.reports.discreet import personal_columns, starred
 from tasks.run import Run
 
 
@@ -77,6 +78,15 @@ def value_table(run: Run, round: int, issue: str, option: str) -> tuple[Line, ..
         effects = remedy.effects(data, told, remedy.parameters(**chosen.parameters))
         maps = [effect for effect in effects if isinstance(effect, ValueMap)]
         return tuple(sorted((line for e in maps for line in _lines(data, e)), key=lambda line: (-line.rows, line.old)))
+
+
+def discreet_lines(run: Run, round: int, issue: str, lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """The lines with stars if the issue is about a column with personal data and the pipeline does not show it."""
+    found, spec = run.assessment(round), run.spec()
+    hidden = personal_columns(found, spec.contract) & set(issue_of(found, issue).columns)
+    if spec.show_personal_data or not hidden:
+        return lines
+    return tuple(replace(line, old=starred(line.old) or "", new=starred(line.new)) for line in lines)
 
 
 def _lines(data: Dataset, effect: ValueMap) -> list[Line]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from blocks.staging import write_text
-from tasks.quality.model import ROW, Snapshot
+from tasks.quality.detect import issues_of
+from tasks.quality.model import ROW, Dataset, Snapshot
 from tasks.quality.profile import domains
 from tasks.quality.profile import profile as statistics
 from tasks.record import stage
+from tasks.reports.discreet import PERSONAL, alike
 from tasks.reports.profile_page import profile_html, sample_step
 from tasks.run import Profiled, Run
 
@@ -35,13 +38,25 @@ def profile(run: Run, snapshot: Snapshot, *, round: int) -> Profiled:
         table = tables.table("snapshot")
         run.keep(f"profile-{round}", statistics(table, tables.table("domains"), snapshot.fingerprint))
         page = f"profile-{round}.html"
-        write_text(run.page_file(page), _ydata(run, table, snapshot, round))
+        hidden = _hidden(run, Dataset(table, tables.table("domains"), run.profile(round), run.spec().contract))
+        write_text(run.page_file(page), _ydata(run, table, snapshot, round, hidden))
     return Profiled(snapshot, round, fingerprint, run.page(page))
 
 
-def _ydata(run: Run, table: ibis.Table, snapshot: Snapshot, round: int) -> str:
+def _hidden(run: Run, data: Dataset) -> frozenset[str]:
+    """The columns whose values the page must not show."""
+    spec = run.spec()
+    if spec.show_personal_data:
+        return frozenset()
+    known = {name for name in data.columns if data.contract.column(name).personal}
+    return frozenset(known.union(*(issue.columns for issue in issues_of(data, PERSONAL, spec.settings))))
+
+
+def _ydata(run: Run, table: ibis.Table, snapshot: Snapshot, round: int, hidden: AbstractSet[str]) -> str:
     every = sample_step(snapshot.rows)
     sample = table.filter(table[ROW] % every == 0) if every > 1 else table
     frame = sample.order_by(ROW).drop(ROW).to_pandas()
-    note = f"every {every}th of {snapshot.rows:,} rows" if every > 1 else ""
-    return profile_html(frame, f"{run.name}, round {round}", note)
+    shown = frame.assign(**{name: alike(frame[name]) for name in frame.columns if name in hidden})
+    notes = [f"every {every}th of {snapshot.rows:,} rows"] if every > 1 else []
+    notes += [f"stars for the personal data in {', '.join(sorted(hidden))}"] if hidden else []
+    return profile_html(shown, f"{run.name}, round {round}", "; ".join(notes))

@@ -10,10 +10,10 @@ from typing import Any
 from blocks.sources import Batch
 from blocks.staging import write_text
 from tasks.quality.checks import ContractCheck
-from tasks.quality.detect import without_column
+from tasks.quality.detect import expired, without_column
 from tasks.quality.model import Assessment
 from tasks.record import stage
-from tasks.reports.discreet import discreet
+from tasks.reports.discreet import discreet, personal_columns
 from tasks.reports.quality import QualityReport, issues_table, quality_html, quality_json, quality_markdown
 from tasks.reports.records import BadLine, Link, Seal
 from tasks.run import Examined, Run
@@ -55,7 +55,10 @@ def quality_report(run: Run, examined: Examined) -> QualityReport:
         renames=batch.renames,
         checks=run.recall_all(ContractCheck, f"checks-{round}"),
         goals=spec.goals,
-        remarks=without_column(spec.settings, [*run.snapshots()[0].columns, *examined.snapshot.columns]),
+        remarks=(
+            *without_column(spec.settings, [*run.snapshots()[0].columns, *examined.snapshot.columns]),
+            *expired(spec.settings, run.assessment(round).issues),
+        ),
         decisions=run.decisions(),
         changes=run.changes(),
         returned=run.history().rows_returned,
@@ -66,8 +69,8 @@ def quality_report(run: Run, examined: Examined) -> QualityReport:
 
 def shown(run: Run, round: int) -> Assessment:
     """The assessment of a round as people see it: without what personal data says, unless the pipeline shows it."""
-    found = run.assessment(round)
-    return found if run.spec().show_personal_data else discreet(found)
+    found, spec = run.assessment(round), run.spec()
+    return found if spec.show_personal_data else discreet(found, personal_columns(found, spec.contract))
 
 
 def seal(run: Run) -> Seal:

@@ -73,7 +73,11 @@ class Mute(BaseModel):
 
     def holds(self, columns: Iterable[str], today: dt.date) -> bool:
         """Whether a finding about these columns is muted today."""
-        return (self.column is None or self.column in columns) and (self.until is None or today <= self.until)
+        return self.names(columns) and (self.until is None or today <= self.until)
+
+    def names(self, columns: Iterable[str]) -> bool:
+        """Whether a finding about these columns is meant, on whatever day."""
+        return self.column is None or self.column in columns
 
 
 def assess(
@@ -120,6 +124,11 @@ def assess(
     return Assessment(snapshot, data.profile, put, score(data, ordered), tuple(muted), told, goals)
 
 
+def issues_of(data: Dataset, kind: str, settings: Mapping[str, Mapping[str, Any]]) -> tuple[Issue, ...]:
+    """What one kind finds, muted or not, without what could be done about it."""
+    return _detected(find_kind(kind), data, configure(kind, settings.get(kind, {}))[0])
+
+
 def _gaps(data: Dataset, chosen: tuple[Settings[Any], Sequence[Mute]]) -> Iterator[tuple[str, str]]:
     """The columns in which a first gap would be an issue, and its id."""
     settings, mutes = chosen
@@ -164,6 +173,20 @@ def without_column(settings: Mapping[str, Mapping[str, Any]], columns: Sequence[
         for kind, given in settings.items()
         for place, column in _columns_named(kind, given)
         if column not in columns
+    )
+
+
+def expired(settings: Mapping[str, Mapping[str, Any]], issues: Sequence[Issue]) -> tuple[str, ...]:
+    """What settings muted until a day that is over, where it is an issue again: a sentence each.
+
+    An issue that was raised although a mute names it was raised because that mute's last day was over.
+    """
+    return tuple(
+        f"settings.{kind}.mute: the mute of {mute.column or 'all columns'} ended with {mute.until} ({mute.reason}), "
+        f"so it is raised again: {'; '.join(again)}."
+        for kind, given in settings.items()
+        for mute in configure(kind, given)[1]
+        if (again := [i.title for i in issues if i.kind == kind and not i.failed and mute.names(i.columns)])
     )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from tasks.quality.model import Assessment, Cell, Change, Issue, Option
+from tasks.quality.contract import Contract
+from tasks.quality.model import Assessment, Cell, Change, Issue, Muted, Option
 
 PERSONAL = "personal_data"
 """The kind of issue that says where personal data is."""
@@ -16,9 +17,32 @@ KEPT = 2
 """Characters at the end that stay readable, so that two values can be told apart."""
 
 
-def discreet(assessment: Assessment) -> Assessment:
-    """The assessment with stars in place of what columns with personal data hold, in samples and previews."""
-    columns = {name for issue in assessment.issues if issue.kind == PERSONAL for name in issue.columns}
+def alike(values: Iterable[str | None]) -> list[str | None]:
+    """The values with stars; a number tells different ones apart, so what is counted of them stays true.
+
+    >>> alike(["ann@a.de", "bob@a.de", None, " ", "ann@a.de"])
+    ['***@*.de #1', '***@*.de #2', None, ' ', '***@*.de #1']
+    """
+    numbers: dict[str, int] = {}
+    return [
+        f"{starred(value)} #{numbers.setdefault(value, len(numbers) + 1)}" if value and value.strip() else value
+        for value in values
+    ]
+
+
+_QUOTED = re.compile(r"(?<!\w)'.*?'(?!\w)", re.DOTALL)
+_BRACKETED = re.compile(r"\(.*\)$", re.DOTALL)
+
+
+def personal_columns(assessment: Assessment, contract: Contract) -> frozenset[str]:
+    """The columns with personal data: found, found but muted, or known to the contract."""
+    found: tuple[Issue | Muted, ...] = (*assessment.issues, *assessment.muted)
+    named = {name for each in found if each.kind == PERSONAL for name in each.columns}
+    return frozenset(named | {name for name, promised in contract.columns.items() if promised.personal})
+
+
+def discreet(assessment: Assessment, columns: AbstractSet[str]) -> Assessment:
+    """The assessment with stars in place of what these columns hold, in samples, previews, reasons and labels."""
     if not columns:
         return assessment
     return replace(assessment, issues=tuple(_issue(issue, columns) for issue in assessment.issues))
@@ -37,18 +61,26 @@ def starred(value: str | None) -> str | None:
 
 def _issue(issue: Issue, columns: AbstractSet[str]) -> Issue:
     hidden = columns & set(issue.columns)
-    told = issue.why if not hidden or issue.kind == PERSONAL else re.sub("'[^']*'", "'…'", issue.why)
-    options = tuple(_option(option, columns, quoted=bool(hidden)) for option in issue.options)
+    told = issue.why if not hidden or issue.kind == PERSONAL else _unquoted(issue.why)
+    options = tuple(
+        _option(option, columns, hidden=bool(hidden) and issue.kind != PERSONAL) for option in issue.options
+    )
     return replace(issue, why=told, sample=_cells(issue.sample, columns), options=options)
 
 
-def _option(option: Option, columns: AbstractSet[str], *, quoted: bool) -> Option:
+def _option(option: Option, columns: AbstractSet[str], *, hidden: bool) -> Option:
     seen = option.preview
     if seen is not None:
         changes, surprising = _changes(seen.changes, columns), _changes(seen.surprising, columns)
         seen = replace(seen, changes=changes, surprising=surprising)
-    why = re.sub("'[^']*'", "'…'", option.why) if quoted else option.why
-    return replace(option, why=why, preview=seen)
+    if not hidden:
+        return replace(option, preview=seen)
+    label = _BRACKETED.sub("(…)", _unquoted(option.label))
+    return replace(option, label=label, why=_unquoted(option.why), leaves=_unquoted(option.leaves), preview=seen)
+
+
+def _unquoted(text: str) -> str:
+    return _QUOTED.sub("'…'", text)
 
 
 def _cells(cells: Iterable[Cell], columns: AbstractSet[str]) -> tuple[Cell, ...]:

@@ -26,3 +26,26 @@ def test_a_column_is_tokenised_and_then_renamed_and_the_key_is_written_nowhere(p
             said = path.read_bytes()
             assert key not in said, path
             assert key.hex().encode() not in said, path
+
+
+def test_personal_data_is_stars_in_the_profile_and_in_tables_of_values_unless_asked_for(pilot, tmp_path, capsys):
+    from flows.commands import write_map
+
+    names = [f"person{n % 9}" for n in range(60)]
+    people = tmp_path / "people.csv"
+    people.write_text(
+        "id,mail\n" + "".join(f"{n},{'' if n % 7 else ' '}{v}@example.org\n" for n, v in enumerate(names))
+    )
+    pilot.start(pilot.pipeline(people)).go()
+    (page,) = pilot.home.path.rglob("profile-1.html")
+    assert "#9" in page.read_text()
+    assert "person" not in page.read_text().replace("personal data", "")
+
+    found = pilot.record().assessment(1)
+    (issue,) = [i.id for i in found.issues if i.columns == ("mail",) and i.kind == "untidy_text"]
+    write_map(str(pilot.id), issue, "", None)
+    told = capsys.readouterr()
+    assert "person" not in told.out
+    assert "--personal" in told.err
+    write_map(str(pilot.id), issue, "", None, personal=True)
+    assert " person0@example.org,person0@example.org,1" in capsys.readouterr().out

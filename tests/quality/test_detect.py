@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from tasks.quality import registry
-from tasks.quality.detect import assess, configure, flagged_cells, without_column
+from tasks.quality.detect import assess, configure, expired, flagged_cells, without_column
 from tasks.quality.effects import apply, conserve
 from tasks.quality.errors import SpecError
 from tasks.quality.model import ROW, Assessment, Dimension, Finding, Muted, Option, Severity
@@ -266,6 +266,19 @@ def test_what_cannot_be_previewed_says_so_and_is_not_recommended(monkeypatch):
     assert issue.recommended == "keep"
     assert not option.safe
     assert option.why.startswith("I am sure; it could not be previewed (ValidationError")
+
+
+def test_a_mute_that_expired_is_told_where_its_issue_is_raised_again():
+    mute = {"missing_value": {"mute": [{"column": "a", "reason": "known", "until": "2026-06-30"}]}}
+    with opened({"a": ["x", None, "z"], "b": ["x", None, "z"]}) as data:
+        during = assess(data, snapshot(data), mute, today=dt.date(2026, 6, 30))
+        after = assess(data, snapshot(data), mute, today=dt.date(2026, 7, 1))
+    assert expired(mute, during.issues) == ()
+    (told,) = expired(mute, after.issues)
+    assert told == (
+        "settings.missing_value.mute: the mute of a ended with 2026-06-30 (known), "
+        "so it is raised again: Missing values in a."
+    )
 
 
 def test_what_is_muted_is_told_with_its_reason():

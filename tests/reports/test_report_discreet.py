@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from tasks.quality.contract import Contract
 from tasks.quality.detect import assess
 from tasks.quality.model import Assessment
-from tasks.reports.discreet import discreet, starred
+from tasks.reports.discreet import alike, discreet, personal_columns, starred
 from tests.quality.opened import opened, snapshot
 
 NAMES = ["ann", "bob", "cyd", "dee"]
@@ -31,22 +32,53 @@ def said(assessment: Assessment, column: str) -> list[str]:
 
 def test_values_of_columns_with_personal_data_are_stars_wherever_they_are_shown(found):
     assert any("ann" in value for value in said(found, "mail"))
-    shown = discreet(found)
+    shown = discreet(found, {"mail"})
     assert said(shown, "mail")
     assert not [value for value in said(shown, "mail") if any(name in value for name in NAMES)]
     assert said(shown, "size") == said(found, "size")
 
 
 def test_what_can_be_decided_stays_the_same(found):
-    for issue, shown in zip(found.issues, discreet(found).issues, strict=True):
+    for issue, shown in zip(found.issues, discreet(found, {"mail"}).issues, strict=True):
         assert (issue.id, issue.count, issue.sql, issue.facts) == (shown.id, shown.count, shown.sql, shown.facts)
         for one, other in zip(issue.options, shown.options, strict=True):
             assert (one.key, one.parameters, one.safe) == (other.key, other.parameters, other.safe)
 
 
+def test_labels_and_reasons_do_not_say_what_is_hidden():
+    mails = ["o'neil@example.org"] * 6 + [f"ann{n}@example.org" for n in range(6)] + [None]
+    with opened({"mail": mails}) as data:
+        assessment = assess(data, snapshot(data))
+    assert any("neil" in option.label for issue in assessment.issues for option in issue.options)
+    columns = personal_columns(assessment, Contract())
+    assert columns == {"mail"}
+    told = [
+        text
+        for issue in discreet(assessment, columns).issues
+        for text in (issue.title, issue.why, *(t for o in issue.options for t in (o.label, o.why, o.leaves)))
+    ]
+    assert "fill with the most frequent value (…)" in told
+    assert not [text for text in told if "neil" in text or "ann" in text]
+
+
+def test_what_is_muted_or_known_to_the_contract_is_hidden_as_well(found):
+    mute = {"personal_data": {"mute": [{"reason": "we know"}]}}
+    with opened({"mail": [f"ann{n}@example.org" for n in range(9)]}) as data:
+        muted = assess(data, snapshot(data), mute)
+    assert personal_columns(muted, Contract()) == {"mail"}
+    known = Contract.model_validate({"columns": {"name": {"personal": True}, "size": {"personal": False}}})
+    assert personal_columns(found, known) == {"mail", "name"}
+
+
+def test_counts_of_hidden_values_stay_true():
+    values = ["ann@a.de", "bob@a.de", "ann@a.de", None, ""]
+    assert len(set(alike(values))) == len(set(values))
+    assert "ann" not in "".join(value or "" for value in alike(values))
+
+
 def test_without_personal_data_nothing_is_hidden(found):
     plain = replace(found, issues=tuple(i for i in found.issues if i.kind != "personal_data"))
-    assert discreet(plain) is plain
+    assert discreet(plain, personal_columns(plain, Contract())) is plain
 
 
 def test_stars_keep_the_length_and_the_end():
