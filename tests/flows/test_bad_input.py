@@ -64,8 +64,8 @@ def test_latin_1_is_read_as_what_it_is(pilot, tmp_path):
     [
         ("odd.csv", b"", "empty"),
         ("odd.csv.gz", b"", "empty"),
-        ("odd.csv.gz", gzip.compress(b""), "nothing is in the compressed file"),
-        ("odd.csv.gz", gzip.compress(b"id,name\n1,ann\n" * 500)[:-20], "damaged gz file"),
+        ("odd.csv.gz", gzip.compress(b"", mtime=0), "nothing is in the compressed file"),
+        ("odd.csv.gz", gzip.compress(b"id,name\n1,ann\n" * 500, mtime=0)[:-20], "damaged gz file"),
         ("odd.json", b'{"a": [1', "is not JSON"),
         ("odd.parquet", b"not parquet", "is not Parquet"),
         ("odd.xlsx", b"not a spreadsheet", "is not a spreadsheet"),
