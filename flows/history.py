@@ -60,7 +60,8 @@ def _cells(each: Chronicle) -> Iterator[str]:
     yield _arrow(*(None if score is None else numbers.score(score) for score in (each.before, each.after)))
     yield _arrow(*(None if n is None else f"{n:,}" for n in (each.issues_before, each.issues_after)))
     yield f"{each.decisions:,}" + (f" [yellow](−{each.undone:,})[/]" if each.undone else "")
-    yield escape(", ".join(each.people)) or numbers.NOTHING
+    names = dict.fromkeys(person.partition(" (")[0] for person in each.people)
+    yield escape(", ".join(names)) or numbers.NOTHING
     note = f" [dim]{escape(each.note)}[/]" if each.note else ""
     yield f"[{_COLOURS.get(each.outcome, 'yellow')}]{escape(each.outcome)}[/]{note}"
 
