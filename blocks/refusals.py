@@ -25,21 +25,23 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
 
 
-class _Refusal(NamedTuple):
+class Refusal(NamedTuple):
+    """What a server's refusal means, and what to do; `{again}` in it stands for what was tried."""
+
     error: type[GonogoError]
     what: str
     todo: str
 
 
-_LOCKED = _Refusal(TryAgain, "the database is locked", "close what holds it, then {again}")
-_FULL = _Refusal(TryAgain, "the disk is full", "free some space, then {again}")
-_BROKEN = _Refusal(TryAgain, "the disk cannot be read or written", "check it, then {again}")
-_SLOW = _Refusal(TryAgain, "the database gave up, for it took too long", "raise its time limit, then {again}")
-_AWAY = _Refusal(Unavailable, "the database cannot be reached", "start it, then {again}")
-_STRANGER = _Refusal(PilotMustDecide, "the database refuses this user or password", "check them, then {again}")
-_FORBIDDEN = _Refusal(PilotMustDecide, "not allowed", "check the rights, then {again}")
-_ABSENT = _Refusal(PilotMustDecide, "there is no such database or schema", "create it, then {again}")
-_NO_DATABASE = _Refusal(PilotMustDecide, "the file is not a sound database", "name another, or restore it")
+_LOCKED = Refusal(TryAgain, "the database is locked", "close what holds it, then {again}")
+_FULL = Refusal(TryAgain, "the disk is full", "free some space, then {again}")
+_BROKEN = Refusal(TryAgain, "the disk cannot be read or written", "check it, then {again}")
+_SLOW = Refusal(TryAgain, "the database gave up, for it took too long", "raise its time limit, then {again}")
+_AWAY = Refusal(Unavailable, "the database cannot be reached", "start it, then {again}")
+_STRANGER = Refusal(PilotMustDecide, "the database refuses this user or password", "check them, then {again}")
+_FORBIDDEN = Refusal(PilotMustDecide, "not allowed", "check the rights, then {again}")
+_ABSENT = Refusal(PilotMustDecide, "there is no such database or schema", "create it, then {again}")
+_NO_DATABASE = Refusal(PilotMustDecide, "the file is not a sound database", "name another, or restore it")
 
 _BY_CODE = {
     "SQLITE_BUSY": _LOCKED,
@@ -138,13 +140,13 @@ def told(where: str, side: Side) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        refusal = _refusal(error, _Refusal(side.error, side.refused, side.todo))
+        refusal = _refusal(error, Refusal(side.error, side.refused, side.todo))
         why = mask(str(error.orig)).strip().partition("\n")[0]
         kind = side.error if refusal.error is PilotMustDecide else refusal.error
         raise kind(f"{refusal.what}: {why}", where=where, todo=refusal.todo.format(again=side.again)) from error
 
 
-def _refusal(error: DBAPIError, otherwise: _Refusal) -> _Refusal:
+def _refusal(error: DBAPIError, otherwise: Refusal) -> Refusal:
     from sqlalchemy.exc import OperationalError
 
     code = _code(error.orig)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, model_validator
 
+from blocks.refusals import Refusal
 from blocks.variables import resolved
 from tasks.quality.errors import GonogoError, PilotMustDecide, TryAgain, Unavailable, did_you_mean
 from tasks.quality.secrets import mask
@@ -103,17 +104,11 @@ class Complaints:
         return (grave or self.told or [None])[-1]
 
 
-class _Refusal(NamedTuple):
-    error: type[GonogoError]
-    what: str
-    todo: str
-
-
-_AWAY = _Refusal(Unavailable, "the cluster cannot be reached", "start it, or check 'servers', then {again}")
-_STRANGER = _Refusal(PilotMustDecide, "the cluster refuses this user or password", "check them, then {again}")
-_FORBIDDEN = _Refusal(PilotMustDecide, "not allowed", "check the rights (ACLs), then {again}")
-_TLS = _Refusal(PilotMustDecide, "TLS fails", "check 'tls' and the certificates, then {again}")
-_ABSENT = _Refusal(PilotMustDecide, "there is no such topic or partition", "create it, then {again}")
+_AWAY = Refusal(Unavailable, "the cluster cannot be reached", "start it, or check 'servers', then {again}")
+_STRANGER = Refusal(PilotMustDecide, "the cluster refuses this user or password", "check them, then {again}")
+_FORBIDDEN = Refusal(PilotMustDecide, "not allowed", "check the rights (ACLs), then {again}")
+_TLS = Refusal(PilotMustDecide, "TLS fails", "check 'tls' and the certificates, then {again}")
+_ABSENT = Refusal(PilotMustDecide, "there is no such topic or partition", "create it, then {again}")
 _SOON = (
     "COORDINATOR_LOAD_IN_PROGRESS",
     "COORDINATOR_NOT_AVAILABLE",
@@ -124,8 +119,8 @@ _SOON = (
 )
 """What a broker says while it takes up its work, as after a restart."""
 
-_LATER = _Refusal(TryAgain, "the cluster is not ready", "{again} later")
-_OTHER = _Refusal(PilotMustDecide, "the cluster refuses", "nothing was changed")
+_LATER = Refusal(TryAgain, "the cluster is not ready", "{again} later")
+_OTHER = Refusal(PilotMustDecide, "the cluster refuses", "nothing was changed")
 
 _BY_NAME = {
     "_TRANSPORT": _AWAY,
@@ -147,7 +142,7 @@ _BY_NAME = {
 """By the name of librdkafka's error."""
 
 
-def _refusal(error: KafkaError) -> _Refusal:
+def _refusal(error: KafkaError) -> Refusal:
     known = _BY_NAME.get(error.name())
     return known or (_LATER if error.retriable() or error.name() in _SOON else _OTHER)
 
