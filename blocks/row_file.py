@@ -36,7 +36,12 @@ def write_rows(path: Path, columns: Sequence[str], batches: Iterable[pa.RecordBa
     import pyarrow.parquet as pq
 
     schema = pa.schema([(ROW, pa.int64()), *((name, pa.string()) for name in columns)])
-    options: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "store_schema": False}
+    options: dict[str, Any] = {
+        "compression": "zstd",
+        "compression_level": 3,
+        "store_schema": False,
+        "write_statistics": [ROW],
+    }
     with pq.ParquetWriter(path, schema, **options) as writer, ThreadPoolExecutor(1, "rows") as thread:
         groups, rows = _Groups(), 0
         writing: Future[None] | None = None

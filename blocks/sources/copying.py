@@ -27,6 +27,9 @@ _CAST = frozenset({16, 1042})
 """Types that a cast to text spells as we do: boolean, blank-padded text."""
 
 _FLOAT8, _TIMESTAMP = 701, 1114
+_SMALLEST, _LARGEST = 1e-4, 1e15
+"""Numbers between them are spelt with all their digits, there as here."""
+
 _WHOLE_MOMENT = 26
 _FRACTION = re.compile(r"\.(\d+)")
 _FRACTION_PLACE = 19
@@ -128,12 +131,15 @@ def _spelt(column: pa.Array, type: int) -> pa.Array:
 
 def _floats(column: pa.Array) -> pa.Array:
     """As Python spells them: 2 is 2.0, 1e+15 is 1000000000000000.0, NaN is nan."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    odd = pc.match_substring_regex(column, "[eNI]")
-    whole = pc.invert(pc.or_(odd, pc.match_substring(column, ".")))
-    told = pc.if_else(whole, pc.binary_join_element_wise(column, ".0", ""), column)
-    return _respelt(told, odd, lambda value: str(float(value)))
+    number = column.cast(pa.float64())
+    size = pc.abs(number)
+    alike = pc.or_(pc.equal(number, 0), pc.and_(pc.greater_equal(size, _SMALLEST), pc.less(size, _LARGEST)))
+    whole = pc.and_(alike, pc.equal(pc.floor(number), number))
+    told = _respelt(column, whole, lambda values: pc.binary_join_element_wise(values, ".0", ""))
+    return _respelt(told, pc.invert(alike), lambda values: _each(values, lambda value: str(float(value))))
 
 
 def _moments(column: pa.Array) -> pa.Array:
@@ -143,18 +149,25 @@ def _moments(column: pa.Array) -> pa.Array:
     place = pc.find_substring(column, ".")
     plain = pc.and_(pc.equal(place, _FRACTION_PLACE), pc.invert(pc.ends_with(column, "C")))
     odd = pc.and_(pc.greater_equal(place, 0), pc.invert(plain))
-    told = pc.if_else(plain, pc.utf8_rpad(column, _WHOLE_MOMENT, "0"), column)
-    return _respelt(told, odd, lambda value: _FRACTION.sub(lambda found: f".{found[1]:0<6}", value))
+    told = _respelt(column, plain, lambda values: pc.utf8_rpad(values, _WHOLE_MOMENT, "0"))
+    return _respelt(told, odd, lambda values: _each(values, _filled_up))
 
 
-def _respelt(column: pa.Array, which: pa.Array, spell: Callable[[str], str]) -> pa.Array:
-    import pyarrow as pa
+def _filled_up(moment: str) -> str:
+    return _FRACTION.sub(lambda found: f".{found[1]:0<6}", moment)
+
+
+def _respelt(column: pa.Array, which: pa.Array, spell: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """The column, with some of its values spelt otherwise."""
     import pyarrow.compute as pc
 
-    if not pc.any(which).as_py():
-        return column
-    values = column.filter(which).to_pylist()
-    return pc.replace_with_mask(column, which, pa.array(list(map(spell, values)), pa.string()))
+    return pc.replace_with_mask(column, which, spell(column.filter(which))) if pc.any(which).as_py() else column
+
+
+def _each(values: pa.Array, spell: Callable[[str], str]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(list(map(spell, values.to_pylist())), pa.string())
 
 
 _SPELT: Mapping[int, Callable[[Any], Any]] = {_FLOAT8: _floats, _TIMESTAMP: _moments}
