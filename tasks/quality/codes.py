@@ -6,11 +6,13 @@ order the engine gives them in, and a code is the place of its value in order of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import ibis
 import pyarrow as pa
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Numbers: TypeAlias = NDArray[np.signedinteger[Any]]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 CELLS_AT_ONCE = 10_000_000
 """Cells that are encoded together; of them only the codes are kept."""
@@ -237,6 +242,12 @@ def codes(data: Dataset) -> Codes:
     """The codes of a table, kept with it."""
     own: Codes = data.kept.setdefault("codes", Codes(data))
     return own
+
+
+def side_by_side(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """The results of some work on numbers, which leaves the interpreter to other threads, in the items' order."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return list(threads.map(work, items))
 
 
 def blank_codes(column: Coded) -> Numbers:

@@ -16,7 +16,7 @@ import ibis
 import pyarrow as pa
 
 from tasks.quality.ballot import AGREEING, DOUBTS, GROUP, MUCH_RARER, RARE, slips_sql, votes_sql
-from tasks.quality.codes import Coded, CodedRows, blank_codes, codes
+from tasks.quality.codes import Coded, CodedRows, blank_codes, codes, side_by_side
 from tasks.quality.model import ROW, Dataset
 from tasks.quality.queries import lent, stored, text
 
@@ -124,7 +124,7 @@ def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
     coded = table.columns
     own = coded[ballot.column]
     present = _present(ballot.column, coded, ballot.blank)
-    groups = [_Groups(_key(columns, coded, ballot.blank), present) for columns, _weight in ballot.determinants]
+    groups = side_by_side(lambda by: _Groups(_key(by[0], coded, ballot.blank), present), ballot.determinants)
     at = np.flatnonzero(_any([group.differing() for group in groups], present.size))
     before = present[at].astype(np.int64)
     told = [_judged(group.of(at), before) for group in groups]
@@ -288,38 +288,24 @@ class _Groups:
         self._split = split
         self._width = int(said.max(initial=-1)) + 2
         self._rows = np.flatnonzero(split[key])
-        self._pairs(self._keys(self._rows), size)
+        self._pairs(size)
 
-    def _keys(self, rows: Numbers) -> Numbers:
-        import numpy as np
-
-        return self._key[rows].astype(np.int64) * self._width + self._said[rows] + 1
-
-    def _pairs(self, keys: Numbers, size: int) -> None:
+    def _pairs(self, size: int) -> None:
         """Each split group's values with their rows; which of them is most frequent, and whether the group tells."""
         import numpy as np
 
-        if size * self._width <= DENSE:
-            counted = np.bincount(keys)
-            self._pair = np.flatnonzero(counted)
-            self._n = counted[self._pair]
-        else:
-            self._pair, self._n = np.unique(keys, return_counts=True)
-        group = self._pair // self._width
+        keys = self._key[self._rows].astype(np.int64) * self._width + self._said[self._rows] + 1
+        pair, self._n, self._place = _counted(keys, size * self._width)
+        group = pair // self._width
         starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if group.size else group
         most = np.maximum.reduceat(self._n, starts) if group.size else self._n
         self._most = np.zeros(size, np.int64)
         self._most[group[starts]] = most
         self._usual = np.full(size, -1, np.int64)
         usual = self._n == self._most[group]
-        self._usual[group[usual]] = self._pair[usual] % self._width - 1
+        self._usual[group[usual]] = pair[usual] % self._width - 1
         telling = (self._total >= GROUP) & (5 * self._most >= 4 * (self._total - 1))
         self._differs = telling[group] & (self._n < self._most[group])
-
-    def _place(self, keys: Numbers) -> Numbers:
-        import numpy as np
-
-        return np.searchsorted(self._pair, keys)
 
     def differing(self) -> NDArray[np.bool_]:
         """Whether each row differs from what its group says."""
@@ -327,7 +313,7 @@ class _Groups:
 
         found = np.zeros(self._key.size, bool)
         if self._differs.any():
-            found[self._rows] = self._differs[self._place(self._keys(self._rows))]
+            found[self._rows] = self._differs[self._place]
         return found
 
     def of(self, rows: Numbers) -> dict[str, Numbers]:
@@ -340,7 +326,24 @@ class _Groups:
         found = {"n": total.copy(), "total": total, "most": total.copy(), "usual": np.where(there, said, -1)}
         inside = np.flatnonzero(split)
         if inside.size:
-            found["n"][inside] = self._n[self._place(self._keys(rows[inside]))]
+            found["n"][inside] = self._n[self._place[np.searchsorted(self._rows, rows[inside])]]
             found["most"][inside] = self._most[key[inside]]
             found["usual"][inside] = self._usual[key[inside]]
         return found
+
+
+def _counted(keys: Numbers, ends: int) -> tuple[Numbers, Numbers, Numbers]:
+    """The distinct keys in order, how often each occurs, and the place of each key among them."""
+    import numpy as np
+
+    if ends <= DENSE:
+        times = np.bincount(keys)
+        place = np.cumsum(times > 0) - 1
+        there = np.flatnonzero(times)
+        return there, times[there], place[keys] if keys.size else keys
+    met = pa.array(keys).dictionary_encode()  # hashing takes a fifth of the time of sorting
+    distinct, codes = met.dictionary.to_numpy(), met.indices.to_numpy()
+    order = np.argsort(distinct)
+    place = np.empty_like(order)
+    place[order] = np.arange(order.size)
+    return distinct[order], np.bincount(codes, minlength=order.size)[order], place[codes]
