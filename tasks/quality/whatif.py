@@ -149,17 +149,19 @@ class Engine:
         return tuple(count_suspects(self.data, ballot, table) for ballot in ballots)
 
     def _coded_afterwards(self, plan: Plan, table: CodedRows) -> CodedRows:
-        written_as = f"SELECT {quoted(ROW)}, CAST(after AS VARCHAR) AS after FROM"
         for effect in plan.effects:
             if isinstance(effect, ValueMap) and effect.column in table.columns:
                 table = table.mapped(effect.column, dict(reversed(effect.pairs)))
             if isinstance(effect, CellWrites) and effect.column in table.columns:
-                written = self._ask(f"{written_as} ({self.sql(effect.values)})")
+                written = self._ask(self._written(effect))
                 table = table.overwritten(effect.column, written[ROW].to_numpy(), written["after"].combine_chunks())
         leaving = [self.sql(e.rows) for e in plan.exits] + ([now(self.data, plan.issue.sql)] if plan.suspects else [])
         for sql in leaving:
             table = table.without(self._ask(f"SELECT {quoted(ROW)} FROM ({sql})")[ROW].to_numpy())
         return table
+
+    def _written(self, effect: CellWrites) -> str:
+        return f"SELECT {quoted(ROW)}, CAST(after AS VARCHAR) AS after FROM ({self.sql(effect.values)})"
 
     def _ask(self, sql: str) -> pa.Table:
         return self._backend.con.execute(sql).to_arrow_table()
@@ -186,13 +188,9 @@ class Engine:
         """`column`, `before`, `after`, cells and first row of all cells that a plan changes alike."""
         written = plan.one_column
         if isinstance(written, CellWrites):
-            cell, row = quoted(written.column), quoted(ROW)
-            sql = (
-                f"SELECT {text(written.column)}, s.{cell}, v.after, count(*), min(s.{row}) FROM snapshot AS s "
-                f"JOIN (SELECT {row}, CAST(after AS VARCHAR) AS after FROM ({self.sql(written.values)})) AS v "
-                f"ON s.{row} = v.{row} WHERE s.{cell} IS DISTINCT FROM v.after GROUP BY 2, 3"
-            )
-            return self.rows(sql)
+            made = self._ask(self._written(written))
+            table = codes(self.data).of([written.column])
+            return list(table.changed(written.column, made[ROW].to_numpy(), made["after"].combine_chunks()))
         cells = self._cells(plan)
         kept = cells.filter(cells.column.isin(sorted(plan.touched)))
         alike = kept.group_by("column", "before", "after").agg(n=_.count(), row=_[ROW].min())
@@ -200,12 +198,7 @@ class Engine:
 
     def first_rows(self, column: str, values: Iterable[str | None]) -> dict[str | None, int]:
         """The first row that holds each value."""
-        listed, cell = list(values), quoted(column)
-        sql = (
-            f"SELECT {cell}, min({quoted(ROW)}) FROM snapshot WHERE {cell} IN (SELECT value FROM _values) "
-            f"{f'OR {cell} IS NULL' if None in listed else ''} GROUP BY 1"
-        )
-        return dict(self.rows(sql, _values=pa.table({"value": pa.array(listed, pa.string())})))
+        return codes(self.data).of([column]).first_rows(column, values)
 
     def _cells(self, plan: Plan) -> ibis.Table:
         return apply(self._narrow(plan, ()), plan.effects).cells
