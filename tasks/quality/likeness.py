@@ -6,14 +6,12 @@ import functools
 import math
 import operator
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ibis
 import pyarrow as pa
-import pyarrow.compute
 from ibis import _
 from pydantic import Field
 
@@ -104,32 +102,41 @@ def _in_small_blocks(data: Dataset, column: str, most: int) -> pa.Table:
 
     The values are read twice where there are such blocks: they are never all in memory.
     """
-    counts: Counter[str] = Counter()
-    for part in _beginnings(data, column):
-        alike = part.group_by("block").aggregate([("n", "sum")])
-        counts.update(dict(zip(alike["block"].to_pylist(), alike["n_sum"].to_pylist(), strict=True)))
-    small = pa.array([block for block, n in counts.items() if 1 < n <= most and block], pa.string())
+    import numpy as np
+
+    blocks, rows = (np.concatenate(parts) for parts in zip(*_block_sizes(data, column), strict=True))
+    known, place = np.unique(blocks, return_inverse=True)
+    sizes = np.bincount(place, weights=rows)  # exact: no table has 2**53 rows
+    small = known[(known > 0) & (sizes > 1) & (sizes <= most)]
     parts = [_NONE_MET]
-    if len(small):
-        parts += [part.filter(pa.compute.is_in(part["block"], small)) for part in _beginnings(data, column)]
+    if small.size:
+        parts += [part.filter(pa.array(np.isin(part["block"], small))) for part in _beginnings(data, column)]
     return pa.concat_tables(parts)
 
 
+def _block_sizes(data: Dataset, column: str) -> Iterator[tuple[Any, Any]]:
+    """The blocks of each part of a column's values, and the rows of each."""
+    import numpy as np
+
+    yield np.empty(0, np.int64), np.empty(0)
+    for part in _beginnings(data, column):
+        blocks, place = np.unique(part["block"], return_inverse=True)
+        yield blocks, np.bincount(place, weights=part["n"])
+
+
 def _beginnings(data: Dataset, column: str) -> Iterator[pa.Table]:
-    """`value`, `n`, `block` of a column's values, part by part."""
+    """`value`, `n`, `block` of a column's values, part by part; block 0 is of values without letters and digits."""
     domain = data.domains.filter(data.domains.column == column)
     plain = is_ascii(domain.value)
-    start = domain.value.lower().re_replace("[^a-z0-9]+", "").left(_BEGINNING)
-    for batch in domain.filter(~plain).select("value", "n", block=start).to_pyarrow_batches(chunk_size=_BATCH):
-        yield pa.table(batch.columns, schema=_NONE_MET.schema)
-    for batch in domain.filter(plain).select("value", "n").to_pyarrow_batches(chunk_size=_BATCH):
-        starts = beginnings(batch["value"], _BEGINNING)
-        yield pa.table([batch["value"], batch["n"], starts], schema=_NONE_MET.schema)
+    start = domain.value.lower().re_replace("[^a-z0-9]+", "")
+    for values, text in ((domain.filter(~plain), start), (domain.filter(plain), domain.value)):
+        for batch in values.select("value", "n", text=text).to_pyarrow_batches(chunk_size=_BATCH):
+            yield pa.table([batch["value"], batch["n"], beginnings(batch["text"], _BEGINNING)], schema=_NONE_MET.schema)
 
 
 _BATCH = 100_000
 _NONE_MET = pa.table(
-    {"value": pa.array([], pa.string()), "n": pa.array([], pa.int64()), "block": pa.array([], pa.string())}
+    {"value": pa.array([], pa.string()), "n": pa.array([], pa.int64()), "block": pa.array([], pa.int64())}
 )
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Collection, Mapping, Sequence
+import string
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -229,6 +231,26 @@ def _top_values(domains: ibis.Table) -> dict[str, tuple[tuple[str, int], ...]]:
 def pattern(text: ibis.expr.types.StringValue) -> ibis.expr.types.StringValue:
     """How a value is written: runs of digits as `9`, of letters as `a`, the rest as it is; of its beginning only."""
     return text.substr(0, PATTERN_LENGTH).re_replace("[0-9]+", "9").re_replace(r"\p{L}+", "a")
+
+
+def pattern_of(text: str) -> str:
+    """The same of one text, outside the engine.
+
+    >>> pattern_of("N/A"), pattern_of("O-17 ab")
+    ('a/a', 'a-9 a')
+    """
+    kinds = ("9" if c in string.digits else "a" if unicodedata.category(c)[0] == "L" else c for c in text)
+    return "".join(sign if sign in "9a" else sign * len([*run]) for sign, run in itertools.groupby(kinds))
+
+
+def may_hold(column: ColumnProfile, such: Callable[[str], object]) -> bool:
+    """Whether some value of a column may have such a pattern; where patterns tell too little, it may.
+
+    Nearly every column of very many values has few patterns, and its values need not be searched for what none of
+    them can be.
+    """
+    known = 0 < column.pattern_count == len(column.patterns) and column.max_length <= PATTERN_LENGTH
+    return not known or any(such(pattern.text) for pattern in column.patterns)
 
 
 def _patterns(domains: ibis.Table) -> dict[str, list[tuple[Pattern, int]]]:
