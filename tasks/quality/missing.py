@@ -387,8 +387,8 @@ def _word_values(data: Dataset, settings: Settings[DisguisedMissingSettings]) ->
     """Per column, its values that are null words, with counts; one query for all columns."""
     own = {word.strip().lower() for each in (settings.default, *settings.columns.values()) for word in each.words}
     wanted = sorted({*NULL_WORDS, *AMBIGUOUS_WORDS, *own})
-    forms = {pattern_of(word) for word in wanted}
-    columns = [c.name for c in data.profile.columns if may_hold(c, lambda pattern: pattern.strip() in forms)]
+    forms, plain = {pattern_of(word) for word in wanted}, all(word.isascii() for word in wanted)
+    columns = [c.name for c in data.profile.columns if not plain or may_hold(c, lambda form: form.strip() in forms)]
     found: dict[str, list[tuple[str, int]]] = {}
     if not columns:
         return found

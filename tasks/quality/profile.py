@@ -9,8 +9,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-import string
-import unicodedata
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -234,13 +233,12 @@ def pattern(text: ibis.expr.types.StringValue) -> ibis.expr.types.StringValue:
 
 
 def pattern_of(text: str) -> str:
-    """The same of one text, outside the engine.
+    """The same of one text of ASCII, outside the engine: of other letters each may know more than the other.
 
     >>> pattern_of("N/A"), pattern_of("O-17 ab")
     ('a/a', 'a-9 a')
     """
-    kinds = ("9" if c in string.digits else "a" if unicodedata.category(c)[0] == "L" else c for c in text)
-    return "".join(sign if sign in "9a" else sign * len([*run]) for sign, run in itertools.groupby(kinds))
+    return re.sub("[A-Za-z]+", "a", re.sub("[0-9]+", "9", text))
 
 
 def may_hold(column: ColumnProfile, such: Callable[[str], object]) -> bool:

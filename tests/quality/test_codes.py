@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from operator import itemgetter
@@ -12,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.quality.codes import codes, count_single_pairs, suspect_rows
+from tasks.quality.codes import codes, count_single_pairs, numbers, suspect_rows
 from tasks.quality.detect import MANY_ROWS, assess
 from tasks.quality.doubts import Ballot, count_suspects, votes_on
 from tasks.quality.lettering import beginnings, patterns
 from tasks.quality.model import ROW, ValueMap
-from tasks.quality.profile import BLANK, PATTERN_LENGTH
+from tasks.quality.profile import BLANK, PATTERN_LENGTH, may_hold, number, pattern_of
 from tasks.quality.whatif import Engine, Plan
 from tests.quality.opened import again, opened, snapshot
 
@@ -95,6 +96,41 @@ def test_suspects_after_a_change_are_those_of_the_changed_table(rows, pairs, gon
             votes = after.table.get_backend().sql(BALLOT.sql)
             expected = votes.filter(votes.confidence >= BALLOT.least).count().to_pyarrow().as_py()
         assert count_suspects(data, BALLOT, coded) == expected
+
+
+@given(ROWS, st.dictionaries(st.integers(0, 39), FEW, max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_changes_are_counted_alike_with_the_first_of_their_rows(rows, written):
+    with opened(columns(rows)) as data:
+        values = pa.array(list(written.values()), pa.string())
+        at = pa.array(list(written), pa.int64()).to_numpy()
+        found = {told[1:3]: told[3:] for told in codes(data).of("c").changed("c", at, values)}
+    expected = {}
+    for row, after in sorted(written.items()):
+        if row < len(rows) and rows[row][2] != after:
+            n, first = expected.get((rows[row][2], after), (0, row))
+            expected[rows[row][2], after] = n + 1, first
+    assert found == expected
+
+
+@given(ROWS)
+@settings(max_examples=20, deadline=None)
+def test_the_first_row_of_a_value_is_told_of_values_that_are_there(rows):
+    with opened(columns(rows)) as data:
+        cells = [c for _a, _b, c in rows]
+        wanted = [None, "", "ab", "elsewhere", *cells]
+        assert codes(data).of("c").first_rows("c", wanted) == {value: cells.index(value) for value in set(cells)}
+
+
+def test_values_are_numbers_as_the_engine_reads_them():
+    cells = ["1", " 1", "-2.50", "1e3", "1e999", "007", "", "abc", None, "1"]
+    with opened({"a": cells, "b": [None] * len(cells)}) as data:
+        table = codes(data).of("ab")
+        read, nothing = numbers(data, [table.columns[name] for name in "ab"])
+        found = [None if math.isnan(n) else n for n in read[table.columns["a"].codes].tolist()]
+        assert found == data.table.order_by(ROW).select(n=number(data.table.a)).to_pyarrow()["n"].to_pylist()
+        assert found == [1.0, None, -2.5, 1000.0, None, None, None, None, None, 1.0]
+        assert all(math.isnan(n) for n in nothing[table.columns["b"].codes].tolist())
 
 
 @given(ROWS)
@@ -196,3 +232,13 @@ def test_the_engine_reads_no_more_columns_than_are_encoded(monkeypatch):
     assert len(asked) == 1
     assert '"b"' not in asked[0]
     assert "*" not in asked[0]
+
+
+@given(st.lists(ASCII, min_size=1, max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_a_column_may_hold_what_a_value_is_written_like(texts):
+    with opened({"a": texts}) as data:
+        column = data.profile.column("a")
+        for text in filter(str.strip, texts):
+            assert may_hold(column, lambda pattern, text=text: pattern == pattern_of(text))
+        assert may_hold(column, lambda _pattern: False) == (not any(p.text for p in column.patterns))
