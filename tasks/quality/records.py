@@ -27,6 +27,9 @@ Rule: TypeAlias = Literal["most_frequent", "longest", "first", "last", "max", "m
 
 LEAST_PERCENT = 0.1
 
+SPACES = r"[\s\x0b\x1c-\x1f\x85\p{Z}]+"
+"""White space in the sense of Unicode, however much of it."""
+
 N, AT, INTO = "__n", "__at", "__into"
 """Names of computed columns that stand beside a source's own: a count, a place in a group, the row that stays."""
 
@@ -158,7 +161,7 @@ def pairs_by_chance(data: Dataset, columns: Iterable[str]) -> float:
 
 def plain_text(text: Any) -> Any:
     """A value without its case and its spacing."""
-    return text.lower().re_replace(r"[\s\x0b\x1c-\x1f\x85\p{Z}]+", " ").strip()
+    return text.lower().re_replace(SPACES, " ").strip()
 
 
 def is_unique(column: ColumnProfile) -> bool:
