@@ -348,7 +348,6 @@ def _checked(choice: Choice, option: Option, parameters: dict[str, Any]) -> Para
         return model(**parameters)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise AnswerError(
-            f"'{name}' is wrong: {first['msg']}", where=choice.issue, available=tuple(model.model_fields)
-        ) from error
+        name, told = ".".join(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
+        what = f"'{name}' is wrong: {told}" if name else told
+        raise AnswerError(what, where=choice.issue, available=tuple(model.model_fields)) from error
