@@ -243,7 +243,7 @@ class _Attendant:
     def _asked(self, run: FlowRun, question: Question, problem: str) -> Given | None:
         from flows.drive import Given, assessment_of, held
         from flows.terminal import Elsewhere, Prompt
-        from tasks.edits import value_table
+        from tasks.edits import discreet_lines, value_table
         from tasks.run import recall_run
 
         if not (sys.stdin.isatty() and self.at.console.is_terminal):
@@ -255,8 +255,8 @@ class _Attendant:
             return not held(now) or now.state is None or now.state.state_details.pause_key != key
 
         known = recall_run(str(self.at.home.staging), str(run.id))
-        lines = partial(value_table, known, question.round)
-        prompt = Prompt(self.at.console, answered, lines=lines, goals=known.spec().goals)
+        lines, starred = (partial(told, known, question.round) for told in (value_table, discreet_lines))
+        prompt = Prompt(self.at.console, answered, lines=lines, starred=starred, goals=known.spec().goals)
         try:
             answer = prompt.ask(question, assessment_of(self.at.home, run, question), problem)
             return Given(answer, prompt.code) if answer else None

@@ -103,6 +103,7 @@ class Prompt:
         answered: called every second while waiting; true when the gate was answered elsewhere.
         read: gives the next typed line, or None at the end of input.
         lines: gives the table of values of (issue, option key), which the pilot may then edit.
+        starred: gives the table of an issue as it may be shown.
         goals: the user's goals, for the units of their figures.
     """
 
@@ -112,12 +113,13 @@ class Prompt:
         answered: Callable[[], bool],
         read: Callable[[], str | None] | None = None,
         *,
-        lines: Callable[[str, str], Sequence[Line]] | None = None,
+        lines: Callable[[str, str], tuple[Line, ...]] | None = None,
+        starred: Callable[[str, tuple[Line, ...]], tuple[Line, ...]] | None = None,
         goals: Sequence[Goal] = (),
     ) -> None:
         self._console, self._answered = console, answered
         self._read = read or self._read_line
-        self._lines, self._goals = lines, goals
+        self._lines, self._starred, self._goals = lines, starred, goals
         self.code = ""
         self._rest = RECOMMENDED
         self._hold = False
@@ -217,7 +219,9 @@ class Prompt:
         option = choice.options[int(number) - 1]
         given: dict[str, object] = {need: self._next(f"{need}: ") or "" for need in option.needs}
         if self._lines and is_table(option) and not option.needs:
-            given |= Editor(self._console, self._next, self._lines(choice.issue, option.key)).edits()
+            lines = self._lines(choice.issue, option.key)
+            shown = self._starred(choice.issue, lines) if self._starred else lines
+            given |= Editor(self._console, self._next, lines, shown).edits()
         chosen[choice.issue] = {"action": option.key, **given}
         self._console.print(f"[cyan]→[/] {escape(choice.title)}: {escape(option.label)}{_edited(given)}")
 
