@@ -12,6 +12,7 @@ from tasks.quality.contract import Contract
 from tasks.quality.detect import assess as find_issues
 from tasks.quality.errors import Unavailable
 from tasks.quality.model import Dataset, Profile
+from tasks.quality.privacy import TALLIES, Tallies
 from tasks.quality.question import KEEP
 from tasks.quality.schema import accept_baseline, accepted
 from tasks.record import stage
@@ -62,6 +63,14 @@ def allowed_now(run: Run, contract: Contract) -> Contract:
     return contract
 
 
+def _tallied(run: Run, round: int) -> dict[str, Tallies]:
+    """What the profile counted of personal data in this round, if it did."""
+    try:
+        return {TALLIES: run.recall(dict, f"personal-{round}")}
+    except Unavailable:
+        return {}
+
+
 @stage("assess", doing="looking for issues, previewing every remedy", says=_says, records=_records)
 def assess(run: Run, profiled: Profiled, *, round: int) -> Examined:
     """Check the contract, run every detector, ask for recommendations, preview every option with its consequences."""
@@ -70,6 +79,7 @@ def assess(run: Run, profiled: Profiled, *, round: int) -> Examined:
         table = tables.table("snapshot")
         contract = allowed_now(run, spec.contract)
         data = Dataset(table, tables.table("domains"), run.profile(round), contract, last_run(run, round))
+        data.kept.update(_tallied(run, round))
         checks: tuple[ContractCheck, ...] = check_contract(table, contract, data.profile)
         found = find_issues(
             data,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from blocks.staging import write_text
 from tasks.quality.detect import issues_of
 from tasks.quality.model import ROW, Dataset, Snapshot
+from tasks.quality.privacy import TALLIES
 from tasks.quality.profile import domains
 from tasks.quality.profile import profile as statistics
 from tasks.record import stage
@@ -38,7 +39,10 @@ def profile(run: Run, snapshot: Snapshot, *, round: int) -> Profiled:
         table = tables.table("snapshot")
         run.keep(f"profile-{round}", statistics(table, tables.table("domains"), snapshot.fingerprint))
         page = f"profile-{round}.html"
-        hidden = _hidden(run, Dataset(table, tables.table("domains"), run.profile(round), run.spec().contract))
+        data = Dataset(table, tables.table("domains"), run.profile(round), run.spec().contract)
+        hidden = _hidden(run, data)
+        if TALLIES in data.kept:
+            run.keep(f"personal-{round}", data.kept[TALLIES])
         write_text(run.page_file(page), _ydata(run, table, snapshot, round, hidden))
     return Profiled(snapshot, round, fingerprint, run.page(page))
 
