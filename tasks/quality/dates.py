@@ -34,8 +34,8 @@ _MONTH_FIRST = re.compile(
 )
 _COMPACT = re.compile(r"^(?P<y>(?:19|20)[0-9]{2})(?P<m>[01][0-9])(?P<d>[0-3][0-9])$")
 
-EITHER = "m"
-"""In layouts: a month whose short name is its full one, such as May."""
+EITHER = "x"
+"""In layouts: a month whose short name is its full one, such as May; no time of day has this letter."""
 
 PIVOT = 69
 """Two-digit years up to 68 are of this century (POSIX `strptime`)."""

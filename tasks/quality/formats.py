@@ -37,6 +37,7 @@ from tasks.quality.model import (
     Pattern,
     Severity,
 )
+from tasks.quality.months import Locale
 from tasks.quality.patterns import Suspect, breach, too_few
 from tasks.quality.profile import NUMBER, is_missing
 from tasks.quality.queries import cells_of, cells_where, only, rows_where, suspects
@@ -142,11 +143,12 @@ class MixedDateSettings(KindSettings):
 
 def _date_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
     facts = issue.facts
+    named = {"locale": facts["locale"]} if facts["locale"] != "en" else {}
     if facts["ambiguous"]:
         names = {"dmy": "day/month/year", "mdy": "month/day/year", "ymd": "year/month/day", "ydm": "year/day/month"}
         for order in facts["orders"]:
-            label = f"they are {names[order]}; write all as 2026-01-31"
-            yield Option(f"as-{order}", "parse_dates", label, {"order": order}, "you know how they are meant")
+            label, given = f"they are {names[order]}; write all as 2026-01-31", {"order": order, **named}
+            yield Option(f"as-{order}", "parse_dates", label, given, "you know how they are meant")
         return
     plan = facts["plan"]
     label = f"write them as most are ({facts['usual']})"
@@ -155,7 +157,13 @@ def _date_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG
         safe, why = bool(facts["safe"]), "each has one reading only"
         yield Option("as-most", "parse_dates", label, plan, why, leaves, 0.95, safe)
     if plan["layout"] != "iso" or not facts["as_most"]:
-        yield Option("iso", "parse_dates", "write all as 2026-01-31", {"order": plan["order"]}, leaves=leaves)
+        yield Option("iso", "parse_dates", "write all as 2026-01-31", {"order": plan["order"], **named}, leaves=leaves)
+    if facts["timed"]:
+        label, open_ = "write the times, too, as 2026-01-31T13:00:00Z", "times that a change of clocks leaves open"
+        yield Option("utc", "parse_dates", label, named, leaves=open_, needs=("timezone",))
+    if pattern := facts["extracts"]:
+        label = f"keep only the part that is written as most are ({facts['usual']})"
+        yield Option("extract", "extract", label, {"pattern": pattern}, leaves="what stands beside it is lost")
 
 
 @kind("Mixed or ambiguous dates", dimension=Dimension.VALIDITY, settings=MixedDateSettings, recommend=_date_options)
@@ -165,13 +173,14 @@ def mixed_dates(data: Dataset, settings: Settings[MixedDateSettings]) -> Iterabl
     for name, values in telling_values(data, likely).items():
         if len(values) > MOST_VALUES:
             continue
-        dates = layouts.dates_in(values)
+        locale = layouts.language_of(values)
+        dates = layouts.dates_in(values, locale)
         if dates and layouts.rows_of(dates) >= settings.of(name).share * sum(values.values()):
-            found, column = layouts.layouts_of(dates), data.profile.column(name)
+            found, column = layouts.layouts_of(dates, locale), data.profile.column(name)
             if found.others:
                 yield _mixed_dates(data, column, found)
             if found.ambiguous:
-                yield _ambiguous_dates(data, column, found.ambiguous)
+                yield _ambiguous_dates(data, column, found)
 
 
 def _mixed_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Finding:
@@ -191,6 +200,9 @@ def _mixed_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Findin
         facts={
             "ambiguous": False,
             "plan": found.plan.model_dump(exclude={"exclude", "change"}),
+            "locale": found.plan.locale,
+            "timed": any(written.time for _text, _n, written in told),
+            "extracts": layouts.extracts(found),
             "usual": found.members[found.usual][0][0],
             "left": left,
             "as_most": layouts.keeps_most(found),
@@ -200,7 +212,8 @@ def _mixed_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Findin
     )
 
 
-def _ambiguous_dates(data: Dataset, column: ColumnProfile, ambiguous: layouts.Told) -> Finding:
+def _ambiguous_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Finding:
+    ambiguous = found.ambiguous
     orders = sorted({order for _t, _n, written in ambiguous for order in written.readings})
     example, _rows, written = max(ambiguous, key=lambda each: (each[1], each[0]))
     days = " or ".join(day.isoformat() for day in sorted(written.days))
@@ -213,7 +226,7 @@ def _ambiguous_dates(data: Dataset, column: ColumnProfile, ambiguous: layouts.To
         f"'{example}' is {days}; nothing in the column says which",
         Severity.MEDIUM,
         title=f"Ambiguous dates in {column.name}",
-        facts={"ambiguous": True, "orders": orders},
+        facts={"ambiguous": True, "orders": orders, "locale": found.plan.locale},
         confidence=round(1 - 1 / readings, 4),
     )
 
@@ -222,7 +235,7 @@ def _ambiguous_dates(data: Dataset, column: ColumnProfile, ambiguous: layouts.To
 def parse_dates(data: Dataset, issue: Issue, p: ParsedDates) -> tuple[Effect, ...]:
     """Write every date that has one reading, or one in the order the pilot names, in one format."""
     column = issue.columns[0]
-    dates = layouts.dates_in(telling_values(data, [column])[column])
+    dates = layouts.dates_in(telling_values(data, [column])[column], p.locale)
     return (edited(column, layouts.rewritten(dates, p), p),)
 
 
@@ -288,17 +301,19 @@ class Cast(Edits):
     Attributes:
         type: what they become.
         on_failure: what has no reading, or several, stays ("keep") or becomes null ("null").
+        locale: the language of the values: what months are called in it, and whether decimals follow a comma.
     """
 
     type: Literal["integer", "number", "date", "timestamp", "boolean"]
     on_failure: Literal["keep", "null"] = "keep"
+    locale: Locale = "en"
 
 
 @remedy("Cast", parameters=Cast)
 def cast(data: Dataset, issue: Issue, p: Cast) -> tuple[Effect, ...]:
     """Read the suspect values as another type: numbers without separators and units, dates in ISO 8601, true, false."""
     told = suspects(data, issue).select("value").distinct().order_by("value").limit(MOST_VALUES)
-    read = {text: cast_text(text, p.type) for text in told.to_pyarrow()["value"].to_pylist() if text}
+    read = {text: cast_text(text, p.type, p.locale) for text in told.to_pyarrow()["value"].to_pylist() if text}
     return (edited(issue.columns[0], {old: new for old, new in read.items() if new or p.on_failure == "null"}, p),)
 
 
