@@ -14,6 +14,7 @@ from tasks.quality.errors import Unavailable
 from tasks.quality.model import Dataset, Profile
 from tasks.quality.privacy import TALLIES, Tallies
 from tasks.quality.question import KEEP
+from tasks.quality.ranges import widen, widened
 from tasks.quality.schema import accept_baseline, accepted
 from tasks.record import stage
 from tasks.run import Examined, Profiled, Run, recall_run
@@ -56,10 +57,12 @@ def last_run(run: Run, round: int) -> Profile | None:
 
 
 def allowed_now(run: Run, contract: Contract) -> Contract:
-    """The contract with the values that the pilot allowed in this run."""
+    """The contract with the values and bounds that the pilot allowed in this run."""
     for decision in run.decisions():
         if decision.remedy == extend_set.__name__:
             contract = extended(contract, decision.columns[0], decision.parameters["values"])
+        elif decision.remedy == widen.__name__:
+            contract = widened(contract, decision.columns[0], **decision.parameters)
     return contract
 
 

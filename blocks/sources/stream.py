@@ -171,6 +171,10 @@ password: ${KAFKA_PASSWORD}
         """
         self._keep_place(batch.since, batch.position, reading)
 
+    def unread(self, batch: Batch, reading: Reading) -> bool:
+        """Let the next read begin where this one did; the first read of all began where the group or the topic did."""
+        return bool(batch.since) and super().unread(batch, reading)
+
     def probe(self, base: Path) -> Iterator[Probe]:
         """Whether the cluster answers, has the topics, and the group is ours to keep offsets in."""
         what, telling = f"connect to {self.address()}", self._telling()

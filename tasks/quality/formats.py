@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from ibis import _
 from pydantic import Field
@@ -21,7 +21,7 @@ from pydantic import Field
 from tasks.quality import canonical, layouts, misplaced, patterns, tidying
 from tasks.quality.canonical import CanonicalNumber
 from tasks.quality.casting import cast_text
-from tasks.quality.damage import damaged_values, redecoded
+from tasks.quality.damage import damaged_values, read_again, redecoded
 from tasks.quality.layouts import Layouts, ParsedDates
 from tasks.quality.misplaced import Spill
 from tasks.quality.model import (
@@ -500,6 +500,8 @@ def _damage_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
         left = issue.count - issue.facts["mended"]
         leaves = f"{left:,} cells whose letters are lost" if left else ""
         yield Option("redecode", "map_values", "decode them again", {"values": values}, why, leaves, 0.98, True)
+    label = "decode them again, from encodings of yours"
+    yield Option("redecode-as", "redecode", label, needs=("read_as", "written_in"))
     yield Option("map", "map_values", "write values of yours", needs=("values",))
 
 
@@ -521,6 +523,34 @@ def encoding_damage(data: Dataset, settings: Settings[KindSettings]) -> Iterable
                 facts={"redecoded": mended, "mended": sum(damaged[text] for text in mended)},
                 confidence=0.95,
             )
+
+
+Encoding: TypeAlias = Literal[
+    "utf-8", "latin-1", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257", "iso8859-2", "iso8859-5",
+    "iso8859-7", "iso8859-9", "iso8859-15", "mac-roman", "cp437", "cp850", "cp866", "koi8-r", "shift_jis", "euc_jp",
+    "euc_kr", "gb18030", "big5",
+]  # fmt: skip
+
+
+class Redecoded(Edits):
+    """What was confused.
+
+    Attributes:
+        read_as: the encoding in which the letters were read.
+        written_in: the one in which they had been written.
+    """
+
+    read_as: Encoding
+    written_in: Encoding
+
+
+@remedy("Decode again", parameters=Redecoded)
+def redecode(data: Dataset, issue: Issue, p: Redecoded) -> tuple[Effect, ...]:
+    """Turn suspect letters back into the bytes that they were read from, and read these as they had been written."""
+    told = suspects(data, issue).select("value").distinct().order_by("value").limit(MOST_VALUES)
+    texts = [text for text in told.to_pyarrow()["value"].to_pylist() if text]
+    new = {text: back for text in texts if (back := read_again(text, p.read_as, p.written_in))}
+    return (edited(issue.columns[0], new, p),)
 
 
 # --- values in each other's place -----------------------------------------------------------------------------

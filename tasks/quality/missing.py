@@ -76,6 +76,7 @@ def _fill_options(data: Dataset, issue: Issue) -> Iterator[Option]:
         label = "fill with the most frequent value of a group"
         yield Option("mode-by-group", "by_group", label, {"statistic": "mode"}, needs=("group",))
     yield Option("constant", "constant", "fill with a value of yours", needs=("value",))
+    yield _computed(column.name)
     for name, where, unreached in (("forward", "above", "leading"), ("back", "below", "trailing")):
         filled = issue.count - issue.facts[unreached]
         counted = Preview(rows_changed=filled, cells_changed=filled)
@@ -89,6 +90,11 @@ def _constant(issue: Issue, key: str, label: str, value: str, why: str = "") -> 
     changes = tuple(Change(cell.row, cell.column, cell.value, value) for cell in issue.sample[:SAMPLE])
     seen = Preview(rows_changed=issue.count, cells_changed=issue.count, changes=changes)
     return Option(key, "constant", label, {"value": value}, why, preview=seen)
+
+
+def _computed(column: str) -> Option:
+    label = "compute them from other columns, by an expression of yours"
+    return Option("compute", "recompute", label, {"column": column}, needs=("expression",))
 
 
 def _dropped(column: ColumnProfile, issue: Issue) -> Option:
@@ -258,6 +264,7 @@ def _derive_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
     if formula := issue.facts.get("formula"):
         why = f"it holds in {issue.facts['holds']:,} of {issue.facts['complete']:,} complete rows"
         yield Option("derive", "derive", f"compute {spoken(formula)}", formula, why, safe=issue.facts["exact"])
+    yield _computed(issue.columns[0])
 
 
 @kind(
@@ -295,6 +302,12 @@ class Ordered(Parameters):
 
     order: str = ROW
     group: str = ""
+
+
+class Dropped(Parameters):
+    """Attributes: rate: the column goes when so large a share of it is missing, 0 to 1, and stays otherwise."""
+
+    rate: float = Field(0.0, ge=0, le=1)
 
 
 class ToNull(Parameters):
@@ -346,10 +359,10 @@ def back_fill(data: Dataset, issue: Issue, p: Ordered) -> tuple[Effect, ...]:
     return _carried(data, issue, p, backwards=True)
 
 
-@remedy("Drop the column")
-def drop_column(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
+@remedy("Drop the column", parameters=Dropped)
+def drop_column(data: Dataset, issue: Issue, p: Dropped) -> tuple[Effect, ...]:
     """Take the column out; what it held stays in the change set."""
-    return tuple(ColumnDrop(column) for column in issue.columns[:1])
+    return tuple(ColumnDrop(name) for name in issue.columns[:1] if data.profile.column(name).missing_rate >= p.rate)
 
 
 @remedy("Words to null", parameters=ToNull)

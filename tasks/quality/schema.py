@@ -100,9 +100,17 @@ def _drift_options(data: Dataset, issue: Issue) -> Iterator[Option]:
 def _accept(issue: Issue) -> Iterator[Option]:
     if issue.facts["source"] != CONTRACT:
         yield Option("accept", "accept_baseline", "accept: this is how it is from now on", why="nothing is changed")
+    yield from _again(issue)
+
+
+def _again(issue: Issue) -> Iterator[Option]:
+    if issue.facts.get("change") != "new":
+        yield Option("extract-again", "extract_again", EXTRACT_AGAIN, why=NOTHING_LOADED)
 
 
 CONTRACT, LAST_RUN = "the contract", "the last run"
+EXTRACT_AGAIN = "extract again: end this run"
+NOTHING_LOADED = "nothing is loaded, and the next run reads what this one read, and what is new"
 
 
 @kind("Schema drift", dimension=Dimension.CONSISTENCY, settings=DriftSettings, recommend=_drift_options)
@@ -263,6 +271,12 @@ def accept_baseline(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect,
     return ()
 
 
+@remedy("Extract again")
+def extract_again(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
+    """End this run without loading anything; the next one reads what this one read, and what is new."""
+    return ()
+
+
 def accepted(before: Profile, now: Profile, facts: Iterable[Mapping[str, Any]]) -> Profile:
     """What the last run had, but as it is now where the pilot accepted that.
 
@@ -377,7 +391,11 @@ def _gaps(data: Dataset, then: ColumnProfile, chosen: ShiftSettings) -> Iterator
 # --- staleness ------------------------------------------------------------------------------------------------
 
 
-@kind("Stale data", dimension=Dimension.TIMELINESS)
+def _stale_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+    yield from _again(issue)
+
+
+@kind("Stale data", dimension=Dimension.TIMELINESS, recommend=_stale_options)
 def stale(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Finding]:  # noqa: ARG001
     """A newest date that is older than the contract's `freshness` allows on the day of the run.
 

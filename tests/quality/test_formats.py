@@ -314,3 +314,10 @@ def test_the_part_that_is_written_as_most_are_can_be_kept():
         issue = found(data, "mixed_dates")
         assert issue.option("extract").label == "keep only the part that is written as most are (2024-07-01)"
         assert chosen_values(data, issue, "extract", "day") == [*days, "2024-03-05", "2024-03-06", "7 Mar 2024"]
+
+
+def test_letters_are_decoded_again_from_the_encodings_that_the_pilot_names():
+    with opened({"said": ["it\u0092s", "na\u00efve", "gar\ufffdon"]}) as data:
+        issue = found(data, "encoding_damage")
+        after = chosen_values(data, issue, "redecode-as", "said", read_as="latin-1", written_in="cp1252")
+    assert after == ["it\u2019s", "na\u00efve", "gar\ufffdon"], "what is sound, and what is lost, stays"
