@@ -21,6 +21,7 @@ from flows.home import Home
 from tasks.quality.errors import PilotMustDecide
 from tasks.quality.model import Answer
 from tasks.quality.question import Question, Tables, remember_of
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -314,7 +315,7 @@ def write_map(
         return
     write_text(out, table_csv(lines, raw=raw))
     label = shown(run, round).issue(issue).option(chosen.key).label
-    console.print(f"{escape(label)}: {len(lines):,} lines → {escape(str(out))}", soft_wrap=True)
+    console.print(f"{escape(label)}: {plural(len(lines), 'line')} → {escape(str(out))}", soft_wrap=True)
     todo = f"actions: {{{issue}: {{action: {chosen.key}, file: {out.name}}}}}"
     console.print(f"Correct it, and name it in an answers file: {escape(todo)}", soft_wrap=True)
 
@@ -360,7 +361,7 @@ def export_run(name: str, files: Mapping[str, Path | None], *, escape_formulas: 
     run = recall_run(str(home.staging), run_id_of(home, name))
     for what, path in wanted.items():
         rows = EXPORTS[what](run, path, escape_formulas=escape_formulas)
-        console.print(f"{what}: {rows:,} rows → {escape(str(path))}", soft_wrap=True)
+        console.print(f"{what}: {plural(rows, 'row')} → {escape(str(path))}", soft_wrap=True)
 
 
 def check_runs() -> None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from flows.maps import corrections
 from tasks.edits import Line
 from tasks.quality.errors import AnswerError
+from tasks.quality.wording import plural
 from tasks.reports.escape import visible
 
 _SHOWN = 20
@@ -108,7 +109,7 @@ class Editor:
         if self._stars:
             self._console.print("[yellow]Stars stand for personal data.[/] --personal: show what is there")
         more = len(self._lines) - len(shown)
-        self._console.print(f"[dim]{len(self._lines):,} lines{f', {more:,} not shown (m)' if more else ''}[/]")
+        self._console.print(f"[dim]{plural(len(self._lines), 'line')}{f', {more:,} not shown (m)' if more else ''}[/]")
 
     def _target(self, line: Line, seen: Line) -> str:
         if line.old in self._excluded:

@@ -21,6 +21,7 @@ from tasks.edits import Line
 from tasks.quality.errors import AnswerError
 from tasks.quality.model import Answer, Assessment, Change, Issue, Option, Verdict
 from tasks.quality.question import KEEP, RECOMMENDED, Choice, Question, answer_of, grouped, is_table
+from tasks.quality.wording import plural
 from tasks.reports.outlook import Outlook, Teller, effect
 
 if TYPE_CHECKING:
@@ -239,8 +240,8 @@ class Prompt:
 
 
 def _edited(given: Mapping[str, Any]) -> str:
-    parts = [f"{len(given['exclude'])} lines left out"] if given.get("exclude") else []
-    parts += [f"{len(given['change'])} targets changed"] if given.get("change") else []
+    parts = [f"{plural(len(given['exclude']), 'line')} left out"] if given.get("exclude") else []
+    parts += [f"{plural(len(given['change']), 'target')} changed"] if given.get("change") else []
     return f" [dim]({', '.join(parts)})[/]" if parts else ""
 
 

@@ -16,6 +16,7 @@ from tasks.quality.privacy import TALLIES, Tallies
 from tasks.quality.question import KEEP
 from tasks.quality.ranges import widen, widened
 from tasks.quality.schema import accept_baseline, accepted
+from tasks.quality.wording import plural, score_text
 from tasks.record import stage
 from tasks.run import Examined, Profiled, Run, recall_run
 
@@ -30,8 +31,10 @@ def _records(examined: Examined) -> Mapping[str, Any]:
 
 
 def _says(examined: Examined) -> str:
-    failed = f"; {examined.checks_failed} contract checks fail" if examined.checks_failed else ""
-    return f"score {examined.score:.1f}; {examined.issues} issues, {examined.recommended} with a recommendation{failed}"
+    checks = examined.checks_failed
+    failed = f"; {plural(checks, 'contract check fails', 'contract checks fail')}" if checks else ""
+    found = f"{plural(examined.issues, 'issue')}, {examined.recommended} with a recommendation"
+    return f"score {score_text(examined.score)}; {found}{failed}"
 
 
 def last_run(run: Run, round: int) -> Profile | None:

@@ -12,6 +12,7 @@ from tasks.quality.model import ROW, Dataset, Snapshot
 from tasks.quality.privacy import TALLIES
 from tasks.quality.profile import domains
 from tasks.quality.profile import profile as statistics
+from tasks.quality.wording import plural
 from tasks.record import stage
 from tasks.reports.discreet import PERSONAL, alike
 from tasks.reports.profile_page import profile_html, sample_step
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _says(profiled: Profiled) -> str:
-    return f"{profiled.snapshot.rows:,} rows × {len(profiled.snapshot.columns):,} columns measured"
+    return f"{plural(profiled.snapshot.rows, 'row')} × {plural(len(profiled.snapshot.columns), 'column')} measured"
 
 
 def _records(profiled: Profiled) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ from tasks.quality.mining import dependencies
 from tasks.quality.model import ColumnProfile, Dataset, Pattern
 from tasks.quality.profile import domains, profile
 from tasks.quality.records import is_numbering, is_unique
+from tasks.quality.wording import plural
 
 HOLDS = 0.95
 FEWEST_ROWS = 20
@@ -55,7 +56,8 @@ def _head(spec: PipelineSpec, data: Dataset, beside: Path | None) -> Iterator[st
     source = {"kind": spec.source.kind, **spec.source.model_dump(mode="json", exclude_unset=True)}
     if beside is not None and beside.resolve() != spec.base().resolve():
         source = _anchored(source, spec.base().resolve())
-    yield f"# Suggested from {data.profile.rows:,} rows × {len(data.columns):,} columns of {spec.source.describe()}."
+    size = f"{plural(data.profile.rows, 'row')} × {plural(len(data.columns), 'column')}"
+    yield f"# Suggested from {size} of {spec.source.describe()}."
     yield "# Read every line: what the data shows is not always what you mean. It runs as it is."
     yield f"name: {_text(spec.name)}"
     yield ""
@@ -163,7 +165,7 @@ def _dependencies(data: Dataset) -> Iterator[str]:
     yield "  # Columns that others determine. They are found by themselves, too; here they hold without doubt:"
     yield "  # dependencies:"
     for d in found:
-        held = f"holds in {d.holding:,} of {d.groups:,} groups"
+        held = f"holds in {d.holding:,} of {plural(d.groups, 'group')}"
         yield f"  #   - {{column: {_text(d.dependent)}, of: {_text(d.determinant)}}}  # {held}"
 
 

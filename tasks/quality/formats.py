@@ -45,6 +45,7 @@ from tasks.quality.registry import KindSettings, Parameters, Settings, kind, rem
 from tasks.quality.tidying import LONGEST, Tidy
 from tasks.quality.universal import Edits, edited
 from tasks.quality.values import telling_values
+from tasks.quality.wording import plural, some_of
 
 MOST_VALUES = 300_000
 """Distinct values per column that are read one by one."""
@@ -288,7 +289,7 @@ def wrong_type(data: Dataset, settings: Settings[WrongTypeSettings]) -> Iterable
             cells_where(data, column.name, wrong),
             count,
             column.present_count,
-            f"{count:,} of {column.present_count:,} values are no {_TYPE_NAMES[type_]}; {said}",
+            f"{some_of(count, column.present_count, 'value', 'is', 'are')} no {_TYPE_NAMES[type_]}; {said}",
             Severity.HIGH if promised.reads_as else Severity.MEDIUM,
             facts={"type": type_},
             confidence=0.95 if promised.reads_as else breach(count, column.present_count),
@@ -443,7 +444,7 @@ def extract(data: Dataset, issue: Issue, p: Extract) -> tuple[Effect, ...]:
 def _tidy_options(data: Dataset, issue: Issue) -> Iterator[Option]:
     facts = issue.facts
     edges, inner, entities = (bool(facts[name]) for name in tidying.BLEMISHES)
-    long = f"{facts['long']:,} cells of more than {LONGEST:,} characters" if facts["long"] else ""
+    long = f"{plural(facts['long'], 'cell')} of more than {LONGEST:,} characters" if facts["long"] else ""
     if edges or entities:
         label = _both("take the spaces around values off" if edges else "", "unescape" if entities else "")
         leaves = _both("several spaces within a value" if inner else "", long)
@@ -498,7 +499,7 @@ def _damage_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
     if values := issue.facts["redecoded"]:
         why = "the wrong decoding can be undone exactly"
         left = issue.count - issue.facts["mended"]
-        leaves = f"{left:,} cells whose letters are lost" if left else ""
+        leaves = f"{plural(left, 'cell whose', 'cells whose')} letters are lost" if left else ""
         yield Option("redecode", "map_values", "decode them again", {"values": values}, why, leaves, 0.98, True)
     label = "decode them again, from encodings of yours"
     yield Option("redecode-as", "redecode", label, needs=("read_as", "written_in"))
@@ -518,7 +519,7 @@ def encoding_damage(data: Dataset, settings: Settings[KindSettings]) -> Iterable
                 cells_where(data, column.name, _listed(damaged)),
                 count,
                 column.rows,
-                f"{count:,} values hold letters that were damaged on their way",
+                f"{plural(count, 'value holds', 'values hold')} letters that were damaged on their way",
                 Severity.MEDIUM,
                 facts={"redecoded": mended, "mended": sum(damaged[text] for text in mended)},
                 confidence=0.95,
@@ -564,7 +565,9 @@ class SwappedSettings(KindSettings):
 
 def _swap_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
     a, b = issue.columns
-    why = f"each value is at home in the other column and a stranger in its own, {issue.count // 2:,} times at once"
+    why = "each value is at home in the other column and a stranger in its own, " + plural(
+        issue.count // 2, "time at once", "times at once"
+    )
     yield Option("swap", "swap_back", f"give {a} and {b} back their values", {}, why, "", issue.confidence, True)
 
 
@@ -586,7 +589,7 @@ def swapped_values(data: Dataset, settings: Settings[SwappedSettings]) -> Iterab
             table = only(data.table, (ROW, a, b))
             cells = cells_of(table.filter(table[a].isin(values), table[b].isin(others)), (a, b))
             if count := int(cells.count().to_pyarrow().as_py()):
-                why = f"in {count // 2:,} rows {a} holds a value of {b}, and {b} one of {a}"
+                why = f"in {plural(count // 2, 'row')} {a} holds a value of {b}, and {b} one of {a}"
                 yield Finding((a, b), cells, count, 2 * data.profile.rows, why, Severity.MEDIUM, confidence=0.95)
 
 
@@ -652,7 +655,7 @@ def _spilled(target: ColumnProfile, found: Spill) -> Finding:
         found.cells,
         2 * rows,
         2 * target.rows,
-        f"{rows:,} of {gaps:,} rows without {found.target} have its value at the end of {found.source}",
+        f"{some_of(rows, gaps, 'gap', 'has', 'have')} the value of {found.target} at the end of {found.source}",
         Severity.MEDIUM,
         facts={
             "source": found.source,

@@ -39,6 +39,7 @@ from tasks.quality.model import (
 from tasks.quality.profile import TOP_LENGTH, is_missing, number
 from tasks.quality.queries import only
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
+from tasks.quality.wording import plural, some_of
 from tasks.quality.words import AMBIGUOUS_WORDS, NULL_WORDS
 
 NUMBER_SENTINELS = (-1, -9, -99, -999, -9999, 99, 999, 9999, 99999, 999999)
@@ -71,7 +72,7 @@ def _fill_options(data: Dataset, issue: Issue) -> Iterator[Option]:
             yield Option(f"{name}-by-group", "by_group", label, {"statistic": name}, needs=("group",))
     if mode := _mode(column):
         common, count = mode
-        why = f"it is in {count:,} of {column.present_count:,} rows"
+        why = f"it is in {count:,} of {plural(column.present_count, 'row')}"
         yield _constant(issue, "mode", f"fill with the most frequent value ({_short(common)})", common, why)
         label = "fill with the most frequent value of a group"
         yield Option("mode-by-group", "by_group", label, {"statistic": "mode"}, needs=("group",))
@@ -122,7 +123,7 @@ def missing_value(data: Dataset, settings: Settings[MissingValueSettings]) -> It
     unreached = _unreached(data, [c.name for c in raised])
     for column in raised:
         count, rate, required = column.missing_count, column.missing_rate, _required(data, column.name)
-        why = f"{count:,} of {column.rows:,} rows ({rate:.1%}) hold nothing" + (
+        why = f"{some_of(count, column.rows, 'row', 'holds', 'hold')} nothing ({rate:.1%})" + (
             ", but the contract requires it" if required else ""
         )
         severity = Severity.HIGH if required else Severity.MEDIUM if rate >= 0.05 else Severity.LOW  # noqa: PLR2004
@@ -230,7 +231,8 @@ def _empty(data: Dataset, column: ColumnProfile) -> Finding:
         cells=suspects(data, name, lambda table: is_missing(table[name])),
         count=column.rows,
         checked=column.rows,
-        why=f"none of {column.rows:,} rows holds anything" + (", but the contract requires it" if required else ""),
+        why=f"none of {plural(column.rows, 'row')} holds anything"
+        + (", but the contract requires it" if required else ""),
         severity=Severity.HIGH if required else Severity.LOW,
         title=f"Empty column {name}",
     )
@@ -521,7 +523,8 @@ def _unpaired(data: Dataset, settings: Settings[ConditionalMissingSettings]) -> 
         if gaps and with_b >= share and without_b >= share and with_b > best.get(b.name, (0.0,))[0]:
             best[b.name] = (with_b, a, gaps)
     for name, (share, a, gaps) in best.items():
-        why = f"{gaps:,} rows have {a.name} but no {name}; in {share:.1%} of rows with {a.name} both are there"
+        why = f"{plural(gaps, 'row has', 'rows have')} {a.name} but no {name}; "
+        why += f"in {share:.1%} of rows with {a.name} both are there"
         cells = suspects(data, name, partial(_alone, a.name, name), a.name)
         yield Finding((name, a.name), cells, gaps, a.present_count, why, Severity.LOW)
 

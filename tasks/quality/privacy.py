@@ -34,6 +34,7 @@ from tasks.quality.pseudonyms import can_hash, with_hashes
 from tasks.quality.queries import cells_where, rows_where, suspects
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.sequences import words
+from tasks.quality.wording import some_of
 
 SAMPLE = 5
 MOST_BY_CHANCE = 1e-6
@@ -139,7 +140,7 @@ def _exposed(
         cells_where(data, column.name, suspect),
         count,
         column.present_count,
-        f"{count:,} of {column.present_count:,} values hold {NAMES[family]}"
+        f"{some_of(count, column.present_count, 'value', 'holds', 'hold')} {NAMES[family]}"
         + (", but the contract says that nothing personal is here" if forbidden else ""),
         Severity.HIGH if forbidden else Severity.LOW if family in GRAVE else Severity.INFO,
         title=f"{name} in {column.name}",

@@ -40,6 +40,7 @@ from tasks.quality.registry import KindSettings, Parameters, Settings, kind, rem
 from tasks.quality.schema import EXTRACT_AGAIN, NOTHING_LOADED
 from tasks.quality.sequences import Ordered, in_order, late, readers, words
 from tasks.quality.typed import ColumnType, read
+from tasks.quality.wording import plural
 from tasks.quality.words import NO_VALUE
 
 FEWEST_ROWS = 30
@@ -155,7 +156,7 @@ def _beyond_bounds(data: Dataset, column: ColumnProfile, promised: ColumnContrac
         data,
         column,
         beyond,
-        lambda n: f"{n:,} values are not {said}, as the contract says",
+        lambda n: f"{plural(n, 'value is', 'values are')} not {said}, as the contract says",
         Severity.HIGH,
         facts={"clip": clip_, "negative": negative, "widen": _wider(data, column.name, promised)},
         confidence=0.95,
@@ -226,7 +227,7 @@ def _negatives(data: Dataset, column: ColumnProfile, chosen: RangeSettings) -> I
             data,
             column,
             negative,
-            lambda n: f"{n:,} numbers are negative, {numeric - n:,} are not",
+            lambda n: f"{plural(n, 'number is', 'numbers are')} negative, {numeric - n:,} are not",
             Severity.LOW,
             most=chosen.negative * numeric,
             title=f"Negative numbers in {column.name}",
@@ -350,7 +351,7 @@ def _said_of_dates(
 ) -> Callable[[int], str]:
     parts = [f"{known[None]:,} are days that no calendar has"] if no_day else []
     years = [f"{known[year]:,} in the year {year}" for year in (*early_late, *far)][:5]
-    return lambda n: f"of {n:,} suspect dates {'; '.join([*parts, *years])}"
+    return lambda n: f"of {plural(n, 'suspect date')} {'; '.join([*parts, *years])}"
 
 
 @remedy("Clip to bounds", parameters=Clip)
@@ -444,7 +445,7 @@ def _disordered(data: Dataset, pair: Ordered) -> Finding:
         cells_of(rows, names),
         2 * pair.broken,
         2 * pair.complete,
-        f"in {pair.broken:,} of {pair.complete:,} rows {pair.first} is after {pair.last}; {pair.why}",
+        f"in {pair.broken:,} of {plural(pair.complete, 'row')} {pair.first} is after {pair.last}; {pair.why}",
         Severity.HIGH if pair.promised else Severity.MEDIUM,
         title=f"{pair.first} after {pair.last}",
         confidence=0.5 if pair.promised else round(0.5 * sound, 4),
@@ -539,7 +540,9 @@ def _far_from(data: Dataset, column: ColumnProfile, fence: Fences) -> Iterator[F
 
     shown = f"below {fence.low:g} or above {fence.high:g}; half of all are between {fence.first:g} and {fence.last:g}"
     facts = {"low": fence.low, "high": fence.high, "first": fence.first, "last": fence.last}
-    yield from _found(data, column, far, lambda n: f"{n:,} numbers are {shown}", Severity.INFO, facts=facts)
+    yield from _found(
+        data, column, far, lambda n: f"{plural(n, 'number is', 'numbers are')} {shown}", Severity.INFO, facts=facts
+    )
 
 
 def _far_in_group(data: Dataset, column: ColumnProfile, chosen: OutlierSettings) -> Iterator[Finding]:
@@ -559,7 +562,7 @@ def _far_in_group(data: Dataset, column: ColumnProfile, chosen: OutlierSettings)
             far.select(ROW, column=ibis.literal(name), value=_["value"]),
             count,
             column.present_count,
-            f"{count:,} numbers are far from the others of their {chosen.group}",
+            f"{plural(count, 'number is', 'numbers are')} far from the others with the same {chosen.group}",
             Severity.INFO,
             facts={"group": chosen.group},
         )
@@ -667,7 +670,7 @@ def _infinite(data: Dataset, column: ColumnProfile) -> Iterator[Finding]:
         data,
         column,
         infinite,
-        lambda n: f"{n:,} values are infinite or no number, {column.numeric_count:,} are numbers",
+        lambda n: f"{plural(n, 'value is', 'values are')} infinite or no number, {column.numeric_count:,} are numbers",
         Severity.MEDIUM,
         title=f"Infinite numbers in {column.name}",
         facts={"what": "infinite", "failed": not met},
@@ -706,7 +709,7 @@ def _piled_up(
         data,
         column,
         lambda text: text.length() == most,
-        lambda n: f"{n:,} texts have exactly {most} characters, hardly any has a little less",
+        lambda n: f"{plural(n, 'text has', 'texts have')} exactly {most} characters, hardly any has a little less",
         Severity.MEDIUM,
         title=f"Text cut off in {column.name}",
         facts={"what": "cut off"},

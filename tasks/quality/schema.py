@@ -37,6 +37,7 @@ from tasks.quality.records import whole_rows
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.shifts import shifts
 from tasks.quality.typed import date_formats, read
+from tasks.quality.wording import plural, some_of
 from tasks.quality.words import bare
 
 FEWEST_ROWS = 20
@@ -227,7 +228,7 @@ def _retyped(data: Dataset, then: ColumnProfile) -> Iterator[Finding]:
         cells_where(data, name, unlike),
         count,
         now.present_count,
-        f"{count:,} of {now.present_count:,} values are no {was}, as all were in the last run",
+        f"{some_of(count, now.present_count, 'value', 'is', 'are')} no {was}, as all were in the last run",
         Severity.MEDIUM,
         title=f"Column {name} has another type",
         facts={"column": name, "change": "type", "source": LAST_RUN, "wanted": []},
@@ -363,7 +364,7 @@ def _volume(data: Dataset, before: Profile, chosen: ShiftSettings) -> Iterator[F
         data,
         "number of rows",
         f'(SELECT count(*) FROM "snapshot") NOT BETWEEN {least!r} AND {most!r}',
-        f"{now:,} rows, {before.rows:,} in the last run ({change:+.0%})",
+        f"{plural(now, 'row')}, {before.rows:,} in the last run ({change:+.0%})",
         Severity.MEDIUM,
         title=f"Far {'more' if change > 0 else 'fewer'} rows",
         facts={"rows": now, "before": before.rows, "source": LAST_RUN},
@@ -427,7 +428,7 @@ def _too_old(data: Dataset, column: str, days: int) -> Iterator[Finding]:
         cells_where(data, column, is_newest),
         rows_where(data, column, is_newest),
         data.profile.column(column).present_count,
-        f"the newest {column} is {newest.date()}, {age:,} days ago; {days:,} are allowed",
+        f"the newest {column} is {newest.date()}, {plural(age, 'day')} ago; {days:,} are allowed",
         Severity.HIGH,
         title=f"Stale data: {column}",
         facts={"column": column, "newest": newest.isoformat(), "days": age, "source": CONTRACT},

@@ -12,6 +12,15 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def some_of(count: int, total: int, noun: str, one: str, many: str) -> str:
+    """How many of all, and the verb for so many.
+
+    >>> some_of(1, 20, "value", "is", "are"), some_of(3, 20, "value", "is", "are")
+    ('1 of 20 values is', '3 of 20 values are')
+    """
+    return f"{count:,} of {plural(total, noun)} {one if count == 1 else many}"
+
+
 def score_text(value: float) -> str:
     """A score from 0 to 100 with one decimal; only 100 is said to be 100.
 

@@ -177,7 +177,7 @@ def test_a_tidy_text_is_left_alone_and_keeps_its_words(text):
 def test_values_too_long_for_a_table_stay_as_they_are_and_are_told():
     with opened({"a": ["x ", "&amp; " * LONGEST, "y"]}) as data:
         issue = found(data, "untidy_text")
-        assert (issue.count, issue.option("tidy").leaves) == (2, "1 cells of more than 100,000 characters")
+        assert (issue.count, issue.option("tidy").leaves) == (2, "1 cell of more than 100,000 characters")
         assert recommended_values(data, issue, "a") == ["x", "&amp; " * LONGEST, "y"]
     with opened({"a": ["&amp; " * LONGEST, "y"]}) as data:
         assert found(data, "untidy_text").recommended == "keep", "nothing would change"
