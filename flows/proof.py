@@ -157,8 +157,8 @@ def _sum(told: Mapping[str, Sequence[Check]]) -> str:
     statuses = [status_of(checks) for checks in told.values()]
     hold, fail, open_ = (statuses.count(status) for status in (0, FAILED, UNCHECKED))
     holds = "holds" if hold == 1 else "hold"
-    told = f"{hold} {holds}, {fail} do not, {open_} could not be checked wholly"
-    return f"\n{plural(len(statuses), 'run')}: {told}"
+    rest = f"{hold} {holds}, {fail} do not, {open_} could not be checked wholly"
+    return f"\n{plural(len(statuses), 'run')}: {rest}"
 
 
 def _plain(run: str, checks: Sequence[Check]) -> dict[str, Any]:
