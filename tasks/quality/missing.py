@@ -184,11 +184,15 @@ def _to_null(issue: Issue, key: str, values: Sequence[str], why: str, *, safe: b
     recommend=_null_options,
 )
 def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings]) -> Iterable[Finding]:
-    """Words such as N/A, and numbers or dates such as 9999 that stand out from their column."""
+    """Words such as N/A, and numbers or dates such as 9999 that stand out from their column.
+
+    A word that the contract allows is a value.
+    """
     words, met = _word_values(data, settings), _sentinels(data)
     for column in data.profile.columns:
         chosen = settings.of(column.name)
-        found = dict(words.get(column.name, ()))
+        allowed = data.contract.column(column.name).allowed or ()
+        found = {word: n for word, n in words.get(column.name, ()) if word not in allowed}
         standing_out = _standing_out(data, column, met.get(column.name, {})) if chosen.sentinels else {}
         counts = {**found, **standing_out}
         if not counts:

@@ -332,3 +332,12 @@ def test_gaps_are_computed_from_other_columns_by_the_pilots_expression():
         parameters = {**option.parameters, "expression": "tax + tax"}
         after = remedied(data, issues(data)["missing-value-gross"], option.remedy, **parameters)
         assert values(after, "gross") == ["2", "6", "10"], "what is there stays"
+
+
+def test_a_word_that_the_contract_allows_is_a_value():
+    contract = Contract.model_validate({"columns": {"size": {"allowed": ["small", "N/A"]}}})
+    columns = {"size": ["small", "N/A", "null"] * 10, "other": ["x", "N/A", "y"] * 10}
+    with opened(columns, contract) as data:
+        found = issues(data)
+        assert found["disguised-missing-size"].facts["values"] == {"null": 10}
+        assert found["disguised-missing-other"].facts["values"] == {"N/A": 10}
