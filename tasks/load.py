@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tasks.announce import Happened
 from tasks.quality.errors import PilotMustDecide, TryAgain
 from tasks.quality.typed import column_types, date_formats
+from tasks.quality.wording import plural
 from tasks.record import stage, tell
 from tasks.run import Examined, Loaded, Run
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _says(loaded: Loaded) -> str:
-    return f"{loaded.rows:,} rows in {loaded.destination}" if loaded.loaded else f"refused: {loaded.problem}"
+    return f"{plural(loaded.rows, 'row')} in {loaded.destination}" if loaded.loaded else f"refused: {loaded.problem}"
 
 
 def to_be_loaded(
@@ -77,7 +78,7 @@ def load(
         run,
         Happened.LOAD_COMMITTED,
         "commit",
-        f"{run.name}: {receipt.rows_written:,} rows committed to {receipt.destination}",
+        f"{run.name}: {plural(receipt.rows_written, 'row')} committed to {receipt.destination}",
         text=f"The table has new columns: {', '.join(receipt.added)}." if receipt.added else "",
     )
     return Loaded(True, receipt.rows_written, receipt.destination)

@@ -21,6 +21,7 @@ from blocks.sources.formats import FORMATS, OpenFile, Piece, format_in, format_o
 from blocks.staging import connected, fingerprint_of
 from tasks.quality.errors import SourceError, Unavailable
 from tasks.quality.model import ROW
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
@@ -165,7 +166,7 @@ def _staged(
     quarantined = sum(piece.quarantined for piece in pieces)
     if quarantined and not first:
         raise SourceError(
-            f"none of {quarantined:,} records can be read: {_first_reason(tables, pieces)}",
+            f"none of {plural(quarantined, 'record')} can be read: {_first_reason(tables, pieces)}",
             where=options.describe(),
             todo="look at the file, or set 'format', 'delimiter' or 'encoding'",
         )

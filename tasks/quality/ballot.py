@@ -25,6 +25,9 @@ DOUBTS = ("0.5", "0.25", "1.98", "1.0")
 """What speaks for a cell's value before any vote: of a gap; a rare value that reads like a slip; one that is at home
 elsewhere in the column; any other."""
 
+AMOUNT = r"^\s*[€$£¥]?\s*[-+]?[0-9][0-9.,]*\s*(?:[%€$£¥]|\p{L}{1,3}\.?)?\s*$"
+"""A number, maybe with a sign of currency, a percent sign or a short unit."""
+
 COMPARED = 200
 """Characters of two values that are compared."""
 
@@ -151,10 +154,13 @@ def _proposed(numbers: Sequence[int], column: str) -> str:
 
 
 def _slip() -> str:
-    """One edit or a third, or half where it is written unlike the other; never from number to number."""
+    """One edit or a third, or half where it is written unlike the other; never from amount to amount."""
     old, new = (f"substr({side}, 1, {COMPARED})" for side in ("before", "candidate"))
     edits, longest = f"levenshtein({old}, {new})", f"greatest(length({old}), length({new}))"
-    numbers = " AND ".join(f"regexp_matches({side}, {text(NUMBER)})" for side in ("before", "candidate"))
+    numbers = " AND ".join(
+        f"(regexp_matches({side}, {text(NUMBER)}) OR regexp_matches({side}, {text(AMOUNT)}))"
+        for side in ("before", "candidate")
+    )
     odd = f"{_pattern('before')} <> {_pattern('candidate')}"
     near = f"{edits} <= 1 OR {edits} <= 0.34 * {longest} OR ({odd} AND {edits} <= 0.5 * {longest})"
     return f"({near}) AND NOT ({numbers})"

@@ -206,7 +206,9 @@ def _validated(model: type[M], given: Mapping[str, Any], place: str, known: Sequ
         first = error.errors(include_url=False)[0]
         wrong = ".".join(map(str, first["loc"]))
         todo = did_you_mean(wrong, known)
-        raise SpecError(f"'{wrong}': {first['msg']}", where=place, available=known, todo=todo) from error
+        told = first["msg"].removeprefix("Value error, ")
+        what = f"'{wrong}': {told}" if wrong else told
+        raise SpecError(what, where=place, available=known, todo=todo) from error
 
 
 def _mute(issue: Issue, mutes: Iterable[Mute], today: dt.date) -> Mute | None:

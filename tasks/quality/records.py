@@ -198,11 +198,6 @@ def count_rows(table: ibis.Table) -> int:
     return int(table.count().to_pyarrow().as_py())
 
 
-def grouped_digits(count: int) -> str:
-    """A count as people write it: 1,234."""
-    return f"{count:,}"
-
-
 def percent(count: int, total: int) -> str:
     """A share as people write it.
 

@@ -20,6 +20,7 @@ from tasks.quality.queries import apart, only, quoted, suspects
 from tasks.quality.records import check_columns, count_rows, whole_rows
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.typed import ColumnType, column_types, date_formats
+from tasks.quality.wording import plural
 from tasks.quality.words import bare
 
 # --- broken dependency ----------------------------------------------------------------------------------------
@@ -67,7 +68,7 @@ def _majority_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa:
     why = f"rows with the same {by} say so"
     if facts["certain_cells"]:
         left = issue.count - facts["certain_cells"]
-        leaves = f"{left:,} cells of which it is less sure" if left else ""
+        leaves = f"{plural(left, 'cell')} of which it is less sure" if left else ""
         parameters = {"determinants": facts["determinants"], "least": facts["certain"]}
         label = f"write what most rows of the same {by} say"
         yield Option("majority", "group_majority", label, parameters, why, leaves, facts["sure"], True)
@@ -127,7 +128,7 @@ def _broken(
         suspects.cells(data, name),
         count,
         data.profile.rows,
-        f"{count:,} cells differ from what rows of the same {named} say",
+        f"{plural(count, 'cell differs', 'cells differ')} from what rows of the same {named} say",
         Severity.MEDIUM,
         title=f"Broken dependency of {name}",
         facts={
@@ -218,7 +219,7 @@ def _rule_broken(
             rows,
             count,
             data.profile.rows,
-            f"{count:,} rows break the contract's rule: {rule.expression}",
+            f"{plural(count, 'row breaks', 'rows break')} the contract's rule: {rule.expression}",
             Severity.HIGH,
             unit="row",
             title=rule.message or f"Rule broken: {rule.name}",
@@ -273,7 +274,7 @@ def _formulas_broken(data: Dataset, settings: Settings[FormulaSettings]) -> Iter
             f"{spoken(formula.model_dump())} holds in {held['holds']:,} of {held['complete']:,} complete rows",
             Severity.MEDIUM,
             unit="row",
-            title=f"{count:,} rows in which {spoken(formula.model_dump())} does not hold",
+            title=f"{plural(count, 'row')} in which {spoken(formula.model_dump())} does not hold",
             facts={"formula": formula.model_dump(), "solutions": _rearranged(formula)},
         )
 
@@ -390,7 +391,7 @@ def _orphans(data: Dataset, reference: Reference, known: ibis.Table | None) -> I
         orphans.select(ROW, column=ibis.literal(name), value=orphans[name]),
         count,
         data.profile.column(name).present_count,
-        f"{count:,} values of {name} are not {where}",
+        f"{plural(count, f'value of {name} is', f'values of {name} are')} not {where}",
         Severity.HIGH,
         title=f"Orphan keys in {name}",
         facts={"nearest": _nearest_keys(reference, known, orphans)},
