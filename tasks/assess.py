@@ -15,6 +15,7 @@ from tasks.quality.model import Dataset, Profile
 from tasks.quality.question import KEEP
 from tasks.quality.schema import accept_baseline, accepted
 from tasks.record import stage
+from tasks.reports.numbers import plural
 from tasks.run import Examined, Profiled, Run, recall_run
 
 
@@ -28,8 +29,14 @@ def _records(examined: Examined) -> Mapping[str, Any]:
 
 
 def _says(examined: Examined) -> str:
-    failed = f"; {examined.checks_failed} contract checks fail" if examined.checks_failed else ""
-    return f"score {examined.score:.1f}; {examined.issues} issues, {examined.recommended} with a recommendation{failed}"
+    issues, failed = plural(examined.issues, "issue"), failing(examined.checks_failed)
+    told = f"score {examined.score:.1f}; {issues}, {examined.recommended} with a recommendation"
+    return f"{told}; {failed}" if failed else told
+
+
+def failing(checks: int) -> str:
+    """How many checks of the contract fail, in words; an empty string when none does."""
+    return f"{plural(checks, 'contract check')} fail{'s' if checks == 1 else ''}" if checks else ""
 
 
 def last_run(run: Run, round: int) -> Profile | None:

@@ -14,6 +14,7 @@ from typing import Any
 from blocks.sources import Batch
 from blocks.spec import Below, Gate
 from tasks.ask import GO_MEANS
+from tasks.assess import failing
 from tasks.insights.compare import Comparison
 from tasks.policies import in_force
 from tasks.quality.checks import ContractCheck
@@ -24,6 +25,7 @@ from tasks.quality.question import KEEP, RECOMMENDED, Question, as_remembered, c
 from tasks.record import once
 from tasks.report import quality_report, shown
 from tasks.reports.escape import markdown, visible
+from tasks.reports.numbers import plural
 from tasks.reports.outlook import Teller
 from tasks.reports.quality import quality_markdown
 from tasks.run import Examined, Goals, Loaded, Run
@@ -68,12 +70,11 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     """Ask what shall be done about each issue; in the last round there is no further one to ask for."""
     gate, found = run.spec().gates.quality, shown(run, examined.round)
     last = round >= gate.rounds
-    issues = f"{examined.issues} issue{'s' if examined.issues != 1 else ''}"
-    failed = f" {examined.checks_failed} contract checks fail." if examined.checks_failed else ""
+    issues, failed = plural(examined.issues, "issue"), failing(examined.checks_failed)
     asked = (Verdict.GO, Verdict.NO_GO) if last else (Verdict.GO, Verdict.RESOLVE, Verdict.NO_GO)
     summary = (
         f"Score {examined.score:.1f} of 100: {issues} in {examined.snapshot.rows:,} rows, "
-        f"{examined.recommended} with a safe recommendation.{failed}"
+        f"{examined.recommended} with a safe recommendation.{f' {failed}.' if failed else ''}"
     )
     teller = Teller(found, run.spec().goals)
     policies = _standing(run, gate)
@@ -83,7 +84,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     question = sealed(
         Question(
             gate=f"quality-{round}",
-            title=f"{issues} in {run.name}: what shall be done?",
+            title=f"{issues} in {run.name}: what shall be done?" if found.issues else f"No issue in {run.name}: go on?",
             text=_links(examined) + quality_markdown(replace(quality_report(run, examined), links=())),
             summary=summary,
             verdicts=asked,
@@ -122,9 +123,10 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
     gone = first.snapshot.rows - last.snapshot.rows
     failed = f"The load failed and the destination is as it was: {problem}. " if problem else ""
     met = f" {measured.met} of {measured.targets} targets are met." if measured.targets else ""
+    left = f"{plural(gone, 'row')} left the table.{met}"
     summary = (
-        f"{failed}{last.snapshot.rows:,} rows for {destination}. Score {first.score:.1f} → {last.score:.1f}; "
-        f"{len(changes)} decisions changed {cells:,} cells, {gone:,} rows left the table.{met}"
+        f"{failed}{plural(last.snapshot.rows, 'row')} for {destination}. Score {first.score:.1f} → {last.score:.1f}; "
+        f"{plural(len(changes), 'decision')} changed {plural(cells, 'cell')}, {left}"
     )
     lines = [f"- {markdown(goal.sentence, 400)}" for goal in goals]
     broken = _broken(run, last.round)[:CHECKS_SHOWN]
