@@ -227,6 +227,19 @@ class Staging:
                 )
             write_text(path, canonical({"pipeline": pipeline, "source": source, "run": run_id, "position": position}))
 
+    def retreat(self, pipeline: str, source: str, run_id: str, *, since: Mapping[str, Any]) -> bool:
+        """Let the pipeline's next read of a source begin where this run's did; False when another has read since."""
+        path = self._position(pipeline, source)
+        if not path.exists():
+            return False
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            known = json.loads(path.read_text("utf-8"))
+            if known["run"] == run_id:
+                known = {**known, "run": "", "position": dict(since)}
+                write_text(path, canonical(known))
+        return bool(known["position"] == dict(since))
+
     def _position(self, pipeline: str, source: str) -> Path:
         known_by = hashlib.sha256(source.encode()).hexdigest()[:16]
         return self._root / "positions" / f"{pipeline}-{known_by}.json"

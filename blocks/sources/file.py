@@ -22,6 +22,7 @@ from blocks.variables import resolved
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
 from tasks.quality.ledger import canonical
 from tasks.quality.secrets import mask
+from tasks.quality.wording import plural
 
 MOST_NAMED = 8
 
@@ -162,7 +163,7 @@ archive: done
                 return
             found = self.files(base)
             size = sum(path.stat().st_size for path in found)
-            yield Probe(what, True, f"{_first_of([path.name for path in found])}, {size:,} bytes")
+            yield Probe(what, True, f"{_first_of([path.name for path in found])}, {plural(size, 'byte')}")
             what = f"read {found[0].name}"
             yield Probe(what, True, kind_of(Landed(found[0], found[0].name, str(found[0])), self))
         except GonogoError as error:

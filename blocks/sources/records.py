@@ -20,6 +20,7 @@ from blocks.sources.options import FileOptions
 from blocks.sources.pieces import OpenFile, Piece, Unreadable
 from blocks.staging import connected, fingerprint_of
 from tasks.quality.errors import SourceError, Unavailable
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,7 +120,7 @@ def _staged(
     coming = _rows(pieces, names, counts)
     if (first := next(coming, None)) is None and quarantined:
         raise SourceError(
-            f"none of {quarantined:,} records can be read: {_first_reason(pieces)}",
+            f"none of {plural(quarantined, 'record')} can be read: {_first_reason(pieces)}",
             where=options.describe(),
             todo="look at the file, or set 'format', 'delimiter' or 'encoding'",
         )

@@ -240,7 +240,7 @@ def test_lines_with_too_few_or_too_many_values_are_quarantined_with_their_bytes(
     batch = files.read(content="a,b\n1,2\n3\n4,5,6\n7,8\n")
     assert cells(batch) == [("1", "2"), ("7", "8")]
     assert quarantined(batch) == [
-        ("a.csv", 3, b"3", "1 values where 2 are expected"),
+        ("a.csv", 3, b"3", "1 value where 2 are expected"),
         ("a.csv", 4, b"4,5,6", "3 values where 2 are expected"),
     ]
     assert batch.rows_read == 4
