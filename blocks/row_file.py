@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 GROUP_ROWS = 122_880
-GROUP_BYTES = 64 << 20
+GROUP_BYTES = 40 << 20
 """A row group of long rows ends earlier, with the unit in which it gets as large as this."""
 
 _UNIT_ROWS = 2_048
@@ -71,8 +71,7 @@ def _write_group(writer: Any, group: pa.Table, first: int) -> None:
     import pyarrow as pa
 
     numbers = pa.array(np.arange(first, first + group.num_rows, dtype="int64"))
-    whole = group.combine_chunks()
-    table = pa.Table.from_arrays([numbers, *whole.columns], schema=writer.schema)
+    table = pa.Table.from_arrays([numbers, *group.columns], schema=writer.schema)
     writer.write_table(table, row_group_size=group.num_rows)
 
 
@@ -127,7 +126,7 @@ class _Groups:
             taken.append(batch)
             left -= batch.num_rows
         self._rows, self._bytes = self._rows - rows, sum(batch.nbytes for batch in self._waiting)
-        return pa.Table.from_batches(taken)
+        return pa.Table.from_batches(taken).combine_chunks()  # a copy, so that the batches can go
 
     def _table(self) -> pa.Table:
         import pyarrow as pa

@@ -12,7 +12,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -82,7 +82,7 @@ class Landing:
     next: dict[str, int] = field(init=False)
     counts: dict[str, int] = field(init=False)
     _writer: ThreadPoolExecutor = field(init=False)
-    _engine: Backend | None = None
+    _looks: Backend | None = None
     _arrived: list[Any] = field(default_factory=list)
     _bytes: int = 0
     _rows: int = 0
@@ -130,7 +130,8 @@ class Landing:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """While messages are added; afterwards all of them are in files."""
-        with _engine() as self._engine, ThreadPoolExecutor(max_workers=1) as self._writer:
+        looks = _engine() if self.json else nullcontext()
+        with looks as self._looks, ThreadPoolExecutor(max_workers=1) as self._writer:
             yield
             self._flush()
             self._wait()
@@ -139,8 +140,7 @@ class Landing:
         self._wait()
         if self._arrived:
             path = self.folder / f"part-{len(self.parts()):06}.parquet"
-            engine = self._engine if self.json else None
-            self._writing = self._writer.submit(_write_part, path, self._arrived, engine)
+            self._writing = self._writer.submit(_write_part, path, self._arrived, self._looks)
             self._arrived, self._bytes, self._rows = [], 0, 0
 
     def _wait(self) -> None:
@@ -208,13 +208,13 @@ def _looked_at(table: Any, engine: Backend | None) -> Any:
     for name, pattern in (("flat", _FLAT), ("odd", _ODD_NUMBER)):
         table = table.append_column(name, pc.match_substring_regex(table["text"], pattern))
     if engine is None:
-        none = {"valid": pa.nulls(table.num_rows, pa.bool_()), "keys": pa.nulls(table.num_rows, pa.string())}
+        found = {"valid": pa.nulls(table.num_rows, pa.bool_()), "keys": pa.nulls(table.num_rows, pa.string())}
     else:
         engine.con.register("arriving", table.select(["text", "flat", "odd"]))
-        none = engine.con.sql(_VALID).to_arrow_table()
+        found = engine.con.sql(_VALID).to_arrow_table()
         engine.con.unregister("arriving")
     for name in ("valid", "keys"):
-        table = table.append_column(name, none[name])
+        table = table.append_column(name, found[name])
     return table
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from ibis.backends.duckdb import Backend
 
-BATCH_ROWS = 10_000
+BATCH_ROWS = 4_096
 _START_BYTES = 4
 
 Bad: TypeAlias = tuple[int, bytes, str]
