@@ -122,7 +122,10 @@ def topic(folder: Path, rows: int) -> Iterator[None]:
 
 
 def bare_loop(folder: Path) -> float:
-    """A loop over confluent-kafka's consumer as it is, which does nothing with the messages."""
+    """A loop over confluent-kafka's consumer as it is, which does nothing with the messages.
+
+    With its own settings it waits a second (`fetch.queue.backoff.ms`) whenever its queue was full; the source does not.
+    """
     from confluent_kafka import Consumer, TopicPartition
 
     servers, rows = (folder / "kafka").read_text().split()
