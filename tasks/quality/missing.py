@@ -39,7 +39,7 @@ from tasks.quality.model import (
 from tasks.quality.profile import TOP_LENGTH, is_missing, number
 from tasks.quality.queries import only
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
-from tasks.quality.wording import plural, some_of
+from tasks.quality.wording import plural, rate, some_of
 from tasks.quality.words import AMBIGUOUS_WORDS, NULL_WORDS
 
 NUMBER_SENTINELS = (-1, -9, -99, -999, -9999, 99, 999, 9999, 99999, 999999)
@@ -122,11 +122,11 @@ def missing_value(data: Dataset, settings: Settings[MissingValueSettings]) -> It
     ]
     unreached = _unreached(data, [c.name for c in raised])
     for column in raised:
-        count, rate, required = column.missing_count, column.missing_rate, _required(data, column.name)
-        why = f"{some_of(count, column.rows, 'row', 'holds', 'hold')} nothing ({rate:.1%})" + (
+        count, share, required = column.missing_count, column.missing_rate, _required(data, column.name)
+        why = f"{some_of(count, column.rows, 'row', 'holds', 'hold')} nothing ({rate(share)})" + (
             ", but the contract requires it" if required else ""
         )
-        severity = Severity.HIGH if required else Severity.MEDIUM if rate >= 0.05 else Severity.LOW  # noqa: PLR2004
+        severity = Severity.HIGH if required else Severity.MEDIUM if share >= 0.05 else Severity.LOW  # noqa: PLR2004
         cells = suspects(data, column.name, partial(_gap, column.name))
         yield Finding((column.name,), cells, count, column.rows, why, severity, facts=unreached[column.name])
 
@@ -498,7 +498,7 @@ def _derived(data: Dataset, target: ColumnProfile, formula: Formula, held: dict[
         count=held["gaps"],
         checked=target.rows,
         why=f"{held['gaps']:,} are missing that {said} gives; "
-        f"it holds in {share:.1%} of {held['complete']:,} complete rows",
+        f"it holds in {rate(share)} of {held['complete']:,} complete rows",
         severity=Severity.MEDIUM,
         title=f"Derivable missing values in {target.name}",
         facts={"formula": formula.model_dump(), "exact": math.isclose(share, 1) or share >= 0.99, **held},  # noqa: PLR2004
@@ -528,7 +528,7 @@ def _unpaired(data: Dataset, settings: Settings[ConditionalMissingSettings]) -> 
             best[b.name] = (with_b, a, gaps)
     for name, (share, a, gaps) in best.items():
         why = f"{plural(gaps, 'row has', 'rows have')} {a.name} but no {name}; "
-        why += f"in {share:.1%} of rows with {a.name} both are there"
+        why += f"in {rate(share)} of rows with {a.name} both are there"
         cells = suspects(data, name, partial(_alone, a.name, name), a.name)
         yield Finding((name, a.name), cells, gaps, a.present_count, why, Severity.LOW)
 

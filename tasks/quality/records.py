@@ -24,7 +24,6 @@ from tasks.quality.profile import is_missing, number
 Rule: TypeAlias = Literal["most_frequent", "longest", "first", "last", "max", "min"]
 """Which of a group's values survives."""
 
-LEAST_PERCENT = 0.1
 
 N, AT, INTO = "__n", "__at", "__into"
 """Names of computed columns that stand beside a source's own: a count, a place in a group, the row that stays."""
@@ -179,13 +178,3 @@ def whole_rows(table: ibis.Table) -> ibis.Table:
 def count_rows(table: ibis.Table) -> int:
     """The number of rows."""
     return int(table.count().to_pyarrow().as_py())
-
-
-def percent(count: int, total: int) -> str:
-    """A share as people write it.
-
-    >>> percent(37, 3000), percent(1, 10**6)
-    ('1.2 %', 'less than 0.1 %')
-    """
-    share = 100 * count / total
-    return f"{share:.1f} %" if share >= LEAST_PERCENT else "less than 0.1 %"
