@@ -341,3 +341,13 @@ def test_a_word_that_the_contract_allows_is_a_value():
         found = issues(data)
         assert found["disguised-missing-size"].facts["values"] == {"null": 10}
         assert found["disguised-missing-other"].facts["values"] == {"N/A": 10}
+
+
+def test_a_word_amid_values_with_digits_is_certain():
+    phones = [f"+49 170 {n:05}" for n in range(30)]
+    names = [f"Anna {n}" if n % 2 else "Anna" for n in range(30)]
+    with opened({"phone": [*phones, "unknown", "."], "name": [*names, "unknown", "none"]}) as data:
+        found = issues(data)
+        assert found["disguised-missing-phone"].facts["certain"] == [".", "unknown"]
+        assert found["disguised-missing-phone"].recommended == "to-null"
+        assert found["disguised-missing-name"].recommended == "keep"
