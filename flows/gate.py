@@ -7,16 +7,19 @@ task and happens once.
 
 from __future__ import annotations
 
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from prefect import runtime
+from prefect import Flow, runtime
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import State
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
 from prefect.flow_runs import suspend_flow_run
 from prefect.input.run_input import keyset_from_base_key
-from prefect.states import Running
+from prefect.states import Cancelled, Running
 from prefect.tasks import Task
 
 from flows.form import Submitted, form, said_in, submitted
@@ -69,6 +72,27 @@ def step(run: Run, stage: Task[Concatenate[Run, P], R], *args: P.args, **kwargs:
         _take_over(run)
         _heed(run, name)
         return stage(run, *args, **kwargs)
+
+
+def undisturbed(run: Run, subflow: Flow[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a subflow; when it or the run is suspended in Prefect meanwhile, the run holds after it."""
+    _notice(run)
+    try:
+        return subflow(*args, **kwargs)
+    except Pause:
+        _take_over(run)
+        _end_suspended(run)
+        return subflow(*args, **kwargs)
+
+
+def _end_suspended(run: Run) -> None:
+    """End subflows that were suspended, for Prefect would take them up in every replay, and stop there."""
+    children = {"parent_flow_run_id": {"any_": [run.id]}, "state": {"type": {"any_": ["PAUSED"]}}}
+    with get_client(sync_client=True) as client:
+        suspended = FlowRunFilter.model_validate(children)
+        for child in client.read_flow_runs(flow_run_filter=suspended, sort=FlowRunSort.ID_DESC, limit=200):
+            ended: State[Any] = Cancelled(message="suspended in Prefect: the run holds before its next stage instead")
+            client.set_flow_run_state(child.id, ended, force=True)
 
 
 def ask(run: Run, question: Question) -> Answer:

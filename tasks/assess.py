@@ -31,10 +31,15 @@ def _records(examined: Examined) -> Mapping[str, Any]:
 
 
 def _says(examined: Examined) -> str:
-    checks = examined.checks_failed
-    failed = f"; {plural(checks, 'contract check fails', 'contract checks fail')}" if checks else ""
+    checks = failing(examined.checks_failed)
     found = f"{plural(examined.issues, 'issue')}, {examined.recommended} with a recommendation"
-    return f"score {score_text(examined.score)}; {found}{failed}"
+    told = f"score {score_text(examined.score)}; {found}"
+    return f"{told}; {checks}" if checks else told
+
+
+def failing(checks: int) -> str:
+    """How many checks of the contract fail, in words; an empty string when none does."""
+    return plural(checks, "contract check fails", "contract checks fail") if checks else ""
 
 
 def last_run(run: Run, round: int) -> Profile | None:

@@ -15,7 +15,7 @@ from tasks.quality.errors import GonogoError, Unavailable
 from tasks.record import once, tell
 from tasks.report import now, seal
 from tasks.reports.receipt import GoalLine, ReceiptReport, receipt_html, receipt_markdown, receipt_text
-from tasks.reports.records import Link, account
+from tasks.reports.records import Link, account, landed
 from tasks.run import Examined, Loaded, Run
 
 
@@ -109,7 +109,7 @@ def _settle(run: Run, loaded: Loaded, *, again: bool) -> None:
 
 def _receipt(run: Run, seen: Sequence[Examined], outcome: str, loaded: Loaded, note: str) -> ReceiptReport:
     batch = _or_none(run, Batch, "batch")
-    committed = _or_none(run, dict, "receipt") or {}
+    committed = _or_none(run, dict, "receipt") if loaded.loaded else None
     rows = seen[-1].snapshot.rows if seen else batch.snapshot.rows if batch else 0
     try:
         goals = run.recall_all(Comparison, "goals")
@@ -129,9 +129,8 @@ def _receipt(run: Run, seen: Sequence[Examined], outcome: str, loaded: Loaded, n
             read=batch.rows_read if batch else None,
             returned=run.history().rows_returned,
         ),
-        mode=str(committed.get("mode", "")),
+        landed=landed(committed) if committed else None,
         columns=len(seen[-1].snapshot.columns) if seen else 0,
-        fingerprint=str(committed.get("fingerprint", "")),
         note=note,
         before=seen[0].score if seen else None,
         after=seen[-1].score if seen else None,

@@ -10,6 +10,7 @@ from tasks.quality.errors import PilotMustDecide, TryAgain
 from tasks.quality.typed import column_types, date_formats
 from tasks.quality.wording import plural
 from tasks.record import stage, tell
+from tasks.reports.records import landed
 from tasks.run import Examined, Loaded, Run
 
 if TYPE_CHECKING:
@@ -72,13 +73,12 @@ def load(
         return Loaded(False, problem=problem.message)
     run.keep("receipt", receipt)
     with run.open_ledger() as ledger:
-        told = {name: value for name, value in asdict(receipt).items() if name != "seconds"}
-        ledger.append(run.id, "commit", "commit", {**told, "snapshot": examined.snapshot.fingerprint})
+        ledger.append(run.id, "commit", "commit", {**asdict(receipt), "snapshot": examined.snapshot.fingerprint})
     tell(
         run,
         Happened.LOAD_COMMITTED,
         "commit",
         f"{run.name}: {plural(receipt.rows_written, 'row')} committed to {receipt.destination}",
-        text=f"The table has new columns: {', '.join(receipt.added)}." if receipt.added else "",
+        text="; ".join(f"{name}: {value}" for name, value in landed(asdict(receipt)).facts),
     )
     return Loaded(True, receipt.rows_written, receipt.destination)

@@ -14,6 +14,7 @@ from typing import Any
 from blocks.sources import Batch
 from blocks.spec import Below, Gate
 from tasks.ask import GO_MEANS
+from tasks.assess import failing
 from tasks.insights.compare import Comparison
 from tasks.policies import in_force
 from tasks.quality.checks import ContractCheck
@@ -69,13 +70,11 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     """Ask what shall be done about each issue; in the last round there is no further one to ask for."""
     gate, found = run.spec().gates.quality, shown(run, examined.round)
     last = round >= gate.rounds
-    issues = plural(examined.issues, "issue")
-    checks = examined.checks_failed
-    failed = f" {plural(checks, 'contract check fails', 'contract checks fail')}." if checks else ""
+    issues, failed = plural(examined.issues, "issue"), failing(examined.checks_failed)
     asked = (Verdict.GO, Verdict.NO_GO) if last else (Verdict.GO, Verdict.RESOLVE, Verdict.NO_GO)
     summary = (
         f"Score {score_text(examined.score)} of 100: {issues} in {plural(examined.snapshot.rows, 'row')}, "
-        f"{examined.recommended} with a safe recommendation.{failed}"
+        f"{examined.recommended} with a safe recommendation.{f' {failed}.' if failed else ''}"
     )
     teller = Teller(found, run.spec().goals)
     policies = _standing(run, gate)
@@ -85,7 +84,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     question = sealed(
         Question(
             gate=f"quality-{round}",
-            title=f"{issues} in {run.name}: what shall be done?",
+            title=f"{issues} in {run.name}: what shall be done?" if found.issues else f"No issue in {run.name}: go on?",
             text=_links(examined) + quality_markdown(replace(quality_report(run, examined), links=())),
             summary=summary,
             verdicts=asked,

@@ -75,6 +75,6 @@ def _write_down(run: Run, before: Snapshot, after: Snapshot, leg: Leg, done: lis
         ledger.append(run.id, f"refined-{after.id}", "refined", made)
     cells = sum(changes.cells_changed for changes in done)
     rows = sum(changes.dropped + changes.quarantined + changes.merged for changes in done)
-    text = f"{leg.module}: {plural(len(done), 'decision')} carried out, {plural(cells, 'cell')} changed, "
-    text += f"{plural(rows, 'row')} left"
+    effect = f"{plural(cells, 'cell')} changed, {plural(rows, 'row')} left"
+    text = f"{leg.module}: {plural(len(done), 'decision')} carried out, {effect}"
     tell(run, Happened.STAGE_COMPLETED, f"resolve-{leg.module}-{leg.round}", text, stage=leg.module)

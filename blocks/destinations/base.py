@@ -78,7 +78,7 @@ class Receipt:
         as_text: columns loaded as text although the contract types them, and how many values are not so.
         already_loaded: this run was loaded before; nothing was written now.
         added: columns that the table got with this load.
-        seconds: how long the load took.
+        seconds: how long the load took; 0 where it was found loaded before, as nobody knows any more.
     """
 
     destination: str
@@ -206,10 +206,10 @@ class DestinationModel(BaseModel):
         """
         started = time.perf_counter()
         with self.prepare(batch, base) as under_way:
-            receipt = under_way.known
-            if receipt is None:
-                under_way.write()
-                receipt = under_way.commit()
+            if receipt := under_way.known:
+                return receipt
+            under_way.write()
+            receipt = under_way.commit()
         return replace(receipt, seconds=round(time.perf_counter() - started, 3))
 
 

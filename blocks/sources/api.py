@@ -22,9 +22,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from blocks.probe import Probe
 from blocks.sources.base import Batch, Reading
-from blocks.sources.formats import compact, parse
+from blocks.sources.json_values import compact, parse
+from blocks.sources.options import FileOptions
 from blocks.sources.paging import Auto, Page, Paging, Request, first_params, list_path, next_request, total_of, value_at
-from blocks.sources.records import FileOptions, Landed, read_files
+from blocks.sources.records import Landed, read_files
 from blocks.sources.web import SHOWN_CHARACTERS, Answer, Asked, Authentication, Manners, Session, session
 from blocks.staging import doing, publish, write_text
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, did_you_mean

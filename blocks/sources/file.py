@@ -15,7 +15,8 @@ from blocks.probe import Probe
 from blocks.sources import remote
 from blocks.sources.base import Batch, Origin, Outcome, Reading
 from blocks.sources.formats import format_of
-from blocks.sources.records import FORMATS_TODO, FileOptions, Landed, kind_of, read_files
+from blocks.sources.options import FileOptions
+from blocks.sources.records import FORMATS_TODO, Landed, kind_of, read_files
 from blocks.staging import doing, fingerprint_of, write_text
 from blocks.variables import resolved
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean

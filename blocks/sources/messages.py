@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.sources.base import Batch, Origin, Reading, staged_names
-from blocks.sources.formats import flat, json_text, parse, strings
+from blocks.sources.json_values import flat, json_text, parse
+from blocks.sources.pieces import strings
 from blocks.staging import connected, doing, publish
 from tasks.quality.errors import NothingNew, SourceError
 from tasks.quality.model import ROW

@@ -27,7 +27,8 @@ from blocks.probe import Probe
 from blocks.s3 import ATTEMPTS, MOST_NAMED, WORKERS, S3Connection, code_of, is_gone, is_lost, plain
 from blocks.sources.base import Batch, Outcome, Reading
 from blocks.sources.formats import format_of
-from blocks.sources.records import FORMATS_TODO, FileOptions, Landed, read_files
+from blocks.sources.options import FileOptions
+from blocks.sources.records import FORMATS_TODO, Landed, read_files
 from blocks.staging import doing, publish, write_text
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
 from tasks.quality.ledger import canonical

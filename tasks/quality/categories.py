@@ -134,8 +134,19 @@ def fingerprint(value: str) -> str:
     >>> fingerprint("Müller, Jörg."), fingerprint("jorg MULLER"), fingerprint("C++")
     ('jorg muller', 'jorg muller', 'c++')
     """
-    plain = "".join(c for c in unicodedata.normalize("NFKD", value.casefold()) if not unicodedata.combining(c))
-    return " ".join(sorted(set(re.sub(r"[^\w\s+#%?&/\[\]]|_", " " if "-" in plain else "", plain).split()))) or value
+    if value.isascii():
+        plain = value.lower()
+        kept = plain.translate(_APART if "-" in plain else _DROPPED)
+    else:
+        plain = "".join(c for c in unicodedata.normalize("NFKD", value.casefold()) if not unicodedata.combining(c))
+        kept = _SIGN.sub(" " if "-" in plain else "", plain)
+    words = kept.split()
+    return (" ".join(sorted(set(words))) if len(words) > 1 else kept.strip()) or value
+
+
+_SIGN = re.compile(r"[^\w\s+#%?&/\[\]]|_")
+_DROPPED = {code: None for code in range(128) if _SIGN.match(chr(code))}
+_APART = dict.fromkeys(_DROPPED, " ")
 
 
 DIFFER = (

@@ -36,7 +36,7 @@ from tasks.quality.model import (
     Severity,
     ValueMap,
 )
-from tasks.quality.profile import TOP_LENGTH, is_missing, number
+from tasks.quality.profile import TOP_LENGTH, is_missing, may_hold, number, pattern_of
 from tasks.quality.queries import only
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.wording import plural, rate, some_of
@@ -407,8 +407,12 @@ def _word_values(data: Dataset, settings: Settings[DisguisedMissingSettings]) ->
     """Per column, its values that are null words, with counts; one query for all columns."""
     own = {word.strip().lower() for each in (settings.default, *settings.columns.values()) for word in each.words}
     wanted = sorted({*NULL_WORDS, *AMBIGUOUS_WORDS, *own})
-    known = data.domains.filter(data.domains.value.strip().lower().isin(wanted))
+    forms, plain = {pattern_of(word) for word in wanted}, all(word.isascii() for word in wanted)
+    columns = [c.name for c in data.profile.columns if not plain or may_hold(c, lambda form: form.strip() in forms)]
     found: dict[str, list[tuple[str, int]]] = {}
+    if not columns:
+        return found
+    known = data.domains.filter(data.domains.column.isin(columns), data.domains.value.strip().lower().isin(wanted))
     for cell in known.order_by("column", "value").to_pyarrow().to_pylist():
         word, own_words = cell["value"].strip().lower(), settings.of(cell["column"]).words
         if word in NULL_WORDS or word in AMBIGUOUS_WORDS or word in {w.strip().lower() for w in own_words}:
@@ -447,22 +451,29 @@ def _spelled(value: str) -> bool:
 
 
 def _sentinels(data: Dataset) -> Mapping[str, dict[str, int]]:
-    """Per column, its repeated values that are sentinel numbers or dates; one query for all columns."""
-    value = data.domains.value
-    met = data.domains.filter(
-        (data.domains.n > 1) & (number(value).isin(NUMBER_SENTINELS) | value.left(10).isin(DATE_SENTINELS))
-    )
+    """Per column of numbers or dates, its repeated values that are sentinels of them; one query for all columns."""
+    columns = [c.name for c in data.profile.columns if _is_measured(c)]
+    if not columns:
+        return {}
+    domains = data.domains.filter(data.domains.column.isin(columns), data.domains.n > 1)
+    value = domains.value
+    met = domains.filter(number(value).isin(NUMBER_SENTINELS) | value.left(10).isin(DATE_SENTINELS))
     found: dict[str, dict[str, int]] = {}
     for cell in met.order_by("column", "value").to_pyarrow().to_pylist():
         found.setdefault(cell["column"], {})[cell["value"]] = cell["n"]
     return found
 
 
+def _is_measured(column: ColumnProfile) -> bool:
+    """Whether nearly all values are numbers, or dates."""
+    return 0 < 0.9 * column.present_count <= max(column.date_count, column.numeric_count)
+
+
 def _standing_out(data: Dataset, column: ColumnProfile, repeated: Mapping[str, int]) -> dict[str, int]:
     """Sentinels beyond the range of all other values of a column of numbers, or of dates."""
-    present, low, high = column.present_count, column.minimum, column.maximum
-    dates = column.date_count >= 0.9 * present
-    if not repeated or not (dates or column.numeric_count >= 0.9 * present):
+    low, high = column.minimum, column.maximum
+    dates = column.date_count >= 0.9 * column.present_count
+    if not repeated:
         return {}
     places = {value: _place(value, dates=dates) for value in repeated if dates == (value[:10] in DATE_SENTINELS)}
     if not dates and not {low, high}.intersection(places.values()):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import ibis
-from ibis import _
 from pydantic import Field
 
 from tasks.quality.contract import ControlTotal, Reference, Rule
@@ -116,21 +116,16 @@ def _broken(
     data: Dataset, name: str, determinants: Sequence[Determinant], chosen: DependencySettings
 ) -> Iterator[Finding]:
     ballot = _ballot(data, name, determinants, chosen.suspect)
-    votes = votes_on(data, ballot)
-    suspects = votes.filter(votes.confidence >= chosen.suspect)
-    counted = suspects.agg(
-        n=_.count(),
-        certain=(_.confidence >= chosen.certain).sum(),
-        sure=_.confidence.mean(where=_.confidence >= chosen.certain),
-    )
-    found = counted.to_pyarrow().to_pylist()[0]
-    if not found["n"]:
+    suspects = votes_on(data, ballot).sure(chosen.suspect)
+    if not suspects.rows.size:
         return
-    count, certain = int(found["n"]), int(found["certain"] or 0)
+    likely = suspects.confidence[suspects.confidence >= chosen.certain]
+    count, certain = suspects.rows.size, likely.size
+    sure = math.fsum(likely) / certain if certain else 0.0
     named = ", ".join(f"{' + '.join(d.columns)} ({rate(d.accuracy)})" for d in determinants)
     yield Finding(
         (name, *dict.fromkeys(column for d in determinants for column in d.columns)),
-        suspects.select(ROW, column=ibis.literal(name), value=suspects.before),
+        suspects.cells(data, name),
         count,
         data.profile.rows,
         f"{plural(count, 'cell differs', 'cells differ')} from what rows of the same {named} say",
@@ -141,9 +136,9 @@ def _broken(
             "certain_cells": certain,
             "certain": chosen.certain,
             "suspect": chosen.suspect,
-            "sure": round(found["sure"] or 0.0, 4),
+            "sure": round(sure, 4),
         },
-        confidence=round(found["sure"] or chosen.suspect, 4),
+        confidence=round(sure or chosen.suspect, 4),
         sql=suspects_sql(data, ballot),
     )
 
@@ -157,7 +152,7 @@ def _ballot(data: Dataset, name: str, determinants: Sequence[Determinant], least
 def group_majority(data: Dataset, issue: Issue, p: Majority) -> tuple[Effect, ...]:
     """Write what rows with the same determinants say into the cells that are to blame."""
     votes = votes_on(data, _ballot(data, issue.columns[0], p.determinants, p.least))
-    return (CellWrites(issue.columns[0], votes.filter(votes.confidence >= p.least).select(ROW, after="after")),)
+    return (CellWrites(issue.columns[0], votes.sure(p.least).writes(data)),)
 
 
 # --- cross-field rule -------------------------------------------------------------------------------------------
