@@ -61,7 +61,7 @@ def _map_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG0
     if len(certain) < len(every):
         label = f"write the usual value for all {len(every):,}"
         why = "look at each line: some may be names of their own"
-        yield Option("map", "map_values", label, {"values": every}, why, confidence=issue.confidence)
+        yield Option("map", "map_values", label, {"values": every}, why)
 
 
 # --- inconsistent spelling ----------------------------------------------------------------------------------

@@ -197,8 +197,7 @@ def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings
         counts = {**found, **standing_out}
         if not counts:
             continue
-        digited = _all_have_digits(column, found)
-        certain = sorted(v for v in counts if v in found and (digited or _certain(v, column, chosen.words)))
+        certain = sorted(v for v in counts if v in found and _certain(v, column, chosen.words))
         certain += sorted(v for v in standing_out if re.fullmatch("-?9{3,}", v) and standing_out[v] >= SENTINEL_ROWS)
         shown = ", ".join(
             f"'{_short(value)}' {n:,}×" for value, n in sorted(counts.items(), key=lambda i: (-i[1], i[0]))[:6]
@@ -433,17 +432,6 @@ def _certain(value: str, column: ColumnProfile, own: Sequence[str]) -> bool:
         return True
     signs = [v for v, _n in column.top if v.strip() and v.strip().lower() not in NULL_WORDS and not _spelled(v)]
     return word.lower() in NULL_WORDS and not (word.isalpha() and word.istitle()) and (_spelled(word) or not signs)
-
-
-DIGITED, FEWEST_DIGITED = 0.98, 20
-"""Share of the values that say something that must have a digit, and how many rows, for words to be strangers."""
-
-
-def _all_have_digits(column: ColumnProfile, found: Mapping[str, int]) -> bool:
-    """Whether hardly a value of the column is without a digit, but for words that may mean null: these do, then."""
-    words = sum(n for value, n in found.items() if not re.search("[0-9]", value))
-    with_digits = sum(p.rows for p in column.patterns if "9" in p.text)
-    return with_digits >= max(FEWEST_DIGITED, DIGITED * (column.present_count - words))
 
 
 def _spelled(value: str) -> bool:
