@@ -186,7 +186,8 @@ def _to_null(issue: Issue, key: str, values: Sequence[str], why: str, *, safe: b
 def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings]) -> Iterable[Finding]:
     """Words such as N/A, and numbers or dates such as 9999 that stand out from their column.
 
-    A word that the contract allows is a value.
+    A word that the contract allows is a value. Any other is certain amid values that all have digits, in a column with
+    gaps: where what is not there is left empty, no word is needed for it.
     """
     words, met = _word_values(data, settings), _sentinels(data)
     for column in data.profile.columns:
@@ -197,7 +198,8 @@ def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings
         counts = {**found, **standing_out}
         if not counts:
             continue
-        certain = sorted(v for v in counts if v in found and _certain(v, column, chosen.words))
+        gaps = column.missing_count > 0 and _all_have_digits(column, found)
+        certain = sorted(v for v in counts if v in found and (gaps or _certain(v, column, chosen.words)))
         certain += sorted(v for v in standing_out if re.fullmatch("-?9{3,}", v) and standing_out[v] >= SENTINEL_ROWS)
         shown = ", ".join(
             f"'{_short(value)}' {n:,}×" for value, n in sorted(counts.items(), key=lambda i: (-i[1], i[0]))[:6]
@@ -432,6 +434,17 @@ def _certain(value: str, column: ColumnProfile, own: Sequence[str]) -> bool:
         return True
     signs = [v for v, _n in column.top if v.strip() and v.strip().lower() not in NULL_WORDS and not _spelled(v)]
     return word.lower() in NULL_WORDS and not (word.isalpha() and word.istitle()) and (_spelled(word) or not signs)
+
+
+DIGITED, FEWEST_DIGITED = 0.98, 20
+"""Share of the values that say something that must have a digit, and how many rows, for words to be strangers."""
+
+
+def _all_have_digits(column: ColumnProfile, found: Mapping[str, int]) -> bool:
+    """Whether hardly a value of the column is without a digit, but for words that may mean null."""
+    words = sum(n for value, n in found.items() if not re.search("[0-9]", value))
+    with_digits = sum(p.rows for p in column.patterns if "9" in p.text)
+    return with_digits >= max(FEWEST_DIGITED, DIGITED * (column.present_count - words))
 
 
 def _spelled(value: str) -> bool:

@@ -343,10 +343,14 @@ def test_a_word_that_the_contract_allows_is_a_value():
         assert found["disguised-missing-other"].facts["values"] == {"N/A": 10}
 
 
-def test_a_lone_full_stop_is_null_and_an_ambiguous_word_is_left_to_the_pilot():
-    """'empty' amid percentages may be what the table writes on purpose."""
+def test_words_amid_values_with_digits_are_null_where_gaps_are_left_empty():
+    """'empty' amid percentages may be what a table writes on purpose; beside real gaps it is not."""
     shares = [f"{n % 90}%" for n in range(60)]
-    with opened({"share": [*shares, "empty", "empty", "."]}) as data:
-        issue = issues(data)["disguised-missing-share"]
-        assert issue.facts["values"] == {".": 1, "empty": 2}
-        assert issue.facts["certain"] == ["."]
+    names = [f"Anna {n}" if n % 2 else "Anna" for n in range(60)]
+    strange = ["empty", "empty", ".", None]
+    columns = {"kept": [*shares, *strange[:3], "5%"], "gaps": [*shares, *strange], "name": [*names, *strange]}
+    with opened(columns) as data:
+        found = issues(data)
+        assert found["disguised-missing-kept"].facts["certain"] == ["."]
+        assert found["disguised-missing-gaps"].facts["certain"] == [".", "empty"]
+        assert found["disguised-missing-name"].facts["certain"] == ["."]
