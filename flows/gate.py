@@ -40,7 +40,7 @@ from tasks.quality.approval import UNVERIFIED, Standing, complete, standing
 from tasks.quality.errors import AnswerError, PilotMustDecide
 from tasks.quality.history import revision_at
 from tasks.quality.model import Answer, Verdict
-from tasks.quality.question import Question, answer_of
+from tasks.quality.question import Question, answer_of, wants_again
 from tasks.run import Run
 from tasks.sign import Impostor, agreed, asked_now, identify, record_signature, sign
 
@@ -51,9 +51,9 @@ R = TypeVar("R")
 class Stopped(Exception):
     """The pilot ended the run: nothing goes on, everything is kept."""
 
-    def __init__(self, gate: str, answered_by: str, comment: str = "") -> None:
+    def __init__(self, gate: str, answered_by: str, comment: str = "", *, again: bool = False) -> None:
         super().__init__(f"stopped at {gate} by {answered_by}")
-        self.gate, self.answered_by, self.comment = gate, answered_by, comment
+        self.gate, self.answered_by, self.comment, self.again = gate, answered_by, comment, again
 
 
 def step(run: Run, stage: Task[Concatenate[Run, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -99,13 +99,15 @@ def ask(run: Run, question: Question) -> Answer:
     """Hold until the question is answered, and give the answer.
 
     Raises:
-        Stopped: the answer is no-go.
+        Stopped: the answer is no-go, or wants another extract.
     """
     answer = _recorded(run, question.gate) or (_passed if question.unasked else _held)(run, question)
     if answer.remember:
         remember(run, question, answer)
     if answer.verdict is Verdict.NO_GO:
         raise Stopped(question.gate, answer.answered_by, answer.comment)
+    if again := wants_again(question, answer):
+        raise Stopped(question.gate, answer.answered_by, again, again=True)
     return answer
 
 

@@ -48,7 +48,7 @@ def pipeline(pipeline: str) -> dict[str, Any]:
         try:
             return journey(run, seen)
         except Stopped as stopped:
-            return stop(run, seen, stopped.gate, stopped.answered_by, stopped.comment)
+            return stop(run, seen, stopped.gate, stopped.answered_by, stopped.comment, again=stopped.again)
 
 
 def journey(run: Run, seen: list[Examined]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from flows.home import Home
 from tasks.quality.errors import Unavailable
 from tasks.quality.history import ROWS_GONE, History
 from tasks.quality.ledger import Entry
-from tasks.reports.numbers import plural
+from tasks.quality.wording import plural, score_text
 from tasks.reports.records import landed
 from tasks.run import Run, recall_run
 
@@ -93,7 +93,7 @@ def _summary(run: Run, by_kind: dict[str, list[Entry]]) -> Iterator[str]:
         yield escape(str(outcome["note"]))
     scores = [e.payload["score"] for e in by_kind.get("stage", []) if e.payload["stage"] == "assess"]
     if scores:
-        yield f"quality score   {scores[0]:.1f} → [bold]{scores[-1]:.1f}[/]"
+        yield f"quality score   {score_text(scores[0])} → [bold]{score_text(scores[-1])}[/]"
     stands = run.history()
     gone = {name: sum(made[name] for made in stands.changes) for name in ROWS_GONE}
     gone["quarantined"] -= stands.rows_returned
@@ -104,7 +104,7 @@ def _summary(run: Run, by_kind: dict[str, list[Entry]]) -> Iterator[str]:
         told = " + ".join(f"{n:,} {name}" for name, n in parts.items() if n or name == "refined")
         yield f"rows            {read['rows_read']:,} read = {told}"
     if stands.rows_returned:
-        yield f"came back       {stands.rows_returned:,} rows from quarantine"
+        yield f"came back       {plural(stands.rows_returned, 'row')} from quarantine"
     yield f"cells changed   {sum(made['cells_changed'] for made in stands.changes):,}"
     yield from (f"goal            {escape(sentence)}" for sentence in _goals(run))
     for commit in by_kind.get("commit", []):
@@ -112,7 +112,8 @@ def _summary(run: Run, by_kind: dict[str, list[Entry]]) -> Iterator[str]:
         yield f"loaded          {plural(receipt.rows_written, 'row')} in {escape(str(commit.payload['destination']))}"
         yield from (f"{name:<15} {escape(value)}" for name, value in receipt.facts if name != "fingerprint")
     for taken in by_kind.get("unloaded", []):
-        told = f"{taken.payload['rows_removed']:,} rows, {taken.payload['rows_restored']:,} former ones are back"
+        gone, back = (taken.payload[name] for name in ("rows_removed", "rows_restored"))
+        told = f"{plural(gone, 'row')}, {plural(back, 'former one is', 'former ones are')} back"
         comment = f": {taken.payload['comment']}" if taken.payload["comment"] else ""
         yield f"taken back      {told}; by {escape(taken.actor + comment)}"
 

@@ -35,10 +35,16 @@ def close(run: Run, seen: Sequence[Examined], loaded: Loaded) -> dict[str, Any]:
 
 
 @once("stop")
-def stop(run: Run, seen: Sequence[Examined], gate: str, stopped_by: str, comment: str) -> dict[str, Any]:
-    """Write the receipt of a run that was stopped: nothing was loaded, everything is kept."""
+def stop(
+    run: Run, seen: Sequence[Examined], gate: str, stopped_by: str, comment: str, *, again: bool = False
+) -> dict[str, Any]:
+    """Write the receipt of a run that was stopped: nothing was loaded, everything is kept.
+
+    When the source is to be read `again`, the next run's read begins where this one's did.
+    """
     why = f"stopped at {gate} by {stopped_by}" + (f": {comment}" if comment else "")
-    outcome = _end(run, seen, "no-go", Loaded(False, destination=run.spec().destination.describe()), why, stopped_by)
+    nothing = Loaded(False, destination=run.spec().destination.describe())
+    outcome = _end(run, seen, "no-go", nothing, why, stopped_by, again=again)
     tell(
         run,
         Happened.RUN_STOPPED,
@@ -59,13 +65,20 @@ def idle(run: Run, why: str) -> dict[str, Any]:
 
 
 def _end(
-    run: Run, seen: Sequence[Examined], outcome: str, loaded: Loaded, note: str = "", actor: str = "gonogo"
+    run: Run,
+    seen: Sequence[Examined],
+    outcome: str,
+    loaded: Loaded,
+    note: str = "",
+    actor: str = "gonogo",
+    *,
+    again: bool = False,
 ) -> dict[str, Any]:
     scores = {"score_before": seen[0].score, "score_after": seen[-1].score} if seen else {}
     payload = {"outcome": outcome, "rows": loaded.rows, "note": note, **scores}
     with run.open_ledger() as ledger:
         ledger.append(run.id, "outcome", "outcome", payload, actor=actor)
-    _settle(run, loaded)
+    _settle(run, loaded, again=again)
     tell_end(run, outcome)
     receipt = _receipt(run, seen, outcome, loaded, note)
     write_text(run.page_file("receipt.html"), receipt_html(receipt))
@@ -73,7 +86,7 @@ def _end(
     return {**payload, "run": run.name, "destination": loaded.destination, "text": receipt_text(receipt)}
 
 
-def _settle(run: Run, loaded: Loaded) -> None:
+def _settle(run: Run, loaded: Loaded, *, again: bool) -> None:
     """Tell the source what became of its batch; that it cannot be told changes nothing for the run."""
     batch = _or_none(run, Batch, "batch")
     if batch is None:
@@ -82,6 +95,10 @@ def _settle(run: Run, loaded: Loaded) -> None:
     done = problem = ""
     try:
         done = run.spec().source.settle(batch, became, run.reading())
+        if again:
+            same = run.spec().source.unread(batch, run.reading())
+            told = "the next run reads the same again" if same else "the next run reads on: there is no way back"
+            done = f"{done}; {told}" if done else told
     except GonogoError as error:
         problem = error.message
         tell(run, Happened.SOURCE_NOT_TOLD, "settle", f"{run.name}: the source was not told: {problem}")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tasks.announce import Happened
 from tasks.quality.errors import PilotMustDecide, TryAgain
 from tasks.quality.typed import column_types, date_formats
+from tasks.quality.wording import plural
 from tasks.record import stage, tell
-from tasks.reports.numbers import plural
 from tasks.reports.records import landed
 from tasks.run import Examined, Loaded, Run
 

@@ -10,8 +10,8 @@ from tasks.announce import Happened
 from tasks.quality.carry import carry_out
 from tasks.quality.errors import PilotMustDecide
 from tasks.quality.model import ChangeSet, Decision, Snapshot
+from tasks.quality.wording import plural
 from tasks.record import once, tell
-from tasks.reports.numbers import plural
 from tasks.route import Leg
 from tasks.run import Run
 from tasks.steps import Steps

@@ -25,6 +25,7 @@ from tasks.quality.errors import DestinationError
 from tasks.quality.model import ROW
 from tasks.quality.profile import is_missing
 from tasks.quality.typed import ColumnType, read, typed_view
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -335,7 +336,8 @@ def _plain(value: object) -> str:
 
 def _wrong(name: str, type: ColumnType, found: tuple[int, int, str], todo: str) -> DestinationError:
     count, row, value = found
-    what = f"{count:,} values of '{name}' are no {type} without loss, e.g. '{value}' in row {row:,}"
+    noun = (f"value of '{name}' is", f"values of '{name}' are")
+    what = f"{plural(count, *noun)} no {type} without loss, e.g. '{value}' in row {row:,}"
     return DestinationError(what, todo=f"{todo}; nothing was loaded")
 
 

@@ -14,6 +14,7 @@ from blocks.destinations.markers import DONE, PENDING, UNDOING, UNDONE, Markers,
 from blocks.destinations.tables import DDL_COMMITS, FORMER, KEYS, NEW, beside
 from tasks.quality.errors import DestinationError, TryAgain
 from tasks.quality.typed import ColumnType
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -369,7 +370,9 @@ class TableLoad:
         for name, column in zip(self._to.key, keys, strict=True):
             if empty := self._connection.execute(select(func.count()).where(column.is_(None))).scalar_one():
                 raise DestinationError(
-                    f"{empty:,} rows have no '{name}', a key column", where=self._to.name(), todo="resolve them"
+                    f"{plural(empty, 'row has', 'rows have')} no '{name}', a key column",
+                    where=self._to.name(),
+                    todo="resolve them",
                 )
         twice = self._connection.execute(
             select(*keys, func.count()).group_by(*keys).having(func.count() > 1).limit(1)

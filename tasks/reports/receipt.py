@@ -115,7 +115,7 @@ def gained(before: float | None, after: float | None) -> str:
     """The difference of two scores as they are shown, so that a reader who subtracts gets the same.
 
     >>> gained(81.96, 98.4)
-    '+16.5'
+    '+16.4'
     """
     if before is None or after is None:
         return ""

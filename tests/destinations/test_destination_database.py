@@ -109,7 +109,7 @@ def test_append_reads_the_values_as_the_types_that_the_table_has(database):
 
 def test_append_refuses_values_that_the_tables_type_cannot_hold(database):
     database.load(batch({"n": ["5"]}, {"n": "integer"}))
-    with pytest.raises(DestinationError, match=r"1 values of 'n' are no integer without loss, e.g. 'six' in row 1"):
+    with pytest.raises(DestinationError, match=r"1 value of 'n' is no integer without loss, e.g. 'six' in row 1"):
         database.load(batch({"n": ["6", "six"]}, run="run-2"), mode="append")
     assert database.rows() == [(5,)]
 
@@ -118,7 +118,7 @@ def test_merge_refuses_a_key_that_is_not_unique_or_not_there(database):
     database.load(people("1", "old", "run-1"))
     with pytest.raises(DestinationError, match=r"the key id is not unique: \(2,\) is there 2 times"):
         database.load(people("122", "new", "run-2"), mode="merge", key="id")
-    with pytest.raises(DestinationError, match=r"1 rows have no 'id', a key column"):
+    with pytest.raises(DestinationError, match=r"1 row has no 'id', a key column"):
         database.load(batch({"id": ["1", None], "name": ["x", "y"]}, INTEGER, run="run-3"), mode="merge", key="id")
     with pytest.raises(DestinationError, match=r"no key column 'nam'.*Did you mean 'name'"):
         database.load(people("1", "new", "run-4"), mode="merge", key="nam")

@@ -45,7 +45,7 @@ def test_columns_are_asked_about_and_a_load_is_taken_back(pilot, tmp_path, capsy
     assert f"took: {landed(commit).took}; rows there: 2 → 3; new columns: land; fingerprint: rows:" in heard.text
 
     unload_run(run.name, comment="wrong file")
-    assert "1 rows were taken out of table t" in capsys.readouterr().out
+    assert "1 row was taken out of table t" in capsys.readouterr().out
     assert pilot.loaded("t") == [(1, "Ulm"), (2, "Bonn")]
     (entry,) = pilot.entries("unloaded")
     assert (entry.payload["load"], entry.payload["comment"]) == ("commit", "wrong file")
