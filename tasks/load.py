@@ -44,7 +44,9 @@ def to_be_loaded(
     )
 
 
-@stage("load", doing="committing to the destination", says=_says, records=asdict)
+@stage(
+    "load", doing="committing to the destination", says=_says, records=asdict, refused=lambda loaded: not loaded.loaded
+)
 def load(
     run: Run,
     examined: Examined,

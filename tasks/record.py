@@ -47,6 +47,7 @@ def stage(
     doing: str,
     says: Callable[[R], str],
     records: Callable[[R], Mapping[str, Any]],
+    refused: Callable[[R], bool] = lambda _result: False,
 ) -> Callable[[Callable[Concatenate[Run, P], R]], Task[Concatenate[Run, P], R]]:
     """Make a verb a stage.
 
@@ -55,6 +56,7 @@ def stage(
         doing: what it does while it lasts, e.g. "measuring every column".
         says: the numbers of its result in one line.
         records: its ledger entry's payload.
+        refused: whether its result is that it could not be done.
     """
 
     def wrap(verb: Callable[Concatenate[Run, P], R]) -> Task[Concatenate[Run, P], R]:
@@ -68,7 +70,8 @@ def stage(
             seconds = time.monotonic() - started
             with run.open_ledger() as ledger:
                 ledger.append(run.id, key, "stage", {"stage": name, **records(result)})
-            tell(run, Happened.STAGE_COMPLETED, key, f"{name}: {says(result)}", stage=name, facts={"seconds": seconds})
+            facts = {"seconds": seconds, "refused": refused(result)}
+            tell(run, Happened.STAGE_COMPLETED, key, f"{name}: {says(result)}", stage=name, facts=facts)
             return result
 
         return once(name)(staged)
