@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import fcntl
-import html
 import json
 import os
 import secrets
@@ -32,7 +31,7 @@ from flows.local import Addresses, end, environment, free_port, running, server,
 from flows.provision import POOL, provision
 from tasks.quality.errors import GonogoError, PilotMustDecide, TryAgain
 from tasks.quality.secrets import mask
-from tasks.reports.escape import JOINER, printable
+from tasks.reports.escape import printable
 
 SERVER_PORT = 4200
 PAGES_PORT = 4280
@@ -438,5 +437,5 @@ def _show(console: Console, message: dict[str, Any]) -> None:
 
 
 def _plain(text: str) -> str:
-    """A text that was made safe for Slack, made safe for a terminal instead."""
-    return escape(printable(html.unescape(text.replace(JOINER, ""))))
+    """A text made safe for a terminal."""
+    return escape(printable(text))
