@@ -15,6 +15,7 @@ from tasks.quality.errors import PilotMustDecide, TryAgain, did_you_mean
 from tasks.quality.ledger import Entry, canonical, link
 from tasks.quality.model import Action, Answer, Remember, Verdict
 from tasks.quality.secrets import mask, redact
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,7 +178,7 @@ class Ledger:
             return meant[0].run_id
         names = [r.name for r in (meant or runs)]
         if meant:
-            raise PilotMustDecide(f"'{name}' means {len(meant)} runs", available=[r.run_id for r in meant])
+            raise PilotMustDecide(f"'{name}' means {plural(len(meant), 'run')}", available=[r.run_id for r in meant])
         todo = did_you_mean(name, names) or "list them with 'gonogo history'"
         raise PilotMustDecide(f"no run '{name}'", available=names[:8], todo=todo)
 

@@ -93,6 +93,8 @@ _BY_CODE = {
 }
 """By SQLSTATE, SQLite's name, MySQL's number, or DuckDB's words; or the beginning of it."""
 
+_NO_SPACE = "No space left on device"
+
 _BY_WORDS = (
     ("authentication failed", _STRANGER),
     ("no password supplied", _STRANGER),
@@ -150,6 +152,8 @@ def _refusal(error: DBAPIError, otherwise: Refusal) -> Refusal:
     from sqlalchemy.exc import OperationalError
 
     code = _code(error.orig)
+    if _NO_SPACE in str(error.orig):  # DuckDB says it also of a commit that failed, or of a checkpoint
+        return _FULL
     if code is not None:
         known = [refusal for start, refusal in _BY_CODE.items() if str(code).startswith(start)]
         return known[0] if known else otherwise

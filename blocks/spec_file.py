@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from tasks.quality.errors import SpecError, did_you_mean
 from tasks.quality.secrets import mask
+from tasks.quality.wording import plural
 
 LARGEST = 1_000_000
 """Bytes of the largest file that is read."""
@@ -129,7 +130,7 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise SpecError(f"cannot read {path}: {error.strerror}", todo="check its permissions") from error
     if len(raw) > LARGEST:
-        raise SpecError(f"{path.name} has {len(raw):,} bytes", todo=f"a pipeline has at most {LARGEST:,}")
+        raise SpecError(f"{path.name} has {plural(len(raw), 'byte')}", todo=f"a pipeline has at most {LARGEST:,}")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -15,12 +15,13 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from blocks.row_file import GROUP_ROWS, write_rows
 from tasks.quality.errors import Abort, SpecError, TamperError, TryAgain, Unavailable
 from tasks.quality.ledger import canonical
 from tasks.quality.model import ROW, Snapshot
@@ -28,9 +29,10 @@ from tasks.quality.spreadsheet import escaped_column
 
 if TYPE_CHECKING:
     import ibis
+    import pyarrow as pa
     from ibis.backends.duckdb import Backend
 
-ROW_GROUP_ROWS = 122_880
+ROW_GROUP_ROWS = GROUP_ROWS
 ENGINE_MEMORY = "900MB"
 """Ten million rows of twenty columns are assessed with it; more makes large tables faster."""
 
@@ -86,10 +88,25 @@ class Staging:
             Abort: the run has other rows under this name.
         """
         columns = tuple(column for column in table.columns if column != ROW)
-        uri, fingerprint, rows = self._copy(run_id, name, table.order_by(ROW).select(ROW, *columns))
-        snapshot = Snapshot(name, uri, fingerprint, rows, columns, parent.fingerprint if parent else None)
-        self.write_json(run_id, f"snapshot-{name}", {**snapshot.__dict__, "about": about, "engine": _engine()})
-        return snapshot
+        written = self._copy(run_id, name, table.order_by(ROW).select(ROW, *columns))
+        return self._told(run_id, name, columns, written, parent.fingerprint if parent else None, about)
+
+    def write_rows(
+        self, run_id: str, name: str, columns: Sequence[str], batches: Iterable[pa.RecordBatch], **about: Any
+    ) -> Snapshot:
+        """Write rows of text as a snapshot in the order in which they come; raises as `write` does."""
+        written = self._published(run_id, name, lambda partial: write_rows(partial, columns, batches))
+        return self._told(run_id, name, columns, written, None, about)
+
+    def take(self, run_id: str, name: str, file: Path, columns: Sequence[str], rows: int, **about: Any) -> Snapshot:
+        """Take a file that `blocks.row_file` wrote, on the same disk, as a snapshot; raises as `write` does."""
+
+        def linked(partial: Path) -> int:
+            partial.unlink(missing_ok=True)
+            partial.hardlink_to(file)
+            return rows
+
+        return self._told(run_id, name, columns, self._published(run_id, name, linked), None, about)
 
     def write_aux(self, run_id: str, name: str, table: ibis.Table) -> tuple[str, str, int]:
         """Write a table that is no snapshot, in the order it has: its address, fingerprint and rows."""
@@ -210,16 +227,48 @@ class Staging:
                 )
             write_text(path, canonical({"pipeline": pipeline, "source": source, "run": run_id, "position": position}))
 
+    def retreat(self, pipeline: str, source: str, run_id: str, *, since: Mapping[str, Any]) -> bool:
+        """Let the pipeline's next read of a source begin where this run's did; False when another has read since."""
+        path = self._position(pipeline, source)
+        if not path.exists():
+            return False
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            known = json.loads(path.read_text("utf-8"))
+            if known["run"] == run_id:
+                known = {**known, "run": "", "position": dict(since)}
+                write_text(path, canonical(known))
+        return bool(known["position"] == dict(since))
+
     def _position(self, pipeline: str, source: str) -> Path:
         known_by = hashlib.sha256(source.encode()).hexdigest()[:16]
         return self._root / "positions" / f"{pipeline}-{known_by}.json"
 
+    def _told(
+        self,
+        run_id: str,
+        name: str,
+        columns: Sequence[str],
+        written: tuple[str, str, int],
+        parent: str | None,
+        about: Mapping[str, Any],
+    ) -> Snapshot:
+        """A snapshot that was written, with its manifest."""
+        snapshot = Snapshot(name, *written, tuple(columns), parent)
+        self.write_json(run_id, f"snapshot-{name}", {**snapshot.__dict__, "about": about, "engine": _engine()})
+        return snapshot
+
     def _copy(self, run_id: str, name: str, table: ibis.Table) -> tuple[str, str, int]:
+        return self._published(run_id, name, lambda partial: write_table(table, partial, _PARQUET))
+
+    def _published(self, run_id: str, name: str, write: Callable[[Path], int]) -> tuple[str, str, int]:
+        """Write a file that has a name of its own once it is whole: its address, fingerprint and rows."""
         path = self.folder(run_id) / f"{name}.parquet"
         partial = _partial(path)
         sweep(path)
         try:
-            rows = write_table(table, partial, _PARQUET)
+            with doing("write", path):
+                rows = write(partial)
             fingerprint = fingerprint_of(partial)
             if path.exists() and fingerprint_of(path) != fingerprint:
                 raise Abort(
@@ -232,10 +281,11 @@ class Staging:
 
 
 @contextmanager
-def connected() -> Iterator[Backend]:
+def connected(memory: str = ENGINE_MEMORY) -> Iterator[Backend]:
     """An in-memory DuckDB connection, closed afterwards.
 
-    It takes at most `GONOGO_ENGINE_MEMORY` (e.g. "4GB"); what does not fit goes to the temporary folder (`TMPDIR`).
+    It takes at most `GONOGO_ENGINE_MEMORY` (e.g. "4GB"), by default `memory`; what does not fit goes to the temporary
+    folder (`TMPDIR`).
 
     Raises:
         SpecError: that is no amount of memory.
@@ -243,7 +293,7 @@ def connected() -> Iterator[Backend]:
     import duckdb
     import ibis
 
-    memory = os.environ.get("GONOGO_ENGINE_MEMORY") or ENGINE_MEMORY
+    memory = os.environ.get("GONOGO_ENGINE_MEMORY") or memory
     with TemporaryDirectory(prefix="gonogo-", ignore_cleanup_errors=True) as spill:
         try:
             backend = ibis.duckdb.connect(preserve_insertion_order=True, temp_directory=spill, memory_limit=memory)

@@ -586,6 +586,26 @@ def main() -> None:
 
         typer.secho(f"gonogo: {mask(error.message)}", err=True, fg=typer.colors.RED)
         sys.exit(2)
+    except Exception as error:
+        if (why := server_away(error)) is None:
+            raise
+        typer.secho(f"gonogo: {why}", err=True, fg=typer.colors.RED)
+        sys.exit(2)
+
+
+def server_away(error: Exception) -> str | None:
+    """What a Prefect server that is away or overloaded means; None of another error."""
+    import sys
+
+    httpx = sys.modules.get("httpx")  # nobody who has not asked the server has loaded it
+    if httpx is None or not isinstance(error, httpx.HTTPError):
+        return None
+    status = (
+        f"it said {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else type(error).__name__
+    )
+    return (
+        f"the Prefect server did not answer as it should ({status}); nothing is lost: try again, or gonogo resume RUN"
+    )
 
 
 if __name__ == "__main__":

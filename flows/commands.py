@@ -21,6 +21,7 @@ from flows.home import Home
 from tasks.quality.errors import PilotMustDecide
 from tasks.quality.model import Answer
 from tasks.quality.question import Question, Tables, remember_of
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -243,7 +244,7 @@ class _Attendant:
     def _asked(self, run: FlowRun, question: Question, problem: str) -> Given | None:
         from flows.drive import Given, assessment_of, held
         from flows.terminal import Elsewhere, Prompt
-        from tasks.edits import value_table
+        from tasks.edits import discreet_lines, value_table
         from tasks.run import recall_run
 
         if not (sys.stdin.isatty() and self.at.console.is_terminal):
@@ -255,8 +256,8 @@ class _Attendant:
             return not held(now) or now.state is None or now.state.state_details.pause_key != key
 
         known = recall_run(str(self.at.home.staging), str(run.id))
-        lines = partial(value_table, known, question.round)
-        prompt = Prompt(self.at.console, answered, lines=lines, goals=known.spec().goals)
+        lines, starred = (partial(told, known, question.round) for told in (value_table, discreet_lines))
+        prompt = Prompt(self.at.console, answered, lines=lines, starred=starred, goals=known.spec().goals)
         try:
             answer = prompt.ask(question, assessment_of(self.at.home, run, question), problem)
             return Given(answer, prompt.code) if answer else None
@@ -314,7 +315,7 @@ def write_map(
         return
     write_text(out, table_csv(lines, raw=raw))
     label = shown(run, round).issue(issue).option(chosen.key).label
-    console.print(f"{escape(label)}: {len(lines):,} lines → {escape(str(out))}", soft_wrap=True)
+    console.print(f"{escape(label)}: {plural(len(lines), 'line')} → {escape(str(out))}", soft_wrap=True)
     todo = f"actions: {{{issue}: {{action: {chosen.key}, file: {out.name}}}}}"
     console.print(f"Correct it, and name it in an answers file: {escape(todo)}", soft_wrap=True)
 
@@ -360,7 +361,7 @@ def export_run(name: str, files: Mapping[str, Path | None], *, escape_formulas: 
     run = recall_run(str(home.staging), run_id_of(home, name))
     for what, path in wanted.items():
         rows = EXPORTS[what](run, path, escape_formulas=escape_formulas)
-        console.print(f"{what}: {rows:,} rows → {escape(str(path))}", soft_wrap=True)
+        console.print(f"{what}: {plural(rows, 'row')} → {escape(str(path))}", soft_wrap=True)
 
 
 def check_runs() -> None:

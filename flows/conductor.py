@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
+from flows.gate import undisturbed
 from flows.resolve import RESOLVERS
 from tasks.quality.model import Answer, Snapshot
 from tasks.route import route
@@ -21,5 +22,5 @@ def conduct(run: Run, examined: Examined, answer: Answer) -> Snapshot:
         return revised
     snapshot = examined.snapshot
     for leg in route(run, examined, answer):
-        snapshot = _SNAPSHOT.validate_python(RESOLVERS[leg.module](run, snapshot, leg))
+        snapshot = _SNAPSHOT.validate_python(undisturbed(run, RESOLVERS[leg.module], run, snapshot, leg))
     return snapshot

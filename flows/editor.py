@@ -13,6 +13,7 @@ from rich.table import Table
 from flows.maps import corrections
 from tasks.edits import Line
 from tasks.quality.errors import AnswerError
+from tasks.quality.wording import plural
 from tasks.reports.escape import visible
 
 _SHOWN = 20
@@ -28,10 +29,18 @@ class Editor:
         console: where to show it.
         ask: gives what is typed after a prompt, or None at the end of input.
         lines: the whole table.
+        shown: the same lines as others may see them, with stars for personal data; by default they are shown whole.
     """
 
-    def __init__(self, console: Console, ask: Callable[[str], str | None], lines: Sequence[Line]) -> None:
+    def __init__(
+        self,
+        console: Console,
+        ask: Callable[[str], str | None],
+        lines: Sequence[Line],
+        shown: Sequence[Line] | None = None,
+    ) -> None:
         self._console, self._ask, self._lines = console, ask, lines
+        self._stars = None if shown is None or shown == lines else shown
         self._excluded: list[str] = []
         self._changed: dict[str, str | None] = {}
         self._first = 0
@@ -51,6 +60,8 @@ class Editor:
         word, _, rest = typed.partition(" ")
         if typed == "m":
             self._first = self._first + _SHOWN if self._first + _SHOWN < len(self._lines) else 0
+        elif typed == "--personal":
+            self._stars = None
         elif word == "x":
             for number in rest.replace(",", " ").split():
                 self._exclude(self._line(number))
@@ -90,19 +101,22 @@ class Editor:
         table = Table(box=None, header_style="dim", pad_edge=False)
         for heading, justify in (("#", "right"), ("old", "left"), ("new", "left"), ("rows", "right")):
             table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-        shown = self._lines[self._first : self._first + _SHOWN]
-        for number, line in enumerate(shown, start=self._first + 1):
-            table.add_row(str(number), escape(short(line.old, 40)), self._target(line), f"{line.rows:,}")
+        page = slice(self._first, self._first + _SHOWN)
+        shown = (self._stars or self._lines)[page]
+        for number, (line, seen) in enumerate(zip(self._lines[page], shown, strict=True), start=self._first + 1):
+            table.add_row(str(number), escape(short(seen.old, 40)), self._target(line, seen), f"{line.rows:,}")
         self._console.print(table)
+        if self._stars:
+            self._console.print("[yellow]Stars stand for personal data.[/] --personal: show what is there")
         more = len(self._lines) - len(shown)
-        self._console.print(f"[dim]{len(self._lines):,} lines{f', {more:,} not shown (m)' if more else ''}[/]")
+        self._console.print(f"[dim]{plural(len(self._lines), 'line')}{f', {more:,} not shown (m)' if more else ''}[/]")
 
-    def _target(self, line: Line) -> str:
+    def _target(self, line: Line, seen: Line) -> str:
         if line.old in self._excluded:
             return "[yellow]left out[/]"
         if line.old in self._changed:
             return f"[yellow]{escape(short(self._changed[line.old], 40))}[/]"
-        return escape(short(line.new, 40))
+        return escape(short(seen.new, 40))
 
 
 def short(value: str | None, width: int = 24) -> str:

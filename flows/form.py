@@ -21,6 +21,7 @@ from tasks.quality.ledger import canonical
 from tasks.quality.model import Action, Answer, Option, Remember, Verdict
 from tasks.quality.question import Choice, Question, grouped, values_of
 from tasks.quality.registry import find_remedy
+from tasks.quality.wording import plural
 from tasks.sign import EVIDENCE_SHOWN, Claim
 
 MOST_SELECTS = 40
@@ -80,7 +81,11 @@ def form(question: Question, problem: str = "", shown: str = "") -> type[GateFor
     fields |= {_field(choice): _select(choice) for group in grouped(asked).values() for choice in group}
     if more := len(question.choices) - len(asked):
         hint = "Take what is recommended, or leave them as they are. To choose for each: gonogo answers"
-        rule = Field(default="recommended", title=f"The other {more} issues, which matter less", description=hint)
+        rule = Field(
+            default="recommended",
+            title=f"{plural(more, 'other issue')} that {'matters' if more == 1 else 'matter'} less",
+            description=hint,
+        )
         fields["rest"] = (Literal["recommended", "keep"], rule)
     if asked:
         hint = (

@@ -7,16 +7,19 @@ task and happens once.
 
 from __future__ import annotations
 
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from prefect import runtime
+from prefect import Flow, runtime
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import State
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
 from prefect.flow_runs import suspend_flow_run
 from prefect.input.run_input import keyset_from_base_key
-from prefect.states import Running
+from prefect.states import Cancelled, Running
 from prefect.tasks import Task
 
 from flows.form import Submitted, form, said_in, submitted
@@ -37,7 +40,7 @@ from tasks.quality.approval import UNVERIFIED, Standing, complete, standing
 from tasks.quality.errors import AnswerError, PilotMustDecide
 from tasks.quality.history import revision_at
 from tasks.quality.model import Answer, Verdict
-from tasks.quality.question import Question, answer_of
+from tasks.quality.question import Question, answer_of, wants_again
 from tasks.run import Run
 from tasks.sign import Impostor, agreed, asked_now, identify, record_signature, sign
 
@@ -48,9 +51,9 @@ R = TypeVar("R")
 class Stopped(Exception):
     """The pilot ended the run: nothing goes on, everything is kept."""
 
-    def __init__(self, gate: str, answered_by: str, comment: str = "") -> None:
+    def __init__(self, gate: str, answered_by: str, comment: str = "", *, again: bool = False) -> None:
         super().__init__(f"stopped at {gate} by {answered_by}")
-        self.gate, self.answered_by, self.comment = gate, answered_by, comment
+        self.gate, self.answered_by, self.comment, self.again = gate, answered_by, comment, again
 
 
 def step(run: Run, stage: Task[Concatenate[Run, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -71,17 +74,40 @@ def step(run: Run, stage: Task[Concatenate[Run, P], R], *args: P.args, **kwargs:
         return stage(run, *args, **kwargs)
 
 
+def undisturbed(run: Run, subflow: Flow[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a subflow; when it or the run is suspended in Prefect meanwhile, the run holds after it."""
+    _notice(run)
+    try:
+        return subflow(*args, **kwargs)
+    except Pause:
+        _take_over(run)
+        _end_suspended(run)
+        return subflow(*args, **kwargs)
+
+
+def _end_suspended(run: Run) -> None:
+    """End subflows that were suspended, for Prefect would take them up in every replay, and stop there."""
+    children = {"parent_flow_run_id": {"any_": [run.id]}, "state": {"type": {"any_": ["PAUSED"]}}}
+    with get_client(sync_client=True) as client:
+        suspended = FlowRunFilter.model_validate(children)
+        for child in client.read_flow_runs(flow_run_filter=suspended, sort=FlowRunSort.ID_DESC, limit=200):
+            ended: State[Any] = Cancelled(message="suspended in Prefect: the run holds before its next stage instead")
+            client.set_flow_run_state(child.id, ended, force=True)
+
+
 def ask(run: Run, question: Question) -> Answer:
     """Hold until the question is answered, and give the answer.
 
     Raises:
-        Stopped: the answer is no-go.
+        Stopped: the answer is no-go, or wants another extract.
     """
     answer = _recorded(run, question.gate) or (_passed if question.unasked else _held)(run, question)
     if answer.remember:
         remember(run, question, answer)
     if answer.verdict is Verdict.NO_GO:
         raise Stopped(question.gate, answer.answered_by, answer.comment)
+    if again := wants_again(question, answer):
+        raise Stopped(question.gate, answer.answered_by, again, again=True)
     return answer
 
 

@@ -18,6 +18,7 @@ from tasks.quality.errors import AnswerError, PilotMustDecide, Unavailable
 from tasks.quality.history import ROWS_GONE
 from tasks.quality.model import Answer
 from tasks.quality.question import Question, answer_of
+from tasks.quality.wording import plural, score_text
 from tasks.rewind import Rewound, rewind
 from tasks.run import Run, recall_run
 
@@ -101,7 +102,7 @@ def _skip(name: str, parts: dict[str, Any], comment: str) -> None:
 
 def _tell(console: Console, done: Rewound) -> None:
     where = {"assess": "It looks at its table again", "source": "It is back at the table as it came"}
-    console.print(f"{where.get(done.to, f'It is back at {done.to}')}: {done.snapshot.rows:,} rows.")
+    console.print(f"{where.get(done.to, f'It is back at {done.to}')}: {plural(done.snapshot.rows, 'row')}.")
     if done.changed:
         console.print(f"Another way from now on: {' and '.join(done.changed)}.")
     if done.dropped:
@@ -118,7 +119,7 @@ def _figures(run: Run) -> Iterator[tuple[str, str]]:
     if assessed:
         rows = run.snapshots()[0].rows, run.assessment(run.rounds()).snapshot.rows
         yield "rows", f"{rows[0]:,} → {rows[1]:,}"
-        yield "score", f"{assessed[0]['score']:.1f} → {assessed[-1]['score']:.1f}"
+        yield "score", " → ".join(score_text(look["score"]) for look in (assessed[0], assessed[-1]))
         yield "issues", f"{len(assessed[0]['issues'])} → {len(assessed[-1]['issues'])}"
         yield "contract checks that fail", f"{assessed[0]['checks_failed']} → {assessed[-1]['checks_failed']}"
     yield "decisions", str(len(stands.decisions))

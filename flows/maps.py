@@ -10,6 +10,7 @@ from pathlib import Path
 from tasks.edits import Line
 from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.spreadsheet import escaped, unescaped
+from tasks.quality.wording import plural
 
 HEADER = ("old", "new", "rows")
 COUNTS = ("rows", "n")
@@ -99,7 +100,7 @@ def check_width(path: Path, number: int, record: Sequence[str], width: int) -> N
         AnswerError: says in which line.
     """
     if len(record) < width:
-        what = f"{len(record)} fields where {width} are needed"
+        what = f"{plural(len(record), 'field')} where {width} are needed"
         raise AnswerError(what, where=f"{path}, line {number}", todo="quote values that hold commas")
 
 

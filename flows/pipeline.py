@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect import flow
 
+from flows.broken import cancelled, failed
 from flows.conductor import conduct
 from flows.gate import Stopped, ask, step
 from flows.home import Home
@@ -27,7 +28,14 @@ from tasks.run import Examined, Loaded, Nothing, Run
 from tasks.stage import stage
 
 
-@flow(name="gonogo", flow_run_name=run_name, persist_result=True, result_serializer=PLAIN)
+@flow(
+    name="gonogo",
+    flow_run_name=run_name,
+    persist_result=True,
+    result_serializer=PLAIN,
+    on_failure=[failed],
+    on_cancellation=[cancelled],
+)
 def pipeline(pipeline: str) -> dict[str, Any]:
     """Take one pipeline from its source to its destination, holding wherever the pilot decides.
 
@@ -40,7 +48,7 @@ def pipeline(pipeline: str) -> dict[str, Any]:
         try:
             return journey(run, seen)
         except Stopped as stopped:
-            return stop(run, seen, stopped.gate, stopped.answered_by, stopped.comment)
+            return stop(run, seen, stopped.gate, stopped.answered_by, stopped.comment, again=stopped.again)
 
 
 def journey(run: Run, seen: list[Examined]) -> dict[str, Any]:

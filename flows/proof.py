@@ -15,6 +15,7 @@ from rich.markup import escape
 from flows.commands import FAILED, cockpit, run_id_of
 from flows.home import Home
 from tasks.quality.verify import Check
+from tasks.quality.wording import plural
 from tasks.run import Run, recall_run
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def replay_run(name: str, *, as_json: bool) -> None:
     elif not done:
         console.print(f"{escape(run.name)}: nothing was read, so there is nothing to make anew")
     else:
-        console.print(f"{escape(run.name)}: [green]all {len(done)} files come out as they were[/]")
+        same = plural(len(done), "file comes out as it was", "files come out as they were")
+        console.print(f"{escape(run.name)}: [green]{same}[/]")
     if different:
         raise typer.Exit(FAILED)
 
@@ -145,16 +147,18 @@ def verdict(checks: Sequence[Check]) -> str:
     """What became of the checks, in words."""
     failed, unknown = sum(not check.ok for check in checks), sum(bool(check.unchecked) for check in checks)
     if failed:
-        return f"{failed} of {len(checks)} checks fail"
+        return f"{failed} of {plural(len(checks), 'check')} {'fails' if failed == 1 else 'fail'}"
     if unknown:
-        return f"nothing is wrong, but {unknown} of {len(checks)} checks could not look at everything"
+        return f"nothing is wrong, but {unknown} of {plural(len(checks), 'check')} could not look at everything"
     return f"all {len(checks)} checks hold"
 
 
 def _sum(told: Mapping[str, Sequence[Check]]) -> str:
     statuses = [status_of(checks) for checks in told.values()]
     hold, fail, open_ = (statuses.count(status) for status in (0, FAILED, UNCHECKED))
-    return f"\n{len(statuses)} runs: {hold} hold, {fail} do not, {open_} could not be checked wholly"
+    holds = "holds" if hold == 1 else "hold"
+    rest = f"{hold} {holds}, {fail} do not, {open_} could not be checked wholly"
+    return f"\n{plural(len(statuses), 'run')}: {rest}"
 
 
 def _plain(run: str, checks: Sequence[Check]) -> dict[str, Any]:

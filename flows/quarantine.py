@@ -19,6 +19,7 @@ from flows.revise import METHOD, revise
 from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.model import ROW
 from tasks.quality.spreadsheet import escaped, unescaped
+from tasks.quality.wording import plural
 from tasks.quarantine import InQuarantine, Row, held_rows, in_quarantine, malformed
 from tasks.reports.escape import visible
 from tasks.restore import Returned, restore
@@ -34,7 +35,8 @@ def list_quarantine(name: str) -> None:
     if held:
         console.print(_held_table(held))
     if bad:
-        console.print(f"\n{len(bad):,} malformed records of the source, which were never rows:")
+        never = "which was never a row" if len(bad) == 1 else "which were never rows"
+        console.print(f"\n{plural(len(bad), 'malformed record')} of the source, {never}:")
         for record in bad[:MALFORMED_SHOWN]:
             told = f"line {record['line']}: {record['reason']}: {visible(record['text'], 100)}"
             console.print(f"  {escape(told)}", soft_wrap=True)
@@ -42,7 +44,8 @@ def list_quarantine(name: str) -> None:
             console.print(f"  … and {len(bad) - MALFORMED_SHOWN:,} more")
         console.print("To have them, correct them in the source and run the pipeline again.")
     if waiting := sum(each.rows - each.returned for each in held):
-        console.print(f"\n{waiting:,} rows wait: [bold]gonogo quarantine export {escape(run.name)} FILE.csv[/]")
+        todo = f"[bold]gonogo quarantine export {escape(run.name)} FILE.csv[/]"
+        console.print(f"\n{plural(waiting, 'row waits', 'rows wait')}: {todo}")
     elif not bad:
         console.print("Nothing is in quarantine.")
 
@@ -67,11 +70,11 @@ def export_quarantine(name: str, path: Path, malformed_path: Path | None, *, raw
     meta = meta_names(columns)
     lines = [[each.row, each.reason, each.decision, *(each.values[c] for c in columns)] for each in held]
     write_text(path, _csv([*meta, *columns], lines, raw=raw))
-    console.print(f"{len(lines):,} rows → {escape(str(path))}", soft_wrap=True)
+    console.print(f"{plural(len(lines), 'row')} → {escape(str(path))}", soft_wrap=True)
     if malformed_path is not None:
         bad = malformed(run)
         write_text(malformed_path, _csv(["origin", "line", "reason", "text"], [list(r.values()) for r in bad], raw=raw))
-        console.print(f"{len(bad):,} malformed records → {escape(str(malformed_path))}", soft_wrap=True)
+        console.print(f"{plural(len(bad), 'malformed record')} → {escape(str(malformed_path))}", soft_wrap=True)
     if lines:
         back = f"gonogo quarantine return {run.name} {path}{' --raw' if raw else ''}"
         console.print(f"Correct what you know, then: [bold]{escape(back)}[/]", soft_wrap=True)
@@ -141,14 +144,15 @@ def _row_number(path: Path, number: int, said: str) -> int:
 
 
 def _tell(console: Console, returned: Returned) -> None:
-    console.print(f"{returned.rows:,} rows came back.")
+    console.print(f"{plural(returned.rows, 'row came', 'rows came')} back.")
     if returned.unchanged:
-        console.print(f"{returned.unchanged:,} lines are as they were, and stay in quarantine.")
+        same = plural(returned.unchanged, "line is as it was, and stays", "lines are as they were, and stay")
+        console.print(f"{same} in quarantine.")
     if returned.already:
-        console.print(f"{returned.already:,} rows had come back before.")
+        console.print(f"{plural(returned.already, 'row had', 'rows had')} come back before.")
     if returned.receipt:
         receipt = returned.receipt
-        console.print(f"{receipt.rows_written:,} rows {_TAKEN[receipt.mode]} {escape(receipt.destination)}.")
+        console.print(f"{plural(receipt.rows_written, 'row')} {_TAKEN[receipt.mode]} {escape(receipt.destination)}.")
 
 
 _TAKEN = {"append": "appended to", "merge": "merged into", "replace": "written anew to", "history": "written into"}

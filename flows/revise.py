@@ -18,6 +18,7 @@ from rich.markup import escape
 from flows.commands import carry_on, cockpit, run_id_of
 from flows.home import Home
 from tasks.quality.errors import PilotMustDecide
+from tasks.quality.wording import plural
 from tasks.run import Run, recall_run
 from tasks.undo import Ask, Doubt, Undone, undo
 from tasks.unload import unload
@@ -101,10 +102,15 @@ def unload_run(name: str, *, comment: str) -> None:
     home, console = Home.here(), Console(highlight=False)
     run = recall_run(str(home.staging), run_id_of(home, name))
     taken = unload(run, who=getpass.getuser(), method=METHOD.format("gonogo unload"), comment=comment)
-    console.print(f"{taken.rows_removed:,} rows were taken out of {escape(taken.destination)}.", soft_wrap=True)
+    console.print(
+        f"{plural(taken.rows_removed, 'row was', 'rows were')} taken out of {escape(taken.destination)}.",
+        soft_wrap=True,
+    )
     if taken.rows_restored:
-        console.print(f"{taken.rows_restored:,} former rows are there again.")
-    console.print(f"It has {taken.rows_after:,} rows now. The source was told of the load, and is not told otherwise.")
+        console.print(f"{plural(taken.rows_restored, 'former row is', 'former rows are')} there again.")
+    console.print(
+        f"It has {plural(taken.rows_after, 'row')} now. The source was told of the load, and is not told otherwise."
+    )
     console.print(f"The refined rows are kept: [bold]gonogo export {escape(run.name)} --refined F.csv[/]")
 
 
@@ -147,4 +153,4 @@ def _tell(console: Console, undone: Undone) -> None:
         console.print(f"Carried out again without it: decisions {numbers}.")
     for doubt in undone.dropped:
         console.print(f"Decision {doubt.decision.number} went with it: {escape(doubt.why)}.", soft_wrap=True)
-    console.print(f"The table has {undone.snapshot.rows:,} rows now.")
+    console.print(f"The table has {plural(undone.snapshot.rows, 'row')} now.")

@@ -15,6 +15,8 @@ from flows.home import Home
 from tasks.quality.errors import Unavailable
 from tasks.quality.history import ROWS_GONE, History
 from tasks.quality.ledger import Entry
+from tasks.quality.wording import plural, score_text
+from tasks.reports.records import landed
 from tasks.run import Run, recall_run
 
 if TYPE_CHECKING:
@@ -91,23 +93,27 @@ def _summary(run: Run, by_kind: dict[str, list[Entry]]) -> Iterator[str]:
         yield escape(str(outcome["note"]))
     scores = [e.payload["score"] for e in by_kind.get("stage", []) if e.payload["stage"] == "assess"]
     if scores:
-        yield f"quality score   {scores[0]:.1f} → [bold]{scores[-1]:.1f}[/]"
+        yield f"quality score   {score_text(scores[0])} → [bold]{score_text(scores[-1])}[/]"
     stands = run.history()
     gone = {name: sum(made[name] for made in stands.changes) for name in ROWS_GONE}
     gone["quarantined"] -= stands.rows_returned
     read = next((e.payload for e in by_kind.get("stage", []) if e.payload["stage"] == "extract"), None)
     if read and "rows_staged" in read:  # without, there was nothing new
         left = read["rows_staged"] - sum(gone.values())
-        parts = [f"{n:,} {name}" for name, n in gone.items() if n] + [f"{read['quarantined']:,} malformed"]
-        yield f"rows            {read['rows_read']:,} read = {left:,} refined + {' + '.join(parts)}"
+        parts = {"refined": left, **gone, "malformed": read["quarantined"]}
+        told = " + ".join(f"{n:,} {name}" for name, n in parts.items() if n or name == "refined")
+        yield f"rows            {read['rows_read']:,} read = {told}"
     if stands.rows_returned:
-        yield f"came back       {stands.rows_returned:,} rows from quarantine"
+        yield f"came back       {plural(stands.rows_returned, 'row')} from quarantine"
     yield f"cells changed   {sum(made['cells_changed'] for made in stands.changes):,}"
     yield from (f"goal            {escape(sentence)}" for sentence in _goals(run))
     for commit in by_kind.get("commit", []):
-        yield f"loaded          {commit.payload['rows_written']:,} rows in {escape(str(commit.payload['destination']))}"
+        receipt = landed(commit.payload)
+        yield f"loaded          {plural(receipt.rows_written, 'row')} in {escape(str(commit.payload['destination']))}"
+        yield from (f"{name:<15} {escape(value)}" for name, value in receipt.facts if name != "fingerprint")
     for taken in by_kind.get("unloaded", []):
-        told = f"{taken.payload['rows_removed']:,} rows, {taken.payload['rows_restored']:,} former ones are back"
+        gone, back = (taken.payload[name] for name in ("rows_removed", "rows_restored"))
+        told = f"{plural(gone, 'row')}, {plural(back, 'former one is', 'former ones are')} back"
         comment = f": {taken.payload['comment']}" if taken.payload["comment"] else ""
         yield f"taken back      {told}; by {escape(taken.actor + comment)}"
 
@@ -145,8 +151,8 @@ def _decisions(decisions: Sequence[Entry], stands: History, by_kind: dict[str, l
 
 
 def _effect(change: dict[str, Any]) -> str:
-    parts = [f"{change['cells_changed']:,} cells"] if change["cells_changed"] else []
-    parts += [f"{change[name]:,} rows {name}" for name in ("dropped", "quarantined", "merged") if change[name]]
+    parts = [plural(change["cells_changed"], "cell")] if change["cells_changed"] else []
+    parts += [f"{plural(change[name], 'row')} {name}" for name in ("dropped", "quarantined", "merged") if change[name]]
     parts += [f"column {escape(column)} dropped" for column in change["columns_dropped"]]
     parts += [f"column {escape(column)} added" for column in change["columns_added"]]
     parts += [f"column {escape(old)} renamed to {escape(new)}" for old, new in change.get("columns_renamed", ())]
@@ -159,8 +165,10 @@ def _places(run: Run, entries: Sequence[Entry]) -> Iterator[str]:
             yield f"[dim]{label:15}[/] {escape(run.page(page))}"
     rounds = sum(e.key.startswith("stage-assess-") for e in entries)
     for round in dict.fromkeys((1, rounds)) if rounds else ():
-        yield f"[dim]{f'Quality, round {round}':15}[/] {escape(run.page(f'quality-{round}.html'))}"
-        yield f"[dim]{f'Profile, round {round}':15}[/] {escape(run.page(f'profile-{round}.html'))}"
+        yield f"[dim]{f'Quality {round}':15}[/] {escape(run.page(f'quality-{round}.html'))}"
+        yield f"[dim]{f'Profile {round}':15}[/] {escape(run.page(f'profile-{round}.html'))}"
+    for commit in [e for e in entries if e.kind == "commit"]:
+        yield f"[dim]{'Fingerprint':15}[/] {escape(str(commit.payload['fingerprint']))}, read back from the destination"
     yield f"[dim]{'Ledger head':15}[/] {entries[-1].hash if entries else 'none'}"
     yield f"[dim]{'Check it all':15}[/] gonogo verify {escape(run.name)}"
     yield f"[dim]{'Open the UI':15}[/] gonogo up"

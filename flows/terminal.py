@@ -21,6 +21,7 @@ from tasks.edits import Line
 from tasks.quality.errors import AnswerError
 from tasks.quality.model import Answer, Assessment, Change, Issue, Option, Verdict
 from tasks.quality.question import KEEP, RECOMMENDED, Choice, Question, answer_of, grouped, is_table
+from tasks.quality.wording import plural
 from tasks.reports.outlook import Outlook, Teller, effect
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Prompt:
         answered: called every second while waiting; true when the gate was answered elsewhere.
         read: gives the next typed line, or None at the end of input.
         lines: gives the table of values of (issue, option key), which the pilot may then edit.
+        starred: gives the table of an issue as it may be shown.
         goals: the user's goals, for the units of their figures.
     """
 
@@ -112,12 +114,13 @@ class Prompt:
         answered: Callable[[], bool],
         read: Callable[[], str | None] | None = None,
         *,
-        lines: Callable[[str, str], Sequence[Line]] | None = None,
+        lines: Callable[[str, str], tuple[Line, ...]] | None = None,
+        starred: Callable[[str, tuple[Line, ...]], tuple[Line, ...]] | None = None,
         goals: Sequence[Goal] = (),
     ) -> None:
         self._console, self._answered = console, answered
         self._read = read or self._read_line
-        self._lines, self._goals = lines, goals
+        self._lines, self._starred, self._goals = lines, starred, goals
         self.code = ""
         self._rest = RECOMMENDED
         self._hold = False
@@ -217,7 +220,9 @@ class Prompt:
         option = choice.options[int(number) - 1]
         given: dict[str, object] = {need: self._next(f"{need}: ") or "" for need in option.needs}
         if self._lines and is_table(option) and not option.needs:
-            given |= Editor(self._console, self._next, self._lines(choice.issue, option.key)).edits()
+            lines = self._lines(choice.issue, option.key)
+            shown = self._starred(choice.issue, lines) if self._starred else lines
+            given |= Editor(self._console, self._next, lines, shown).edits()
         chosen[choice.issue] = {"action": option.key, **given}
         self._console.print(f"[cyan]→[/] {escape(choice.title)}: {escape(option.label)}{_edited(given)}")
 
@@ -235,8 +240,8 @@ class Prompt:
 
 
 def _edited(given: Mapping[str, Any]) -> str:
-    parts = [f"{len(given['exclude'])} lines left out"] if given.get("exclude") else []
-    parts += [f"{len(given['change'])} targets changed"] if given.get("change") else []
+    parts = [f"{plural(len(given['exclude']), 'line')} left out"] if given.get("exclude") else []
+    parts += [f"{plural(len(given['change']), 'target')} changed"] if given.get("change") else []
     return f" [dim]({', '.join(parts)})[/]" if parts else ""
 
 

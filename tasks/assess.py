@@ -12,8 +12,11 @@ from tasks.quality.contract import Contract
 from tasks.quality.detect import assess as find_issues
 from tasks.quality.errors import Unavailable
 from tasks.quality.model import Dataset, Profile
+from tasks.quality.privacy import TALLIES, Tallies
 from tasks.quality.question import KEEP
+from tasks.quality.ranges import widen, widened
 from tasks.quality.schema import accept_baseline, accepted
+from tasks.quality.wording import plural, score_text
 from tasks.record import stage
 from tasks.run import Examined, Profiled, Run, recall_run
 
@@ -28,8 +31,15 @@ def _records(examined: Examined) -> Mapping[str, Any]:
 
 
 def _says(examined: Examined) -> str:
-    failed = f"; {examined.checks_failed} contract checks fail" if examined.checks_failed else ""
-    return f"score {examined.score:.1f}; {examined.issues} issues, {examined.recommended} with a recommendation{failed}"
+    checks = failing(examined.checks_failed)
+    found = f"{plural(examined.issues, 'issue')}, {examined.recommended} with a recommendation"
+    told = f"score {score_text(examined.score)}; {found}"
+    return f"{told}; {checks}" if checks else told
+
+
+def failing(checks: int) -> str:
+    """How many checks of the contract fail, in words; an empty string when none does."""
+    return plural(checks, "contract check fails", "contract checks fail") if checks else ""
 
 
 def last_run(run: Run, round: int) -> Profile | None:
@@ -55,11 +65,21 @@ def last_run(run: Run, round: int) -> Profile | None:
 
 
 def allowed_now(run: Run, contract: Contract) -> Contract:
-    """The contract with the values that the pilot allowed in this run."""
+    """The contract with the values and bounds that the pilot allowed in this run."""
     for decision in run.decisions():
         if decision.remedy == extend_set.__name__:
             contract = extended(contract, decision.columns[0], decision.parameters["values"])
+        elif decision.remedy == widen.__name__:
+            contract = widened(contract, decision.columns[0], **decision.parameters)
     return contract
+
+
+def _tallied(run: Run, round: int) -> dict[str, Tallies]:
+    """What the profile counted of personal data in this round, if it did."""
+    try:
+        return {TALLIES: run.recall(dict, f"personal-{round}")}
+    except Unavailable:
+        return {}
 
 
 @stage("assess", doing="looking for issues, previewing every remedy", says=_says, records=_records)
@@ -70,6 +90,7 @@ def assess(run: Run, profiled: Profiled, *, round: int) -> Examined:
         table = tables.table("snapshot")
         contract = allowed_now(run, spec.contract)
         data = Dataset(table, tables.table("domains"), run.profile(round), contract, last_run(run, round))
+        data.kept.update(_tallied(run, round))
         checks: tuple[ContractCheck, ...] = check_contract(table, contract, data.profile)
         found = find_issues(
             data,

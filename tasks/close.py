@@ -15,7 +15,7 @@ from tasks.quality.errors import GonogoError, Unavailable
 from tasks.record import once, tell
 from tasks.report import now, seal
 from tasks.reports.receipt import GoalLine, ReceiptReport, receipt_html, receipt_markdown, receipt_text
-from tasks.reports.records import Link, account
+from tasks.reports.records import Link, account, landed
 from tasks.run import Examined, Loaded, Run
 
 
@@ -35,10 +35,16 @@ def close(run: Run, seen: Sequence[Examined], loaded: Loaded) -> dict[str, Any]:
 
 
 @once("stop")
-def stop(run: Run, seen: Sequence[Examined], gate: str, stopped_by: str, comment: str) -> dict[str, Any]:
-    """Write the receipt of a run that was stopped: nothing was loaded, everything is kept."""
+def stop(
+    run: Run, seen: Sequence[Examined], gate: str, stopped_by: str, comment: str, *, again: bool = False
+) -> dict[str, Any]:
+    """Write the receipt of a run that was stopped: nothing was loaded, everything is kept.
+
+    When the source is to be read `again`, the next run's read begins where this one's did.
+    """
     why = f"stopped at {gate} by {stopped_by}" + (f": {comment}" if comment else "")
-    outcome = _end(run, seen, "no-go", Loaded(False, destination=run.spec().destination.describe()), why, stopped_by)
+    nothing = Loaded(False, destination=run.spec().destination.describe())
+    outcome = _end(run, seen, "no-go", nothing, why, stopped_by, again=again)
     tell(
         run,
         Happened.RUN_STOPPED,
@@ -59,13 +65,20 @@ def idle(run: Run, why: str) -> dict[str, Any]:
 
 
 def _end(
-    run: Run, seen: Sequence[Examined], outcome: str, loaded: Loaded, note: str = "", actor: str = "gonogo"
+    run: Run,
+    seen: Sequence[Examined],
+    outcome: str,
+    loaded: Loaded,
+    note: str = "",
+    actor: str = "gonogo",
+    *,
+    again: bool = False,
 ) -> dict[str, Any]:
     scores = {"score_before": seen[0].score, "score_after": seen[-1].score} if seen else {}
     payload = {"outcome": outcome, "rows": loaded.rows, "note": note, **scores}
     with run.open_ledger() as ledger:
         ledger.append(run.id, "outcome", "outcome", payload, actor=actor)
-    _settle(run, loaded)
+    _settle(run, loaded, again=again)
     tell_end(run, outcome)
     receipt = _receipt(run, seen, outcome, loaded, note)
     write_text(run.page_file("receipt.html"), receipt_html(receipt))
@@ -73,7 +86,7 @@ def _end(
     return {**payload, "run": run.name, "destination": loaded.destination, "text": receipt_text(receipt)}
 
 
-def _settle(run: Run, loaded: Loaded) -> None:
+def _settle(run: Run, loaded: Loaded, *, again: bool) -> None:
     """Tell the source what became of its batch; that it cannot be told changes nothing for the run."""
     batch = _or_none(run, Batch, "batch")
     if batch is None:
@@ -82,6 +95,10 @@ def _settle(run: Run, loaded: Loaded) -> None:
     done = problem = ""
     try:
         done = run.spec().source.settle(batch, became, run.reading())
+        if again:
+            same = run.spec().source.unread(batch, run.reading())
+            told = "the next run reads the same again" if same else "the next run reads on: there is no way back"
+            done = f"{done}; {told}" if done else told
     except GonogoError as error:
         problem = error.message
         tell(run, Happened.SOURCE_NOT_TOLD, "settle", f"{run.name}: the source was not told: {problem}")
@@ -92,7 +109,7 @@ def _settle(run: Run, loaded: Loaded) -> None:
 
 def _receipt(run: Run, seen: Sequence[Examined], outcome: str, loaded: Loaded, note: str) -> ReceiptReport:
     batch = _or_none(run, Batch, "batch")
-    committed = _or_none(run, dict, "receipt") or {}
+    committed = _or_none(run, dict, "receipt") if loaded.loaded else None
     rows = seen[-1].snapshot.rows if seen else batch.snapshot.rows if batch else 0
     try:
         goals = run.recall_all(Comparison, "goals")
@@ -112,9 +129,8 @@ def _receipt(run: Run, seen: Sequence[Examined], outcome: str, loaded: Loaded, n
             read=batch.rows_read if batch else None,
             returned=run.history().rows_returned,
         ),
-        mode=str(committed.get("mode", "")),
+        landed=landed(committed) if committed else None,
         columns=len(seen[-1].snapshot.columns) if seen else 0,
-        fingerprint=str(committed.get("fingerprint", "")),
         note=note,
         before=seen[0].score if seen else None,
         after=seen[-1].score if seen else None,

@@ -8,6 +8,7 @@ from tasks.quality.errors import GonogoError
 from tasks.quality.history import Load, loads
 from tasks.quality.ledger import Entry
 from tasks.quality.verify import Unknown
+from tasks.quality.wording import plural
 from tasks.recount import Compared
 from tasks.run import Run
 
@@ -38,7 +39,7 @@ def delivered(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:
 def _told(load: Load) -> str:
     """What was loaded, and when."""
     rows, at = load.receipt["rows_written"], load.at[:16].replace("T", " ")
-    return f"{load.receipt['destination']}: {rows:,} rows loaded {at} UTC"
+    return f"{load.receipt['destination']}: {plural(rows, 'row')} loaded {at} UTC"
 
 
 def _loaded_since(run: Run, load: Load) -> str:

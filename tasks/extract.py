@@ -14,6 +14,7 @@ from blocks.spec import PipelineSpec
 from blocks.staging import LOOKUPS, connected, distinct_values
 from tasks.announce import Happened
 from tasks.quality.errors import NothingNew, SourceError, SpecError, Unavailable, did_you_mean
+from tasks.quality.wording import plural
 from tasks.record import stage, tell
 from tasks.run import Nothing, Run
 
@@ -22,8 +23,10 @@ def _says(batch: Batch | Nothing) -> str:
     if isinstance(batch, Nothing):
         return batch.why
     quarantined = f", {batch.quarantined:,} malformed in quarantine" if batch.quarantined else ""
-    renamed = f", {len(batch.renames)} columns renamed" if batch.renames else ""
-    return f"{batch.snapshot.rows:,} rows, {len(batch.snapshot.columns):,} columns{quarantined}{renamed}"
+    renamed = f", {plural(len(batch.renames), 'column')} renamed" if batch.renames else ""
+    return (
+        f"{plural(batch.snapshot.rows, 'row')}, {plural(len(batch.snapshot.columns), 'column')}{quarantined}{renamed}"
+    )
 
 
 def _records(batch: Batch | Nothing) -> Mapping[str, Any]:
@@ -78,7 +81,7 @@ def _looked_up(run: Run, batch: Batch, progress: Progress) -> Batch:
                 todo = did_you_mean(column, found.columns)
                 raise SourceError(f"no column '{column}'", where=f"lookup {name}", available=found.columns, todo=todo)
             parts.append(distinct_values(found.uri, column, f"{name}.{column}"))
-        notes.append(f"looked up {', '.join(columns)} in {name}: {found.rows:,} rows of {source.describe()}")
+        notes.append(f"looked up {', '.join(columns)} in {name}: {plural(found.rows, 'row')} of {source.describe()}")
     if not parts:
         return batch
     with connected() as tables:

@@ -10,6 +10,7 @@ from tasks.insights.compare import Comparison, compare
 from tasks.insights.evaluate import Insight, evaluate
 from tasks.quality.model import Snapshot
 from tasks.quality.typed import column_types, date_formats
+from tasks.quality.wording import plural
 from tasks.record import stage
 from tasks.report import now, seal
 from tasks.reports.insight import InsightReport, insight_html
@@ -19,7 +20,7 @@ from tasks.run import Examined, Goals, Run
 
 def _says(goals: Goals) -> str:
     return (
-        f"{goals.met} of {goals.targets} targets met, {goals.goals} goals measured"
+        f"{goals.met} of {plural(goals.targets, 'target')} met, {plural(goals.goals, 'goal')} measured"
         if goals.goals
         else "no goals are set"
     )

@@ -1,12 +1,13 @@
-"""Lineage: tell an OpenLineage backend of a run's begin and end; what it does not take never troubles the run."""
+"""Lineage: tell an OpenLineage backend of a run's begin, end or failure; what it does not take is no trouble."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from tasks.quality.checks import ContractCheck
@@ -33,10 +34,21 @@ def tell_begin(run: Run) -> None:
 def tell_end(run: Run, outcome: str) -> None:
     """Tell how the run ended; and what was not taken at its begin, once more."""
     if to := _receiver(run):
-        begin = [e.payload["delivered"] for e in run.entries() if e.key == "lineage-start"]
-        if begin and not begin[0]:
-            _tell(run, to, "START", "lineage-start-again")
+        _begin_again(run, to)
         _tell(run, to, ENDS[outcome], "lineage-end")
+
+
+def tell_broken(run: Run, moment: Literal["FAIL", "ABORT"], problem: str, attempt: int) -> None:
+    """Tell that an attempt of the run failed, or was cancelled; when it is resumed, its end is told as well."""
+    if to := _receiver(run):
+        _begin_again(run, to)
+        _tell(run, to, moment, f"lineage-{moment.lower()}-{attempt}", mask(problem))
+
+
+def _begin_again(run: Run, to: Receiver) -> None:
+    begin = [e.payload["delivered"] for e in run.entries() if e.key == "lineage-start"]
+    if begin and not begin[0]:
+        _tell(run, to, "START", "lineage-start-again")
 
 
 def _receiver(run: Run) -> Receiver | None:
@@ -51,12 +63,12 @@ def _receiver(run: Run) -> Receiver | None:
         return None
 
 
-def _tell(run: Run, to: Receiver, moment: Moment, key: str) -> None:
+def _tell(run: Run, to: Receiver, moment: Moment, key: str, note: str = "") -> None:
     from tasks.reports.lineage import event
 
     problem = ""
     try:
-        to.send(event(moment, _told(run, to.namespace, moment)))
+        to.send(event(moment, _told(run, to.namespace, moment, note)))
     except GonogoError as error:
         problem = error.message
     except Exception as error:  # noqa: BLE001  (it is written down, and no reason for a run to fail)
@@ -66,7 +78,7 @@ def _tell(run: Run, to: Receiver, moment: Moment, key: str) -> None:
         ledger.append(run.id, key, "lineage", payload)
 
 
-def _told(run: Run, namespace: str, moment: Moment) -> Told:
+def _told(run: Run, namespace: str, moment: Moment, note: str) -> Told:
     from tasks.reports.lineage import Told
 
     spec, entries = run.spec(), run.entries()
@@ -82,8 +94,11 @@ def _told(run: Run, namespace: str, moment: Moment) -> Told:
     )
     if moment == "START":
         return told
-    end = next(e for e in entries if e.kind == "outcome")
-    told = replace(told, at=end.at, outcome=end.payload["outcome"], note=end.payload["note"], head=end.hash)
+    if end := next((e for e in entries if e.kind == "outcome"), None):
+        told = replace(told, at=end.at, outcome=end.payload["outcome"], note=end.payload["note"], head=end.hash)
+    else:
+        at, outcome = datetime.now(UTC).isoformat(), "failed" if moment == "FAIL" else "cancelled"
+        told = replace(told, at=at, outcome=outcome, note=note, head=entries[-1].hash)
     return replace(told, **_measured(run, entries), decisions=tuple(_decisions(run, entries)))
 
 

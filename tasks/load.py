@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from tasks.announce import Happened
 from tasks.quality.errors import PilotMustDecide, TryAgain
 from tasks.quality.typed import column_types, date_formats
+from tasks.quality.wording import plural
 from tasks.record import stage, tell
+from tasks.reports.records import landed
 from tasks.run import Examined, Loaded, Run
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _says(loaded: Loaded) -> str:
-    return f"{loaded.rows:,} rows in {loaded.destination}" if loaded.loaded else f"refused: {loaded.problem}"
+    return f"{plural(loaded.rows, 'row')} in {loaded.destination}" if loaded.loaded else f"refused: {loaded.problem}"
 
 
 def to_be_loaded(
@@ -71,13 +73,12 @@ def load(
         return Loaded(False, problem=problem.message)
     run.keep("receipt", receipt)
     with run.open_ledger() as ledger:
-        told = {name: value for name, value in asdict(receipt).items() if name != "seconds"}
-        ledger.append(run.id, "commit", "commit", {**told, "snapshot": examined.snapshot.fingerprint})
+        ledger.append(run.id, "commit", "commit", {**asdict(receipt), "snapshot": examined.snapshot.fingerprint})
     tell(
         run,
         Happened.LOAD_COMMITTED,
         "commit",
-        f"{run.name}: {receipt.rows_written:,} rows committed to {receipt.destination}",
-        text=f"The table has new columns: {', '.join(receipt.added)}." if receipt.added else "",
+        f"{run.name}: {plural(receipt.rows_written, 'row')} committed to {receipt.destination}",
+        text="; ".join(f"{name}: {value}" for name, value in landed(asdict(receipt)).facts),
     )
     return Loaded(True, receipt.rows_written, receipt.destination)

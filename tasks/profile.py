@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from blocks.staging import write_text
 from tasks.quality.detect import issues_of
 from tasks.quality.model import ROW, Dataset, Snapshot
+from tasks.quality.privacy import TALLIES
 from tasks.quality.profile import domains
 from tasks.quality.profile import profile as statistics
+from tasks.quality.wording import plural
 from tasks.record import stage
 from tasks.reports.discreet import PERSONAL, alike
 from tasks.reports.profile_page import profile_html, sample_step
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _says(profiled: Profiled) -> str:
-    return f"{profiled.snapshot.rows:,} rows × {len(profiled.snapshot.columns):,} columns measured"
+    return f"{plural(profiled.snapshot.rows, 'row')} × {plural(len(profiled.snapshot.columns), 'column')} measured"
 
 
 def _records(profiled: Profiled) -> Mapping[str, Any]:
@@ -38,7 +40,10 @@ def profile(run: Run, snapshot: Snapshot, *, round: int) -> Profiled:
         table = tables.table("snapshot")
         run.keep(f"profile-{round}", statistics(table, tables.table("domains"), snapshot.fingerprint))
         page = f"profile-{round}.html"
-        hidden = _hidden(run, Dataset(table, tables.table("domains"), run.profile(round), run.spec().contract))
+        data = Dataset(table, tables.table("domains"), run.profile(round), run.spec().contract)
+        hidden = _hidden(run, data)
+        if TALLIES in data.kept:
+            run.keep(f"personal-{round}", data.kept[TALLIES])
         write_text(run.page_file(page), _ydata(run, table, snapshot, round, hidden))
     return Profiled(snapshot, round, fingerprint, run.page(page))
 

@@ -14,6 +14,7 @@ from typing import Any
 from blocks.sources import Batch
 from blocks.spec import Below, Gate
 from tasks.ask import GO_MEANS
+from tasks.assess import failing
 from tasks.insights.compare import Comparison
 from tasks.policies import in_force
 from tasks.quality.checks import ContractCheck
@@ -21,6 +22,7 @@ from tasks.quality.history import REVISIONS
 from tasks.quality.model import ROW, Snapshot, Verdict
 from tasks.quality.policy import Match, Policy, gate_differs, match
 from tasks.quality.question import KEEP, RECOMMENDED, Question, as_remembered, choices, sealed
+from tasks.quality.wording import plural, score_text
 from tasks.record import once
 from tasks.report import quality_report, shown
 from tasks.reports.escape import markdown, visible
@@ -44,8 +46,8 @@ POLICIES_NAMED = 3
 def source_question(run: Run, snapshot: Snapshot) -> Question:
     """Ask whether this is the data that was meant: rows, columns, a sample."""
     batch, gate = run.recall(Batch, "batch"), run.spec().gates.source
-    bad = f", {batch.quarantined:,} malformed records in quarantine" if batch.quarantined else ""
-    summary = f"{snapshot.rows:,} rows and {len(snapshot.columns):,} columns from {run.source}{bad}."
+    bad = f", {plural(batch.quarantined, 'malformed record')} in quarantine" if batch.quarantined else ""
+    summary = f"{plural(snapshot.rows, 'row')} and {plural(len(snapshot.columns), 'column')} from {run.source}{bad}."
     notes = [f"- {markdown(note)}" for note in batch.notes]
     renamed = [f"- column {markdown(old or '(no name)')} is here {markdown(new)}" for old, new in batch.renames]
     return sealed(
@@ -68,12 +70,11 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     """Ask what shall be done about each issue; in the last round there is no further one to ask for."""
     gate, found = run.spec().gates.quality, shown(run, examined.round)
     last = round >= gate.rounds
-    issues = f"{examined.issues} issue{'s' if examined.issues != 1 else ''}"
-    failed = f" {examined.checks_failed} contract checks fail." if examined.checks_failed else ""
+    issues, failed = plural(examined.issues, "issue"), failing(examined.checks_failed)
     asked = (Verdict.GO, Verdict.NO_GO) if last else (Verdict.GO, Verdict.RESOLVE, Verdict.NO_GO)
     summary = (
-        f"Score {examined.score:.1f} of 100: {issues} in {examined.snapshot.rows:,} rows, "
-        f"{examined.recommended} with a safe recommendation.{failed}"
+        f"Score {score_text(examined.score)} of 100: {issues} in {plural(examined.snapshot.rows, 'row')}, "
+        f"{examined.recommended} with a safe recommendation.{f' {failed}.' if failed else ''}"
     )
     teller = Teller(found, run.spec().goals)
     policies = _standing(run, gate)
@@ -83,7 +84,7 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     question = sealed(
         Question(
             gate=f"quality-{round}",
-            title=f"{issues} in {run.name}: what shall be done?",
+            title=f"{issues} in {run.name}: what shall be done?" if found.issues else f"No issue in {run.name}: go on?",
             text=_links(examined) + quality_markdown(replace(quality_report(run, examined), links=())),
             summary=summary,
             verdicts=asked,
@@ -121,10 +122,12 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
     cells = sum(change.cells_changed for change in changes)
     gone = first.snapshot.rows - last.snapshot.rows
     failed = f"The load failed and the destination is as it was: {problem}. " if problem else ""
-    met = f" {measured.met} of {measured.targets} targets are met." if measured.targets else ""
+    told = f"{measured.met} of {plural(measured.targets, 'target')} {'is' if measured.met == 1 else 'are'} met"
+    met = f" {told}." if measured.targets else ""
     summary = (
-        f"{failed}{last.snapshot.rows:,} rows for {destination}. Score {first.score:.1f} → {last.score:.1f}; "
-        f"{len(changes)} decisions changed {cells:,} cells, {gone:,} rows left the table.{met}"
+        f"{failed}{plural(last.snapshot.rows, 'row')} for {destination}. "
+        f"Score {score_text(first.score)} → {score_text(last.score)}; {plural(len(changes), 'decision')} changed "
+        f"{plural(cells, 'cell')}, {plural(gone, 'row')} left the table.{met}"
     )
     lines = [f"- {markdown(goal.sentence, 400)}" for goal in goals]
     broken = _broken(run, last.round)[:CHECKS_SHOWN]
@@ -226,7 +229,7 @@ def _unasked(gate: Gate, score: float | None) -> str:
     if gate.asks(score):
         return ""
     if isinstance(gate.ask, Below):
-        return f"automatic: the pipeline asks below {gate.ask.below:g}, the score is {score:.1f}"
+        return f"automatic: the pipeline asks below {gate.ask.below:g}, the score is {score_text(score or 0.0)}"
     return "automatic: the pipeline never asks here"
 
 
@@ -247,4 +250,4 @@ def _sample(run: Run, snapshot: Snapshot) -> str:
     more = len(snapshot.columns) - len(columns)
     heading = f"| {' | '.join(markdown(name, 40) for name in columns)} |\n|{'---|' * len(columns)}\n"
     body = "\n".join("| " + " | ".join(markdown(row[name] or "", 40) for name in columns) + " |" for row in rows)
-    return heading + body + (f"\n\n… and {more} more columns" if more > 0 else "")
+    return heading + body + (f"\n\n… and {plural(more, 'more column')}" if more > 0 else "")

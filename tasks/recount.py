@@ -15,6 +15,7 @@ from tasks.quality.model import Assessment, Dataset, Note, Profile
 from tasks.quality.profile import profile
 from tasks.quality.score import score
 from tasks.quality.verify import Unknown
+from tasks.quality.wording import plural
 from tasks.run import Run
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def _measured(told: Profile) -> Callable[[Backend], object]:
         now = profile(tables.table("snapshot"), tables.table("domains"), told.snapshot)
         differing = [c.name for c, found in zip(told.columns, now.columns, strict=True) if c != found]
         if now.rows != told.rows:
-            return f"{now.rows:,} rows, where {told.rows:,} were told"
+            return f"{plural(now.rows, 'row')}, where {told.rows:,} were told"
         return f"other statistics of {', '.join(differing)}" if differing else "as told"
 
     return find

@@ -118,13 +118,12 @@ class _Again:
         """A module's decisions of a round, one after the other."""
         payload, name = entry.payload, str(entry.payload["snapshot"])
         parent = self.made[str(payload["parent"])]
-        told = [
-            e.payload for e in entries if e.kind == "changes" and e.payload["snapshot_after"] == payload["fingerprint"]
-        ]
+        since = max((e.seq for e in entries if e.kind == "refined" and e.seq < entry.seq), default=0)
+        told = [e.payload for e in entries if e.kind == "changes" and since < e.seq < entry.seq]
         decisions = _decisions(entries)
         assessment = self.run.assessment(int(name.rpartition("-")[2]))
         with self.staging.open(parent) as tables:
-            steps = Steps(tables, self.run.spec().contract)
+            steps = Steps(tables, self.run.spec(entry.seq).contract)
             for made in told:
                 decision = decisions[int(made["decision"])]
                 data, issue = steps.data(assessment.snapshot.fingerprint), assessment.issue(decision.issue)
@@ -143,7 +142,7 @@ class _Again:
         told, decisions = {int(made["decision"]): made for made in entry.payload["changes"]}, _decisions(entries)
         carried = [int(c["decision"]) for c in history(before).changes if int(c["decision"]) > last]
         with self.staging.open(self.made[base.fingerprint]) as tables:
-            steps, repeated = Steps(tables, self.run.spec().contract), Repeated(self.run)
+            steps, repeated = Steps(tables, self.run.spec(entry.seq).contract), Repeated(self.run)
             for each in (n for n in carried if n != number and n not in gone):
                 applied = repeated.applied(steps, decisions[each])
                 if each in told:

@@ -10,8 +10,8 @@ from tasks.announce import Happened
 from tasks.quality.carry import carry_out
 from tasks.quality.errors import PilotMustDecide
 from tasks.quality.model import ChangeSet, Decision, Snapshot
+from tasks.quality.wording import plural
 from tasks.record import once, tell
-from tasks.reports.numbers import plural
 from tasks.route import Leg
 from tasks.run import Run
 from tasks.steps import Steps
@@ -75,5 +75,6 @@ def _write_down(run: Run, before: Snapshot, after: Snapshot, leg: Leg, done: lis
         ledger.append(run.id, f"refined-{after.id}", "refined", made)
     cells = sum(changes.cells_changed for changes in done)
     rows = sum(changes.dropped + changes.quarantined + changes.merged for changes in done)
-    text = f"{leg.module}: {plural(len(done), 'decision')} carried out, {cells:,} cells changed, {rows:,} rows left"
+    effect = f"{plural(cells, 'cell')} changed, {plural(rows, 'row')} left"
+    text = f"{leg.module}: {plural(len(done), 'decision')} carried out, {effect}"
     tell(run, Happened.STAGE_COMPLETED, f"resolve-{leg.module}-{leg.round}", text, stage=leg.module)

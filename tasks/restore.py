@@ -129,7 +129,7 @@ def _brought_back(
         "snapshot": snapshot.id,
         "fingerprint": snapshot.fingerprint,
         "parent": last.fingerprint,
-        "loaded": {n: v for n, v in asdict(receipt).items() if n != "seconds"} if receipt else None,
+        "loaded": asdict(receipt) if receipt else None,
     }
     return told, snapshot, receipt
 

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from tasks.quality.carry import in_order
 from tasks.quality.model import Answer, Assessment, Decision
+from tasks.quality.wording import plural
 from tasks.record import once
 from tasks.run import Examined, Run
 
@@ -23,7 +24,7 @@ class Leg:
     @property
     def summary(self) -> str:
         """How much there is to do, for the subflow's name."""
-        return f"round {self.round}, {len(self.decisions)} decision{'s' if len(self.decisions) > 1 else ''}"
+        return f"round {self.round}, {plural(len(self.decisions), 'decision')}"
 
 
 @once("route")

@@ -68,12 +68,20 @@ class Run:
 
         return Approvers(self.ledger, Path(self.staging).parent / KEY_FILE)
 
-    def spec(self) -> PipelineSpec:
-        """The pipeline's spec as it was when the run was opened, or as a pilot changed it when the run went back."""
+    def spec(self, before: int | None = None) -> PipelineSpec:
+        """The pipeline's spec as it was when the run was opened, or as a pilot changed it when the run went back.
+
+        Args:
+            before: the number of a ledger entry: as it was then; by default as it is now.
+        """
         from blocks.spec import read_opened
 
         with self.open_ledger() as ledger:
-            changed = ledger.last(self.id, "rewound")
+            if before is None:
+                changed = ledger.last(self.id, "rewound")
+            else:
+                rewound = [e for e in ledger.entries(self.id) if e.kind == "rewound" and e.seq < before]
+                changed = rewound[-1] if rewound else None
         path = Path(self.spec_uri)
         return read_opened(path.with_name(str(changed.payload["spec"])) if changed else path)
 

@@ -1,7 +1,8 @@
 """Suggest: a commented pipeline for a data file, with the contract that the data keeps by itself, but for errors.
 
-Nothing is promised that hardly holds: a promise stands in the contract when at least `HOLDS` of the values keep it, and
-its comment says how many do not. What would only be a guess is written as a comment, for the user to take in.
+Nothing is promised that hardly holds: a promise stands in the contract when at least `HOLDS` of the values keep it (of
+what there must be, and may be, `FIRM`), and its comment says how many do not. What would only be a guess is written as
+a comment, for the user to take in. Words that mean "no value" are none.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from tasks.quality.mining import dependencies
 from tasks.quality.model import ColumnProfile, Dataset, Pattern
 from tasks.quality.profile import domains, profile
 from tasks.quality.records import is_numbering, is_unique
+from tasks.quality.wording import plural
+from tasks.quality.words import NO_VALUE
 
-HOLDS = 0.95
+HOLDS, FIRM = 0.95, 0.995
 FEWEST_ROWS = 20
 MOST_ALLOWED = 12
 MOST_DEPENDENCIES = 20
@@ -55,7 +58,8 @@ def _head(spec: PipelineSpec, data: Dataset, beside: Path | None) -> Iterator[st
     source = {"kind": spec.source.kind, **spec.source.model_dump(mode="json", exclude_unset=True)}
     if beside is not None and beside.resolve() != spec.base().resolve():
         source = _anchored(source, spec.base().resolve())
-    yield f"# Suggested from {data.profile.rows:,} rows × {len(data.columns):,} columns of {spec.source.describe()}."
+    size = f"{plural(data.profile.rows, 'row')} × {plural(len(data.columns), 'column')}"
+    yield f"# Suggested from {size} of {spec.source.describe()}."
     yield "# Read every line: what the data shows is not always what you mean. It runs as it is."
     yield f"name: {_text(spec.name)}"
     yield ""
@@ -111,8 +115,9 @@ def _promises(column: ColumnProfile) -> Iterator[str]:
     if not present:
         yield "# nothing is in it"
         return
-    if column.rows >= FEWEST_ROWS and column.missing_count <= (1 - HOLDS) * column.rows:
-        yield f"required: true{_but(column.missing_count, 'are missing')}"
+    missing = column.missing_count + sum(n for value, n in column.top if _means_nothing(value))
+    if column.rows >= FEWEST_ROWS and missing <= (1 - HOLDS) * column.rows:
+        yield _firm(f"required: true{_but(missing, 'are missing')}", missing, column.rows)
     for type_, n in (("integer", column.integer_count), ("number", column.numeric_count), ("date", column.date_count)):
         if n >= HOLDS * present:
             yield f"type: {type_}{_but(present - n, 'are not')}"
@@ -124,22 +129,33 @@ def _promises(column: ColumnProfile) -> Iterator[str]:
 
 def _bounds(column: ColumnProfile, type_: str) -> Iterator[str]:
     if type_ != "date" and column.minimum is not None and column.maximum is not None:
-        at_least = "minimum: 0" if column.minimum >= 0 else f"minimum: {column.minimum:g}"
-        yield f"# {at_least}  # from {column.minimum:g} to {column.maximum:g}"
+        least = min(0, column.minimum)
+        yield f"# minimum: {least:.15g}  # from {column.minimum:.15g} to {column.maximum:.15g}"
 
 
 def _texts(column: ColumnProfile) -> Iterator[str]:
-    frequent = [(value, n) for value, n in column.top if n >= 0.005 * column.present_count]
+    present = column.present_count - sum(n for value, n in column.top if _means_nothing(value))
+    frequent = [(v, n) for v, n in column.top if n >= max(2, (1 - FIRM) * present) and not _means_nothing(v)]
     covered = sum(n for _value, n in frequent)
-    listed = 2 <= len(frequent) <= MOST_ALLOWED and covered >= HOLDS * column.present_count  # noqa: PLR2004
-    if listed and column.present_count >= FEWEST_ROWS:
+    listed = 2 <= len(frequent) <= MOST_ALLOWED and covered >= HOLDS * present  # noqa: PLR2004
+    if listed and present >= FEWEST_ROWS:
         values = ", ".join(json.dumps(value, ensure_ascii=False) for value, _n in frequent)
-        yield f"allowed: [{values}]{_but(column.present_count - covered, 'are not among them')}"
+        line = f"allowed: [{values}]{_but(present - covered, 'are not among them')}"
+        yield _firm(line, present - covered, present)
         return
     usual = _usual_pattern(column)
     if usual is not None:
         expression = "".join({"9": r"\d+", "a": r"\p{L}+"}.get(c, _escaped(c)) for c in usual.text)
         yield f"pattern: {_text(expression)}{_but(column.present_count - usual.rows, 'are written otherwise')}"
+
+
+def _means_nothing(value: str) -> bool:
+    return value.strip().lower() in NO_VALUE
+
+
+def _firm(line: str, broken: int, values: int) -> str:
+    """The line, as a comment where too many values break what it says."""
+    return line if broken <= (1 - FIRM) * values else f"# {line}"
 
 
 def _usual_pattern(column: ColumnProfile) -> Pattern | None:
@@ -163,7 +179,7 @@ def _dependencies(data: Dataset) -> Iterator[str]:
     yield "  # Columns that others determine. They are found by themselves, too; here they hold without doubt:"
     yield "  # dependencies:"
     for d in found:
-        held = f"holds in {d.holding:,} of {d.groups:,} groups"
+        held = f"holds in {d.holding:,} of {plural(d.groups, 'group')}"
         yield f"  #   - {{column: {_text(d.dependent)}, of: {_text(d.determinant)}}}  # {held}"
 
 

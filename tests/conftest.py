@@ -6,11 +6,17 @@ import pytest
 
 pytest_plugins = ["tests.services.fixtures"]
 
-TOGETHER = ("flows", "up")
-"""Folders whose tests share a Prefect server: one process runs them when several run the tests."""
+SHARING = {"flows": 2, "up": 1}
+"""Folders whose tests share a Prefect server, and in how many parts, each with a server of its own, they run when
+several processes run the tests."""
 
 
 def pytest_collection_modifyitems(items):
+    files = sorted({item.path for item in items})
     for item in items:
-        folder = Path(item.path).parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(_group(item.path, files.index(item.path))))
+
+
+def _group(path: Path, place: int) -> str:
+    folder = path.parent.name
+    return f"{folder}-{place % SHARING[folder]}" if folder in SHARING else str(path)

@@ -31,6 +31,27 @@ def test_what_the_data_keeps_is_promised(tmp_path):
     assert spec.source.path == "orders.csv"
 
 
+def test_what_too_many_values_break_is_a_comment_and_words_for_nothing_are_no_values(tmp_path):
+    lines = ["id,size,firm,day"]
+    for n in range(200):
+        size = "None" if n % 10 == 0 else ["small", "large"][n % 2]
+        lines.append(
+            f"{n + 13000000},{size},{f'rare {n}' if n % 40 == 0 else f'firm {n % 3}'},{'' if n % 50 == 0 else n}"
+        )
+    (tmp_path / "firms.csv").write_text("\n".join(lines) + "\n")
+    text = suggest(default_pipeline(tmp_path / "firms.csv"))
+    (tmp_path / "firms.yaml").write_text(text)
+    contract = load_pipeline(tmp_path / "firms.yaml").contract
+    assert set(contract.column("size").allowed) == {"small", "large"}
+    assert not contract.column("size").required
+    assert contract.column("firm").allowed is None
+    (line,) = [line.strip() for line in text.splitlines() if "5 are not among them" in line]
+    assert line.startswith("# allowed: [")
+    assert not contract.column("day").required
+    assert "# required: true  # 4 are missing" in text
+    assert "# minimum: 0  # from 13000000 to 13000199" in text
+
+
 def test_the_command_writes_a_file_once_and_says_how_to_run_it(tmp_path):
     _orders(tmp_path)
     command = [sys.executable, "-m", "flows.cli", "suggest", "orders.csv", "--out", "p.yaml"]

@@ -25,6 +25,7 @@ from tasks.quality.errors import DestinationError
 from tasks.quality.model import ROW
 from tasks.quality.profile import is_missing
 from tasks.quality.typed import ColumnType, read, typed_view
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +78,7 @@ class Receipt:
         as_text: columns loaded as text although the contract types them, and how many values are not so.
         already_loaded: this run was loaded before; nothing was written now.
         added: columns that the table got with this load.
-        seconds: how long the load took.
+        seconds: how long the load took; 0 where it was found loaded before, as nobody knows any more.
     """
 
     destination: str
@@ -205,10 +206,10 @@ class DestinationModel(BaseModel):
         """
         started = time.perf_counter()
         with self.prepare(batch, base) as under_way:
-            receipt = under_way.known
-            if receipt is None:
-                under_way.write()
-                receipt = under_way.commit()
+            if receipt := under_way.known:
+                return receipt
+            under_way.write()
+            receipt = under_way.commit()
         return replace(receipt, seconds=round(time.perf_counter() - started, 3))
 
 
@@ -335,7 +336,8 @@ def _plain(value: object) -> str:
 
 def _wrong(name: str, type: ColumnType, found: tuple[int, int, str], todo: str) -> DestinationError:
     count, row, value = found
-    what = f"{count:,} values of '{name}' are no {type} without loss, e.g. '{value}' in row {row:,}"
+    noun = (f"value of '{name}' is", f"values of '{name}' are")
+    what = f"{plural(count, *noun)} no {type} without loss, e.g. '{value}' in row {row:,}"
     return DestinationError(what, todo=f"{todo}; nothing was loaded")
 
 

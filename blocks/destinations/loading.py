@@ -14,6 +14,7 @@ from blocks.destinations.markers import DONE, PENDING, UNDOING, UNDONE, Markers,
 from blocks.destinations.tables import DDL_COMMITS, FORMER, KEYS, NEW, beside
 from tasks.quality.errors import DestinationError, TryAgain
 from tasks.quality.typed import ColumnType
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -38,9 +39,21 @@ def alone(connection: Connection, name: str) -> Iterator[None]:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     elif backend == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7407647)")
+        _wait_so_long(connection)
     elif backend in ("mysql", "mariadb"):
         _take_lock(connection, name)
+        _wait_so_long(connection)
     yield
+
+
+def _wait_so_long(connection: Connection) -> None:
+    """Give up on a table that somebody else locked: databases would wait for it without end, or a day."""
+    if connection.dialect.name == "postgresql":
+        own = "SELECT set_config('lock_timeout', %s, true) WHERE current_setting('lock_timeout') = '0'"
+        connection.exec_driver_sql(own, (f"{WAIT_SECONDS}s",))
+        return
+    for limit in ("lock_wait_timeout", "innodb_lock_wait_timeout"):
+        connection.exec_driver_sql(f"SET SESSION {limit} = LEAST(@@{limit}, {WAIT_SECONDS})")
 
 
 def _take_lock(connection: Connection, name: str) -> None:
@@ -357,7 +370,9 @@ class TableLoad:
         for name, column in zip(self._to.key, keys, strict=True):
             if empty := self._connection.execute(select(func.count()).where(column.is_(None))).scalar_one():
                 raise DestinationError(
-                    f"{empty:,} rows have no '{name}', a key column", where=self._to.name(), todo="resolve them"
+                    f"{plural(empty, 'row has', 'rows have')} no '{name}', a key column",
+                    where=self._to.name(),
+                    todo="resolve them",
                 )
         twice = self._connection.execute(
             select(*keys, func.count()).group_by(*keys).having(func.count() > 1).limit(1)

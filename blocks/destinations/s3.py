@@ -47,6 +47,7 @@ from blocks.s3 import S3Connection, code_of, is_gone, is_lost, plain
 from blocks.staging import write_table
 from tasks.quality.errors import DestinationError, GonogoError, TryAgain, did_you_mean
 from tasks.quality.queries import quoted
+from tasks.quality.wording import plural
 
 MANIFEST = "_manifest.json"
 _DELETED_AT_ONCE = 1000
@@ -98,7 +99,7 @@ secret_key: ${LAKE_SECRET}
             what = f"read {self.address(self._manifest())}"
             with self.told(self.describe(), client):
                 manifest, _etag = self.read(client)
-            yield Probe(what, True, f"{manifest['rows']:,} rows" if manifest["files"] else "there is no table yet")
+            yield Probe(what, True, plural(manifest["rows"], "row") if manifest["files"] else "there is no table yet")
             what, key = f"write to {self.address(self.prefix)}, and take it back", f"{self.prefix}/_probe"
             with self.told(self.describe(), client):
                 client.put_object(Bucket=self.bucket, Key=key, Body=b"", **self.paid)

@@ -42,6 +42,7 @@ from blocks.streams import (
     topics_of,
 )
 from tasks.quality.errors import Abort, DestinationError, GonogoError, did_you_mean
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     from confluent_kafka import Producer
@@ -155,7 +156,7 @@ password: ${KAFKA_PASSWORD}
                 yield Probe(what, True, "it answers")
                 what = f"find topic {self.topic}"
                 ((_, parts),) = topics_of(admin, [self.topic], telling).values()
-                yield Probe(what, True, f"{len(parts)} partitions")
+                yield Probe(what, True, plural(len(parts), "partition"))
                 what = f"find topic {self.loads}, which keeps what runs brought"
                 there = self.loads in admin.list_topics(timeout=CONNECT_SECONDS).topics
                 yield Probe(what, True, "it is there" if there else "it would be made")

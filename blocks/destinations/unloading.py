@@ -197,6 +197,11 @@ class _Loaded:
         """The condition that is true for the rows of this load; None when nothing tells them from others any more."""
         from sqlalchemy import and_, exists, true
 
+        if self._undo["how"] == "rename":  # its fingerprint is the whole table's, as long as nobody has loaded since
+            same = self._markers.owner() == self._run_id and (
+                self._receipt.mode != "append" or tables.count(self._connection, table) == self._receipt.rows_after
+            )
+            return true() if same or self._receipt.mode == "replace" else None
         if "at" in self._undo:
             return table.c[self._of.validity.since] == self._at()
         if self._undo["how"] == "merge":

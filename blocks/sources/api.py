@@ -22,14 +22,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from blocks.probe import Probe
 from blocks.sources.base import Batch, Reading
-from blocks.sources.formats import compact, parse
+from blocks.sources.json_values import compact, parse
+from blocks.sources.options import FileOptions
 from blocks.sources.paging import Auto, Page, Paging, Request, first_params, list_path, next_request, total_of, value_at
-from blocks.sources.records import FileOptions, Landed, read_files
+from blocks.sources.records import Landed, read_files
 from blocks.sources.web import SHOWN_CHARACTERS, Answer, Asked, Authentication, Manners, Session, session
 from blocks.staging import doing, publish, write_text
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, did_you_mean
 from tasks.quality.ledger import canonical
 from tasks.quality.secrets import mask
+from tasks.quality.wording import plural
 
 _CSV = ("text/csv", "application/csv", "text/tab-separated-values")
 _LINES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
@@ -140,16 +142,17 @@ incremental: {field: updated_at, param: since, first: "2026-01-01"}
 
     def _notes(self, pages: Sequence[_Kept]) -> Iterator[str]:
         if how := dict.fromkeys(page.how for page in pages if page.how):
-            yield f"{len(pages):,} pages; the next one was found by {', '.join(how)}"
+            yield f"{plural(len(pages), 'page')}; the next one was found by {', '.join(how)}"
         found, total = sum(page.found for page in pages), next((p.total for p in pages if p.total is not None), None)
         if total is not None and total != found:
             yield f"the API said that there are {total:,} records, and gave {found:,}"
         if repeated := sum(page.repeated for page in pages):
-            yield f"{repeated:,} records stand on two pages: the data moved while it was read"
+            yield f"{plural(repeated, 'record stands', 'records stand')} on two pages: the data moved while it was read"
         if old := sum(page.old for page in pages):
-            yield f"{old:,} records were read before, and left out"
+            yield f"{plural(old, 'record was', 'records were')} read before, and left out"
         if without := sum(page.without for page in pages):
-            yield f"{without:,} records have no '{self.incremental and self.incremental.field}': every read has them"
+            field = self.incremental and self.incremental.field
+            yield f"{plural(without, 'record has', 'records have')} no '{field}': every read has them"
 
     def probe(self, base: Path) -> Iterator[Probe]:  # noqa: ARG002  (as every source is tried)
         """Ask for the first page."""
@@ -158,12 +161,14 @@ incremental: {field: updated_at, param: since, first: "2026-01-01"}
             with self._session() as asking, TemporaryDirectory(prefix="gonogo-") as folder:
                 path, request = Path(folder) / "page", Request(self.url, first_params(self.paging))
                 answer = asking.ask(self._asked(request), path)
-                yield Probe(what, True, f"{answer.status}, {answer.size:,} bytes of {answer.content_type or 'no type'}")
+                yield Probe(
+                    what, True, f"{answer.status}, {plural(answer.size, 'byte')} of {answer.content_type or 'no type'}"
+                )
                 what = "read the records"
                 page = self._page(path, answer, asking)
                 then = next_request(self.paging, request, page)
                 more = f"; the next page is found by {then[1]}" if then else "; there is no other page"
-                yield Probe(what, True, "CSV" if page.csv else f"{len(page.records):,} records{more}")
+                yield Probe(what, True, "CSV" if page.csv else f"{plural(len(page.records), 'record')}{more}")
         except GonogoError as error:
             yield Probe(what, False, error.message)
 

@@ -152,6 +152,10 @@ class Source(Protocol):
         """Tell the source that its batch is durably staged; may be told more than once."""
         ...
 
+    def unread(self, batch: Batch, reading: Reading) -> bool:
+        """Let the next read begin where this one did; False where that cannot be. May be told more than once."""
+        ...
+
     def settle(self, batch: Batch, outcome: Outcome, reading: Reading) -> str:
         """Tell the source what became of its batch, and say what was done there; may be told more than once."""
         ...
@@ -194,6 +198,12 @@ class SourceModel(BaseModel):
             reading.staging.advance(
                 reading.pipeline, self.identity(), reading.run_id, since=batch.since, position=batch.position
             )
+
+    def unread(self, batch: Batch, reading: Reading) -> bool:
+        """Let the next read begin where this one did; a source without positions is read whole every time."""
+        if not batch.position:
+            return True
+        return reading.staging.retreat(reading.pipeline, self.identity(), reading.run_id, since=batch.since)
 
     def settle(self, batch: Batch, outcome: Outcome, reading: Reading) -> str:  # noqa: ARG002  (for those who care)
         """Tell the source what became of its batch: most need not know."""

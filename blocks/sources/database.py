@@ -22,17 +22,17 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from blocks.databases import connected, database_url
 from blocks.probe import Probe
 from blocks.refusals import READING, told
+from blocks.row_file import write_rows
 from blocks.sources.base import Batch, Origin, Reading, SourceModel, staged_names
 from blocks.sources.copying import copied, copyable
-from blocks.staging import connected as engine
+from blocks.sources.pieces import texts
 from blocks.staging import doing, publish, write_text
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
 from tasks.quality.ledger import canonical
-from tasks.quality.model import ROW
-from tasks.quality.queries import quoted, text
 from tasks.quality.secrets import mask
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from sqlalchemy import Connection, Inspector
     from sqlalchemy.engine import URL
 
@@ -148,68 +148,43 @@ incremental: {column: updated_at}   # each run reads what is new
 
     def _land(self, connection: Connection, file: Path, since: Mapping[str, Any], reading: Reading) -> _Landed:
         """Write the rows, as text, into a Parquet file in the landing folder."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         until = self._largest(connection)
         statement, values = self._asked(connection, since, until)
         if not self.incremental and (names := copyable(connection, statement, values)):
-            return self._copied(connection, statement, values, names, file, reading)
-        result = connection.execute(statement, values)
-        names = list(result.keys())
-        mark = _Mark(names, self.incremental, since, until)
-        schema = pa.schema([("row", pa.int64()), *((f"c{i}", pa.string()) for i in range(len(names)))])
-        partial, rows = file.with_name(f".{file.name}.{os.getpid()}"), 0
+            batches, mark = copied(connection, statement, values), None
+        else:
+            result = connection.execute(statement, values)
+            names = list(result.keys())
+            mark = _Mark(names, self.incremental, since, until)
+            batches = self._fetched(result, mark)
+        staged, _renames = staged_names(names)
+        partial = file.with_name(f".{file.name}.{os.getpid()}")
         try:
-            with doing("write", file), pq.ParquetWriter(partial, schema, compression="zstd") as writer:
-                for chunk in result.partitions(self.chunk_rows):
-                    told_rows = [row for row in ([as_text(value) for value in each] for each in chunk) if mark.new(row)]
-                    if told_rows:
-                        columns = [pa.array(column, pa.string()) for column in zip(*told_rows, strict=True)]
-                        place = pa.array(range(rows, rows + len(told_rows)), pa.int64())
-                        writer.write_batch(pa.record_batch([place, *columns], schema=schema))
-                    rows += len(told_rows)
-                    reading.progress(f"reading {self._name() or 'the query'}", rows, 0)
+            with doing("write", file):
+                rows = write_rows(partial, staged, self._watched(batches, reading))
             publish(partial, file)
         finally:
             partial.unlink(missing_ok=True)
-        return _Landed(rows, names, self._types(connection), mark.position())
+        return _Landed(rows, names, self._types(connection), mark.position() if mark else {})
 
-    def _copied(
-        self,
-        connection: Connection,
-        statement: Any,
-        values: Mapping[str, Any],
-        names: list[str],
-        file: Path,
-        reading: Reading,
-    ) -> _Landed:
-        """The same by PostgreSQL's COPY, which is many times faster and says the same text."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    def _fetched(self, result: Any, mark: _Mark) -> Iterator[pa.RecordBatch]:
+        """The rows that are new, as text, a chunk at a time."""
+        for chunk in result.partitions(self.chunk_rows):
+            told_rows = ([as_text(value) for value in row] for row in chunk)
+            yield from texts(filter(mark.new, told_rows), len(result.keys()))
 
-        schema = pa.schema([("row", pa.int64()), *((f"c{i}", pa.string()) for i in range(len(names)))])
-        partial, rows = file.with_name(f".{file.name}.{os.getpid()}"), 0
-        try:
-            with doing("write", file), pq.ParquetWriter(partial, schema, compression="lz4") as writer:
-                for part in copied(connection, statement, values, len(names)):
-                    place = pa.array(range(rows, rows + part.num_rows), pa.int64())
-                    writer.write_table(part.add_column(0, schema.field(0), place))
-                    rows += part.num_rows
-                    reading.progress(f"reading {self._name() or 'the query'}", rows, 0)
-            publish(partial, file)
-        finally:
-            partial.unlink(missing_ok=True)
-        return _Landed(rows, names, self._types(connection), {})
+    def _watched(self, batches: Iterator[pa.RecordBatch], reading: Reading) -> Iterator[pa.RecordBatch]:
+        rows = 0
+        for batch in batches:
+            rows += batch.num_rows
+            reading.progress(f"reading {self._name() or 'the query'}", rows, 0)
+            yield batch
 
     def _staged(self, landed: _Landed, file: Path, since: Mapping[str, Any], reading: Reading) -> Batch:
         names, renames = staged_names(landed.names)
-        picked = ", ".join(f'"c{i}" AS {quoted(name)}' for i, name in enumerate(names))
-        query = f'SELECT "row" AS {quoted(ROW)}, {picked} FROM read_parquet({text(str(file))})'
-        with engine() as tables:
-            snapshot = reading.staging.write(
-                reading.run_id, reading.name, tables.sql(query), renames=renames, source=self.describe()
-            )
+        snapshot = reading.staging.take(
+            reading.run_id, reading.name, file, names, landed.rows, renames=renames, source=self.describe()
+        )
         known_as = dict(zip(landed.names, names, strict=True))
         types = {known_as[name]: type for name, type in landed.types.items() if name in known_as}
         notes = () if landed.types or self.query else ("the database does not say the columns' types",)

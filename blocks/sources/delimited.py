@@ -20,6 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from tasks.quality.wording import plural
+
 SNIFFED_BYTES = 1 << 18
 LONGEST_RECORD_CHARACTERS = 64 << 20
 DELIMITERS = ",;\t|"
@@ -83,7 +85,7 @@ def fitted(record: Record, width: int) -> Record:
         values.pop()
     if len(values) == width:
         return record
-    return record._replace(values=None, reason=f"{len(values)} values where {width} are expected")
+    return record._replace(values=None, reason=f"{plural(len(values), 'value')} where {width} are expected")
 
 
 def shape_of(path: Path, *, delimiter: str | None, header: bool | None) -> Shape | None:

@@ -12,6 +12,7 @@ from blocks.sources.base import Progress
 from blocks.sources.messages import Landing
 from blocks.streams import Complaints, Telling, administered, ends, offsets_of, partition
 from tasks.quality.errors import GonogoError, SourceError, Unavailable
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message
@@ -213,4 +214,5 @@ def _by_place(messages: list[Message]) -> dict[str, list[Message]]:
 def gone(place: str, first: int, low: int) -> str:
     """The note that messages were removed before anybody read them."""
     which = f"offset {first:,}" if low - first == 1 else f"offsets {first:,} to {low - 1:,}"
-    return f"{place}: retention removed {low - first:,} messages ({which}) before they were read"
+    told = "it was" if low - first == 1 else "they were"
+    return f"{place}: retention removed {plural(low - first, 'message')} ({which}) before {told} read"

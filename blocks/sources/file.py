@@ -15,12 +15,14 @@ from blocks.probe import Probe
 from blocks.sources import remote
 from blocks.sources.base import Batch, Origin, Outcome, Reading
 from blocks.sources.formats import format_of
-from blocks.sources.records import FORMATS_TODO, FileOptions, Landed, kind_of, read_files
+from blocks.sources.options import FileOptions
+from blocks.sources.records import FORMATS_TODO, Landed, kind_of, read_files
 from blocks.staging import doing, fingerprint_of, write_text
 from blocks.variables import resolved
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
 from tasks.quality.ledger import canonical
 from tasks.quality.secrets import mask
+from tasks.quality.wording import plural
 
 MOST_NAMED = 8
 
@@ -161,7 +163,7 @@ archive: done
                 return
             found = self.files(base)
             size = sum(path.stat().st_size for path in found)
-            yield Probe(what, True, f"{_first_of([path.name for path in found])}, {size:,} bytes")
+            yield Probe(what, True, f"{_first_of([path.name for path in found])}, {plural(size, 'byte')}")
             what = f"read {found[0].name}"
             yield Probe(what, True, kind_of(Landed(found[0], found[0].name, str(found[0])), self))
         except GonogoError as error:

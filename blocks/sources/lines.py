@@ -5,14 +5,13 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from blocks.sources.delimited import good_records, lines_of, shape_of
-from blocks.sources.formats import OpenFile, as_utf8, format_in, format_of, plain_file
+from blocks.sources.encodings import as_utf8
+from blocks.sources.formats import format_in, format_of, plain_file
+from blocks.sources.options import FileOptions
+from blocks.sources.pieces import OpenFile
 from blocks.staging import connected
-
-if TYPE_CHECKING:
-    from blocks.sources.records import FileOptions
 
 
 def line_of(file: Path, number: int, options: FileOptions) -> int | None:

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.sources.base import Batch, Origin, Reading, staged_names
-from blocks.sources.formats import flat, json_text, parse, strings
+from blocks.sources.json_values import flat, json_text, parse
+from blocks.sources.pieces import strings
 from blocks.staging import connected, doing, publish
 from tasks.quality.errors import NothingNew, SourceError
 from tasks.quality.model import ROW
 from tasks.quality.queries import quoted, text
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -265,9 +267,9 @@ def csv_decoder(columns: Sequence[str], delimiter: str) -> Decode:
         except (UnicodeDecodeError, csv.Error) as error:
             raise ValueError("not UTF-8" if isinstance(error, UnicodeDecodeError) else f"not CSV: {error}") from error
         if len(records) != 1:
-            raise ValueError(f"{len(records)} records, 1 is expected")
+            raise ValueError(f"{plural(len(records), 'record')}, 1 is expected")
         if len(records[0]) != len(columns):
-            raise ValueError(f"{len(records[0])} values, {len(columns)} are expected")
+            raise ValueError(f"{plural(len(records[0]), 'value')}, {len(columns)} are expected")
         return {name: value or None for name, value in zip(columns, records[0], strict=True)}
 
     return decode
@@ -332,7 +334,7 @@ def _none_of(tables: Backend, messages: int, where: str) -> NothingNew | SourceE
     if first is None:
         return NothingNew(f"{messages:,} tombstones and no record", where=where)
     todo = "look at the topic, or set 'format' and 'registry'"
-    return SourceError(f"none of {messages:,} messages can be decoded: {first[0]}", where=where, todo=todo)
+    return SourceError(f"none of {plural(messages, 'message')} can be decoded: {first[0]}", where=where, todo=todo)
 
 
 class _Work:

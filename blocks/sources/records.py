@@ -7,47 +7,33 @@ and its bytes. Format, delimiter, encoding and header are sniffed from the first
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from blocks.sources.base import Batch, Origin, Reading, SourceModel
-from blocks.sources.formats import FORMATS, OpenFile, Piece, format_in, format_of, plain_file
+from blocks.sources.base import Batch, Origin, Reading
+from blocks.sources.formats import FORMATS, format_in, format_of, plain_file
+from blocks.sources.options import FileOptions
+from blocks.sources.pieces import OpenFile, Piece, Unreadable
 from blocks.staging import connected, fingerprint_of
 from tasks.quality.errors import SourceError, Unavailable
-from tasks.quality.model import ROW
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from ibis.backends.duckdb import Backend
 
 _SCRATCH = ".read-"
-_MOST_TABLES = 16
-"""Each takes memory by the column, however few its rows are; the rows of more files are put aside."""
+MEMORY = "250MB"
+"""Enough for the engine where it only reads."""
 
 FORMATS_TODO = (
     "readable are .csv, .tsv, .txt, .json, .ndjson, .jsonl, .parquet, .xlsx, .xls, .ods, each also as .gz or .zst; "
     "or set 'format'"
 )
-
-
-class FileOptions(SourceModel):
-    """How files are read; what is not set is sniffed."""
-
-    format: Literal["csv", "json", "ndjson", "parquet", "excel"] | None = Field(
-        default=None, description="by default the one that the file's name tells"
-    )
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1, description="by default sniffed")
-    encoding: str | None = Field(default=None, description="by default sniffed; any name that Python knows")
-    header: bool | None = Field(
-        default=None, description="whether the first record names the columns; by default sniffed"
-    )
-    sheet: str | None = Field(default=None, description="Excel sheet; by default the first")
-    records: str | None = Field(default=None, description="JSON: name of the list of records, e.g. 'data.items'")
 
 
 @dataclass(frozen=True)
@@ -76,17 +62,30 @@ def read_files(files: Sequence[Landed], options: FileOptions, reading: Reading) 
     folder = reading.staging.folder(reading.run_id)
     for left in folder.glob(f"{_SCRATCH}*"):  # by a run that was killed here
         shutil.rmtree(left, ignore_errors=True)
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(TemporaryDirectory(prefix=_SCRATCH, dir=folder)))
-        tables = stack.enter_context(connected())
-        parts = _Parts(tables, scratch) if len(files) > _MOST_TABLES else None
-        pieces: list[Piece] = []
-        for number, file in enumerate(files):
-            reading.progress(f"reading {file.name}", number, len(files))
-            piece = _piece(tables, file, options, scratch, number)
-            pieces.append(parts.aside(piece) if parts else piece)
-        reading.progress("writing the snapshot", len(files), len(files))
-        return _staged(tables, pieces, files, options, reading, parts)
+    with TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch, connected(MEMORY) as tables:
+        try:
+            return _read(tables, files, options, reading, Path(scratch), careful=False)
+        except Unreadable:  # found on the way, when rows were written already
+            return _read(tables, files, options, reading, Path(scratch), careful=True)
+
+
+def _read(
+    tables: Backend,
+    files: Sequence[Landed],
+    options: FileOptions,
+    reading: Reading,
+    scratch: Path,
+    *,
+    careful: bool,
+) -> Batch:
+    pieces = []
+    for number, file in enumerate(files):
+        reading.progress(f"reading {file.name}", number, len(files))
+        plain, known = _opened(file, options, scratch / f"{number}.plain")
+        opened = OpenFile(tables, file.name, file.where, file.path, plain, number, scratch, careful)
+        pieces.append(FORMATS[known](opened, options))
+    reading.progress("writing the snapshot", len(files), len(files))
+    return _staged(tables, pieces, files, options, reading)
 
 
 def kind_of(file: Landed, options: FileOptions) -> str:
@@ -112,77 +111,64 @@ def _opened(file: Landed, options: FileOptions, unpacked: Path) -> tuple[Path, s
     return plain, known
 
 
-def _piece(tables: Backend, file: Landed, options: FileOptions, scratch: Path, number: int) -> Piece:
-    plain, known = _opened(file, options, scratch / f"{number}.plain")
-    return FORMATS[known](OpenFile(tables, file.name, file.where, file.path, plain, number, scratch), options)
-
-
-@dataclass
-class _Parts:
-    """Pieces whose tables were put aside into files; a column has the same number in all of them."""
-
-    tables: Backend
-    scratch: Path
-    rows: int = 0
-    columns: dict[str, int] = field(default_factory=dict)
-
-    def aside(self, piece: Piece) -> Piece:
-        """The piece without its tables."""
-        picked = [f'"row" + {self.rows} AS "row"']
-        for number, name in enumerate(piece.columns):
-            picked.append(f'"c{number}" AS "n{self.columns.setdefault(name, len(self.columns))}"')
-        path = self.scratch / f"{piece.table}.part"
-        self.tables.raw_sql(f"COPY (SELECT {', '.join(picked)} FROM \"{piece.table}\") TO '{path}' (FORMAT parquet)")
-        self.rows += piece.rows
-        if piece.quarantined:
-            self.tables.raw_sql(f'CREATE TABLE IF NOT EXISTS bad AS SELECT * FROM "{piece.bad}" LIMIT 0')
-            self.tables.raw_sql(f'INSERT INTO bad SELECT * FROM "{piece.bad}"')
-        for name in filter(None, (piece.table, piece.bad)):
-            self.tables.raw_sql(f'DROP TABLE "{name}"')
-        return replace(piece, table="", bad="bad" if piece.quarantined else "")
-
-    def all(self) -> str:
-        """All rows."""
-        columns = "".join(f', "n{number}" AS {_identifier(name)}' for name, number in self.columns.items())
-        return f"SELECT \"row\" AS {ROW}{columns} FROM read_parquet('{self.scratch}/*.part', union_by_name = true)"
-
-
 def _staged(
-    tables: Backend,
-    pieces: Sequence[Piece],
-    files: Sequence[Landed],
-    options: FileOptions,
-    reading: Reading,
-    parts: _Parts | None,
+    tables: Backend, pieces: Sequence[Piece], files: Sequence[Landed], options: FileOptions, reading: Reading
 ) -> Batch:
     names, notes = _united(pieces)
-    first, origins = 0, []
-    for piece, file in zip(pieces, files, strict=True):
-        known = file.fingerprint or fingerprint_of(file.path)
-        origins.append(Origin(piece.name, known, first, piece.rows, piece.quarantined))
-        first += piece.rows
-    renames = tuple(dict.fromkeys(rename for piece in pieces for rename in piece.renames))
-    quarantined = sum(piece.quarantined for piece in pieces)
-    if quarantined and not first:
+    quarantined = sum(len(piece.bad) for piece in pieces)
+    counts = [0] * len(pieces)
+    coming = _rows(pieces, names, counts)
+    if (first := next(coming, None)) is None and quarantined:
         raise SourceError(
-            f"none of {quarantined:,} records can be read: {_first_reason(tables, pieces)}",
+            f"none of {plural(quarantined, 'record')} can be read: {_first_reason(pieces)}",
             where=options.describe(),
             todo="look at the file, or set 'format', 'delimiter' or 'encoding'",
         )
+    renames = tuple(dict.fromkeys(rename for piece in pieces for rename in piece.renames))
+    rows = coming if first is None else chain([first], coming)
     staging, name = reading.staging, reading.name
-    rows = tables.sql(parts.all() if parts else _union(pieces, origins, names))
-    snapshot = staging.write(reading.run_id, name, rows, renames=renames, source=options.describe())
-    uri = ""
-    if bad := dict.fromkeys(f'SELECT * FROM "{piece.bad}"' for piece in pieces if piece.quarantined):
-        uri, _, _ = staging.write_aux(reading.run_id, f"{name}.quarantine", tables.sql(" UNION ALL ".join(bad)))
+    snapshot = staging.write_rows(reading.run_id, name, names, rows, renames=renames, source=options.describe())
+    origins, row = [], 0
+    for piece, file, count in zip(pieces, files, counts, strict=True):
+        known = file.fingerprint or fingerprint_of(file.path)
+        origins.append(Origin(piece.name, known, row, count, len(piece.bad)))
+        row += count
+    uri = _quarantine(tables, pieces, reading) if quarantined else ""
     types = {name: type for piece in pieces for name, type in piece.types.items()}
     notes += [note for piece in pieces for note in piece.notes]
     return Batch(snapshot, tuple(origins), quarantined, uri, renames, types, tuple(dict.fromkeys(notes)))
 
 
-def _first_reason(tables: Backend, pieces: Sequence[Piece]) -> str:
-    bad = next(piece.bad for piece in pieces if piece.quarantined)
-    line, reason = tables.raw_sql(f'SELECT line, reason FROM "{bad}" ORDER BY line LIMIT 1').fetchone()
+def _rows(pieces: Sequence[Piece], names: Sequence[str], counts: list[int]) -> Iterator[pa.RecordBatch]:
+    """The rows of all pieces with a text or null for every name; `counts` has how many each piece gave."""
+    import pyarrow as pa
+
+    for number, piece in enumerate(pieces):
+        place = {name: at for at, name in enumerate(piece.columns)}
+        for batch in filter(len, piece.batches()):
+            counts[number] += batch.num_rows
+            cells = [
+                batch.column(place[name]) if name in place else pa.nulls(batch.num_rows, pa.string()) for name in names
+            ]
+            yield pa.RecordBatch.from_arrays(cells, names=list(names))
+
+
+def _quarantine(tables: Backend, pieces: Sequence[Piece], reading: Reading) -> str:
+    """Keep what could not be read; gives its address."""
+    import pyarrow as pa
+
+    fields = pa.schema([("origin", pa.string()), ("line", pa.int64()), ("bytes", pa.binary()), ("reason", pa.string())])
+    lines = [
+        {"origin": piece.name, "line": line, "bytes": raw, "reason": reason}
+        for piece in pieces
+        for line, raw, reason in piece.bad
+    ]
+    tables.con.register("bad", pa.Table.from_pylist(lines, schema=fields))
+    return reading.staging.write_aux(reading.run_id, f"{reading.name}.quarantine", tables.table("bad"))[0]
+
+
+def _first_reason(pieces: Sequence[Piece]) -> str:
+    line, _bytes, reason = min(next(piece.bad for piece in pieces if piece.bad))
     return f"line {line}: {reason}"
 
 
@@ -195,17 +181,3 @@ def _united(pieces: Sequence[Piece]) -> tuple[list[str], list[str]]:
         if (lacking := [name for name in names if name not in piece.columns])
     ]
     return names, notes
-
-
-def _union(pieces: Sequence[Piece], origins: list[Origin], names: list[str]) -> str:
-    return " UNION ALL ".join(_select(piece, origin, names) for piece, origin in zip(pieces, origins, strict=True))
-
-
-def _select(piece: Piece, origin: Origin, names: list[str]) -> str:
-    place = {name: f'"c{number}"' for number, name in enumerate(piece.columns)}
-    columns = [f"{place.get(name, 'NULL::VARCHAR')} AS {_identifier(name)}" for name in names]
-    return f'SELECT "row" + {origin.first_row} AS {ROW}, {", ".join(columns)} FROM "{piece.table}"'
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -27,10 +27,12 @@ from blocks.probe import Probe
 from blocks.s3 import ATTEMPTS, MOST_NAMED, WORKERS, S3Connection, code_of, is_gone, is_lost, plain
 from blocks.sources.base import Batch, Outcome, Reading
 from blocks.sources.formats import format_of
-from blocks.sources.records import FORMATS_TODO, FileOptions, Landed, read_files
+from blocks.sources.options import FileOptions
+from blocks.sources.records import FORMATS_TODO, Landed, read_files
 from blocks.staging import doing, publish, write_text
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
 from tasks.quality.ledger import canonical
+from tasks.quality.wording import plural
 
 PART_BYTES = 16 << 20
 PAGE_OBJECTS = 1000
@@ -313,7 +315,9 @@ move_to: done/
         after = {**before, **said}
         if len(after) > MOST_TAGS:
             todo = "remove some tags, or leave out 'after: tag'"
-            raise SourceError(f"the object has {len(before)} tags, and {MOST_TAGS} at most", where=key, todo=todo)
+            raise SourceError(
+                f"the object has {plural(len(before), 'tag')}, and {MOST_TAGS} at most", where=key, todo=todo
+            )
         if after != before:
             tags = [{"Key": name, "Value": value} for name, value in after.items()]
             client.put_object_tagging(**which, Tagging={"TagSet": tags})
@@ -367,7 +371,7 @@ move_to: done/
                 if not found:
                     raise self._nothing(client, before=False)
             count = "1 object" if len(found) == 1 else f"{len(found):,} objects"
-            yield Probe(what, True, f"{count}, {sum(one.size for one in found):,} bytes")
+            yield Probe(what, True, f"{count}, {plural(sum(one.size for one in found), 'byte')}")
             first = found[0]
             what = f"read {self.address(first.key)}"
             with self.told(self.address(first.key), client):
@@ -443,7 +447,7 @@ class _Fetch:
             raise
         with closing(said["Body"]) as body:
             if (comes := int(said["ContentLength"])) != stop - start:
-                what = f"{comes:,} bytes come where {stop - start:,} were asked for"
+                what = f"{plural(comes, 'byte')} come where {stop - start:,} were asked for"
                 todo = "use a server that gives parts of objects"
                 raise Unavailable(what, where=self.source.address(one.key), todo=todo)
             partial = path.with_name(f".{path.name}.{os.getpid()}")

@@ -52,6 +52,7 @@ from blocks.variables import resolved
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, did_you_mean
 from tasks.quality.ledger import canonical
 from tasks.quality.secrets import mask
+from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
@@ -171,6 +172,10 @@ password: ${KAFKA_PASSWORD}
         """
         self._keep_place(batch.since, batch.position, reading)
 
+    def unread(self, batch: Batch, reading: Reading) -> bool:
+        """Let the next read begin where this one did; the first read of all began where the group or the topic did."""
+        return bool(batch.since) and super().unread(batch, reading)
+
     def probe(self, base: Path) -> Iterator[Probe]:
         """Whether the cluster answers, has the topics, and the group is ours to keep offsets in."""
         what, telling = f"connect to {self.address()}", self._telling()
@@ -182,7 +187,7 @@ password: ${KAFKA_PASSWORD}
                 places = [f"{t}/{p}" for t, (_, ps) in topics_of(admin, self.topics, telling).items() for p in ps]
                 low, high = (offsets_of(admin, dict.fromkeys(places, spec)) for spec in ends())
                 waiting = sum(high[place] - low[place] for place in places)
-                yield Probe(what, True, f"{len(places)} partitions, about {waiting:,} messages")
+                yield Probe(what, True, f"{plural(len(places), 'partition')}, about {plural(waiting, 'message')}")
                 if self.group:
                     what = f"keep offsets in group {self.group}"
                     self._check_group(admin, self.group)
@@ -222,7 +227,8 @@ password: ${KAFKA_PASSWORD}
                 notes.append(gone(place, offset, low[place]))
         begin = {place: max(offset, low[place]) for place, offset in begin.items()}
         if waiting := sum(high[place] - end[place] for place in places):
-            notes.append(f"about {waiting:,} messages of open transactions are left to the next read")
+            left = ("message of open transactions is", "messages of open transactions are")
+            notes.append(f"about {plural(waiting, *left)} left to the next read")
         until = {place: max(end[place], begin[place]) for place in places}
         if self.most_messages is not None and self.for_seconds is None:
             share = shared(self.most_messages, {place: until[place] - begin[place] for place in places})

@@ -71,6 +71,12 @@ sources:
             self.sources[name].acknowledge(own, self._own(reading, name))
             reading.staging.forget(reading.run_id, self._own(reading, name).name)
 
+    def unread(self, batch: Batch, reading: Reading) -> bool:
+        """Let every source that gave something give it again; False when one of them cannot."""
+        parts = self._parts(batch)
+        done = [self.sources[name].unread(own, self._own(reading, name)) for name, own in parts.items()]
+        return all(done)
+
     def settle(self, batch: Batch, outcome: Outcome, reading: Reading) -> str:
         """Tell every source that gave something what became of it."""
         told = (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tasks.insights.evaluate import Insight
 from tasks.insights.goals import Goal
+from tasks.quality.wording import plural
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _why_undefined(insight: Insight) -> str:
     if not rows:
         return "there are no rows"
     if not insight.rows_used:
-        return f"none of {rows:,} rows could be used"
+        return f"none of {plural(rows, 'row')} could be used"
     return "its expression has no value, e.g. after a division by zero"
 
 
@@ -116,7 +117,7 @@ def _moved(insight: Insight, before: Insight) -> str:
     if was == insight.figure.value:
         return "cleaning did not change it"
     recovered = insight.rows_used - before.rows_used
-    rows = f" from {before.rows_used:,} rows instead of {insight.rows_used:,}" if recovered else ""
+    rows = f" from {plural(before.rows_used, 'row')} instead of {insight.rows_used:,}" if recovered else ""
     return f"before cleaning it read as {goal.shown(was)}{rows}"
 
 

@@ -21,6 +21,13 @@ GROUP = 3
 AGREEING = 0.8
 """Share of a row's fellows that must say the same."""
 
+DOUBTS = ("0.5", "0.25", "1.98", "1.0")
+"""What speaks for a cell's value before any vote: of a gap; a rare value that reads like a slip; one that is at home
+elsewhere in the column; any other."""
+
+AMOUNT = r"^\s*[€$£¥]?\s*[-+]?[0-9][0-9.,]*\s*(?:[%€$£¥]|\p{L}{1,3}\.?)?\s*$"
+"""A number, maybe with a sign of currency, a percent sign or a short unit."""
+
 COMPARED = 200
 """Characters of two values that are compared."""
 
@@ -35,7 +42,6 @@ def votes_sql(column: str, determinants: Sequence[tuple[Sequence[str], float]], 
     """
     numbers = range(len(determinants))
     weights = [weight for _columns, weight in determinants]
-    known = f'SELECT "value", n FROM domains WHERE "column" = {text(column)}'
     joins = " ".join(
         f"LEFT JOIN r{i} ON d.x{i} = r{i}.x{i} AND d.before IS NOT DISTINCT FROM r{i}.before" for i in numbers
     )
@@ -44,39 +50,24 @@ def votes_sql(column: str, determinants: Sequence[tuple[Sequence[str], float]], 
         *(step for i in numbers for step in _telling(i)),
         f"doubted AS MATERIALIZED ({_doubted(numbers)})",
         *(_ranked(i) for i in numbers),
-        *_judging(weights, [f"r{i}.{{}}" for i in numbers], joins, known),
-    ]
-    return _votes(steps)
-
-
-def votes_of_doubted(weights: Sequence[float], doubted: str, known: str) -> str:
-    """The same query, when the doubted rows are known.
-
-    Args:
-        weights: how often each determinant's groups are right.
-        doubted: name of a table with `_row`, `written`, `before`, and by number of the determinant what is known of
-            its group: `n` rows with this value, `total` rows, and `most` rows that say `usual`; null without a group.
-        known: name of a table with the `value`s that occur in it, and how often each does, `n`.
-    """
-    told = [f"d.{{}}{i}" for i in range(len(weights))]
-    steps = (f"doubted AS (SELECT * FROM {doubted})", *_judging(weights, told, "", f'SELECT "value", n FROM {known}'))
-    return _votes(steps)
-
-
-def _judging(weights: Sequence[float], told: Sequence[str], joins: str, known: str) -> tuple[str, str, str]:
-    return (
-        f"judged AS ({_judged(told, joins)})",
-        f"proposed AS ({_proposed(range(len(told)), known)})",
+        f"judged AS ({_judged(numbers, joins)})",
+        f"proposed AS ({_proposed(numbers, column)})",
         f"weighed AS ({_weighed(weights)})",
-    )
-
-
-def _votes(steps: Sequence[str]) -> str:
+    ]
     return (
         f"WITH {', '.join(steps)} "
         f"SELECT {ROW}, written AS before, candidate AS after, "
         f"round(votes_for / (votes_for + votes_against + {_doubt()}), 6) AS confidence FROM weighed"
     )
+
+
+def slips_sql(pairs: str) -> str:
+    """A query for `slip` of every pair: whether `before` reads like a slip of `candidate`.
+
+    Args:
+        pairs: name of a table with `before` and `candidate`, in whose order the answers come.
+    """
+    return f"SELECT coalesce({_slip()}, FALSE) AS slip FROM {pairs}"
 
 
 def _present(name: str, blank: Collection[str]) -> str:
@@ -133,12 +124,12 @@ def _ranked(i: int) -> str:
     )
 
 
-def _judged(told: Sequence[str], joins: str) -> str:
+def _judged(numbers: Sequence[int], joins: str) -> str:
     """What each group's other rows say, whether they say this value, too, and whether few of them do."""
     found = []
-    for i, of in enumerate(told):
-        n, most, usual = (of.format(name) for name in ("n", "most", "usual"))
-        fellows = f"({of.format('total')} - 1)"
+    for i in numbers:
+        n, most, usual = (f"r{i}.{name}" for name in ("n", "most", "usual"))
+        fellows = f"(r{i}.total - 1)"
         agree = f"({most} - CASE WHEN d.before IS NOT DISTINCT FROM {usual} THEN 1 ELSE 0 END)"
         found.append(
             f"CASE WHEN {fellows} >= {GROUP - 1} AND {agree} >= {AGREEING} * {fellows} THEN {usual} END AS says{i}, "
@@ -148,8 +139,9 @@ def _judged(told: Sequence[str], joins: str) -> str:
     return f"SELECT d.{ROW}, d.written, d.before, {', '.join(found)} FROM doubted AS d {joins}"
 
 
-def _proposed(numbers: Sequence[int], known: str) -> str:
+def _proposed(numbers: Sequence[int], column: str) -> str:
     """The first other value that a group says, with how often both occur and whether one reads like a slip."""
+    known = f'SELECT "value", n FROM domains WHERE "column" = {text(column)}'
     others = ", ".join(f"CASE WHEN says{i} IS DISTINCT FROM before THEN says{i} END" for i in numbers)
     candidates = f"SELECT *, coalesce({others}) AS candidate FROM judged"
     both = (
@@ -162,10 +154,13 @@ def _proposed(numbers: Sequence[int], known: str) -> str:
 
 
 def _slip() -> str:
-    """One edit or a third, or half where it is written unlike the other; never from number to number."""
+    """One edit or a third, or half where it is written unlike the other; never from amount to amount."""
     old, new = (f"substr({side}, 1, {COMPARED})" for side in ("before", "candidate"))
     edits, longest = f"levenshtein({old}, {new})", f"greatest(length({old}), length({new}))"
-    numbers = " AND ".join(f"regexp_matches({side}, {text(NUMBER)})" for side in ("before", "candidate"))
+    numbers = " AND ".join(
+        f"(regexp_matches({side}, {text(NUMBER)}) OR regexp_matches({side}, {text(AMOUNT)}))"
+        for side in ("before", "candidate")
+    )
     odd = f"{_pattern('before')} <> {_pattern('candidate')}"
     near = f"{edits} <= 1 OR {edits} <= 0.34 * {longest} OR ({odd} AND {edits} <= 0.5 * {longest})"
     return f"({near}) AND NOT ({numbers})"
@@ -188,4 +183,8 @@ def _weighed(weights: Sequence[float]) -> str:
 
 def _doubt() -> str:
     """What speaks for a value before any vote: see `tasks.quality.rules.broken_dependency`."""
-    return f"CASE WHEN before IS NULL THEN 0.5 WHEN rare AND slip THEN 0.25 WHEN times > {RARE} THEN 1.98 ELSE 1.0 END"
+    gap, slip, at_home, other = DOUBTS
+    return (
+        f"CASE WHEN before IS NULL THEN {gap} WHEN rare AND slip THEN {slip} "
+        f"WHEN times > {RARE} THEN {at_home} ELSE {other} END"
+    )

@@ -21,6 +21,7 @@ from tasks.quality.profile import is_blank
 from tasks.quality.queries import cells_where, only, rows_where
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.values import has_letter, telling_values
+from tasks.quality.wording import plural
 
 MOST_VALUES = 100_000
 """A column with more distinct values is no list of names; its spellings are not compared."""
@@ -53,7 +54,7 @@ def _map_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG0
     certain, every = facts["certain"], facts["pairs"]
     if certain:
         left = issue.count - sum(facts["counts"][old] for old in certain)
-        leaves = f"{left:,} cells that are less certain" if left else ""
+        leaves = plural(left, "cell that is less certain", "cells that are less certain") if left else ""
         label = f"write the usual value for {len(certain):,} certain ones"
         yield Option("map-certain", "map_values", label, {"values": certain}, issue.why, leaves, facts["sure"], True)
     if len(certain) < len(every):
@@ -96,9 +97,7 @@ def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -
             }
             cells = sum(counts[old] for old in pairs)
             sure = round(0.9 * sum(counts[old] for old in certain) / cells, 4)
-            yield _mapped_values(
-                data, name, pairs, certain, counts, "differ in case, accents or punctuation", sure, 0.9
-            )
+            yield _mapped_values(data, name, pairs, certain, counts, DIFFER, sure, 0.9)
 
 
 SHORTEST_NAME = 4
@@ -134,8 +133,27 @@ def fingerprint(value: str) -> str:
     >>> fingerprint("Müller, Jörg."), fingerprint("jorg MULLER"), fingerprint("C++")
     ('jorg muller', 'jorg muller', 'c++')
     """
-    plain = "".join(c for c in unicodedata.normalize("NFKD", value.casefold()) if not unicodedata.combining(c))
-    return " ".join(sorted(set(re.sub(r"[^\w\s+#%?&/\[\]]|_", " " if "-" in plain else "", plain).split()))) or value
+    if value.isascii():
+        plain = value.lower()
+        kept = plain.translate(_APART if "-" in plain else _DROPPED)
+    else:
+        plain = "".join(c for c in unicodedata.normalize("NFKD", value.casefold()) if not unicodedata.combining(c))
+        kept = _SIGN.sub(" " if "-" in plain else "", plain)
+    words = kept.split()
+    return (" ".join(sorted(set(words))) if len(words) > 1 else kept.strip()) or value
+
+
+_SIGN = re.compile(r"[^\w\s+#%?&/\[\]]|_")
+_DROPPED = {code: None for code in range(128) if _SIGN.match(chr(code))}
+_APART = dict.fromkeys(_DROPPED, " ")
+
+
+DIFFER = (
+    "value differs in case, accents or punctuation",
+    "values differ in case, accents or punctuation",
+)
+AWAY = ("value is one or two edits away", "values are one or two edits away")
+"""What is wrong with one value, and with several."""
 
 
 def _mapped_values(
@@ -144,7 +162,7 @@ def _mapped_values(
     pairs: Mapping[str, str],
     certain: Mapping[str, str],
     counts: Mapping[str, int],
-    differ: str,
+    differ: tuple[str, str],
     confidence: float,
     sure: float,
 ) -> Finding:
@@ -155,7 +173,7 @@ def _mapped_values(
         cells_where(data, name, lambda value: value.isin(olds)),
         sum(counts[old] for old in olds),
         column.rows,
-        f"{len(olds):,} values {differ} from a more frequent one: {_shown(pairs, counts)}",
+        f"{plural(len(olds), *differ)} from a more frequent one: {_shown(pairs, counts)}",
         Severity.MEDIUM if certain else Severity.LOW,
         facts={
             "pairs": dict(sorted(pairs.items())),
@@ -214,7 +232,7 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
             or (listed and supported.get(old, 0) == 0 and _slipped(counts[old], counts[new]))
         }
         sure = round(0.9 * sum(counts[old] for old in certain) / sum(counts[old] for old in pairs), 4)
-        yield _mapped_values(data, name, pairs, certain, counts, "are one or two edits away", sure, 0.9)
+        yield _mapped_values(data, name, pairs, certain, counts, AWAY, sure, 0.9)
 
 
 ONCE, SELDOM = 20, 100
@@ -364,7 +382,7 @@ def _allowed_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: 
     facts = issue.facts
     if pairs := facts["nearest"]:
         left = issue.count - facts["mapped"]
-        leaves = f"{left:,} cells that are near to no allowed value" if left else ""
+        leaves = f"{plural(left, 'cell that is near', 'cells that are near')} to no allowed value" if left else ""
         why = "each has one allowed value within two edits, or differs in case and punctuation only"
         label = "write the nearest allowed value"
         yield Option("nearest", "map_values", label, {"values": pairs}, why, leaves, 0.9, safe=True)
@@ -427,7 +445,8 @@ def not_allowed(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Fin
             cells_where(data, column.name, suspect),
             count,
             column.present_count,
-            f"{len(counts):,} values are not among the {len(allowed)} that the contract allows: {shown}",
+            f"{plural(len(counts), 'value is', 'values are')} not among the {len(allowed)} that the contract allows: "
+            f"{shown}",
             Severity.HIGH,
             facts={
                 "nearest": nearest,

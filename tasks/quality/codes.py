@@ -6,11 +6,13 @@ order the engine gives them in, and a code is the place of its value in order of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import ibis
 import pyarrow as pa
@@ -18,7 +20,7 @@ import pyarrow.compute
 from ibis import _
 
 from tasks.quality.model import ROW, Dataset
-from tasks.quality.profile import BLANK
+from tasks.quality.profile import BLANK, number
 from tasks.quality.queries import lent, quoted
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Numbers: TypeAlias = NDArray[np.signedinteger[Any]]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 CELLS_AT_ONCE = 10_000_000
 """Cells that are encoded together; of them only the codes are kept."""
@@ -92,6 +97,49 @@ class CodedRows:
         there, found = self._placed(at)
         codes[found] = np.array([place[value] for value in values.to_pylist()], np.int64)[there]
         return self._with_column(column, codes, known)
+
+    def changed(
+        self, column: str, at: Numbers, values: pa.Array
+    ) -> Iterator[tuple[str, str | None, str | None, int, int]]:
+        """`column`, before, after, cells and first row of the cells in these rows that would be others, counted alike.
+
+        Args:
+            column: whose cells.
+            at: `_row` of each.
+            values: what would be written there.
+        """
+        import numpy as np
+
+        own = self.columns[column]
+        new = values.dictionary_encode()
+        known = dict(_codes_in(own.values, new.dictionary.to_pylist()))
+        as_own = np.array([known[value] if known[value] >= 0 else -2 for value in new.dictionary.to_pylist()] + [-1])
+        there, found = self._placed(at)
+        after = new.indices.fill_null(-1).to_numpy(zero_copy_only=False)[there].astype(np.int64)
+        before = own.codes[found].astype(np.int64)
+        other = np.flatnonzero(as_own[after] != before)
+        other = other[np.argsort(found[other], kind="stable")]
+        width = len(new.dictionary) + 1
+        pairs, first, n = np.unique(
+            (before[other] + 1) * width + after[other] + 1, return_index=True, return_counts=True
+        )
+        olds, news = (
+            own.told(pairs // width - 1),
+            new.dictionary.take(pa.array(pairs % width - 1, mask=pairs % width == 0)),
+        )
+        rows = self.rows[found[other][first]]
+        for told in zip(olds.to_pylist(), news.to_pylist(), n.tolist(), rows.tolist(), strict=True):
+            yield (column, *told)
+
+    def first_rows(self, column: str, values: Iterable[str | None]) -> dict[str | None, int]:
+        """The first row that holds each of some values, where there is one."""
+        import numpy as np
+
+        own = self.columns[column]
+        first = np.full(len(own.values) + 1, -1, np.int64)  # the last one is of null
+        first[own.codes[::-1]] = self.rows[::-1]
+        places = {value: code for value, code in _codes_in(own.values, values) if value is None or code >= 0}
+        return {value: int(first[code]) for value, code in places.items() if first[code] >= 0}
 
     def without(self, gone: Numbers) -> CodedRows:
         """Without some rows, by `_row`."""
@@ -239,6 +287,12 @@ def codes(data: Dataset) -> Codes:
     return own
 
 
+def side_by_side(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """The results of some work on numbers, which leaves the interpreter to other threads, in the items' order."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return list(threads.map(work, items))
+
+
 def blank_codes(column: Coded) -> Numbers:
     """The codes of values that hold nothing but white space."""
     import numpy as np
@@ -278,6 +332,24 @@ def suspect_rows(data: Dataset, column: str, sql: str) -> pa.Table:
     at = np.flatnonzero(suspect[own.codes])
     names = pa.repeat(pa.scalar(column), at.size)
     return pa.table({ROW: table.rows[at], "column": names, "value": own.told(own.codes[at])})
+
+
+def numbers(data: Dataset, columns: Sequence[Coded]) -> list[NDArray[np.float64]]:
+    """Per column the number that each value is by `profile.number`, nan for none; the last one, −1, is null's."""
+    import numpy as np
+
+    every = pa.chunked_array([_NO_VALUES, *(column.values for column in columns)])
+    with lent(data.table.get_backend().con, {"_values": pa.table({"value": every})}):
+        told = data.table.get_backend().con.execute(_numbers_sql()).to_arrow_table()["number"]
+    read = told.to_numpy(zero_copy_only=False) if told.null_count < len(told) else np.full(len(told), np.nan)
+    ends = np.cumsum([0, *(len(column.values) for column in columns)])
+    return [np.r_[read[start:end], np.nan] for start, end in pairwise(ends)]
+
+
+@cache
+def _numbers_sql() -> str:
+    values = ibis.table({"value": "string"}, name="_values")
+    return str(ibis.to_sql(values.select(number=number(values["value"])), dialect="duckdb"))
 
 
 def hashes(data: Dataset, columns: Sequence[Coded]) -> list[Numbers]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from tasks.quality.errors import SpecError
 from tasks.quality.expressions import check_predicate
+from tasks.quality.surrogates import whole_characters
 from tasks.quality.translate import check_pattern
 from tasks.quality.typed import ColumnType
 
@@ -49,6 +50,11 @@ AnyBound = Annotated[Bound | None, BeforeValidator(_bound)]
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_written(cls, given: object) -> object:
+        return whole_characters(given)
 
 
 class ColumnContract(_Model):

@@ -47,13 +47,22 @@ def redecoded(text: str) -> str | None:
     if len(text) > _MOST or not _SEQUENCE.search(text):
         return None
     for encoding in ("cp1252", "latin-1"):
-        try:
-            back = text.encode(encoding).decode("utf-8")
-        except UnicodeError:
-            continue
-        if back != text and LOST not in back:
+        if back := read_again(text, encoding, "utf-8"):
             return back
     return None
+
+
+def read_again(text: str, read_as: str, written_in: str) -> str | None:
+    r"""The text as its writer meant it, who wrote in another encoding than it was read in; None where that can't be.
+
+    >>> read_again("РџСЂРёРІРµС‚", "cp1251", "utf-8"), read_again("Привет", "cp1252", "utf-8")
+    ('Привет', None)
+    """
+    try:
+        back = text.encode(read_as).decode(written_in)
+    except UnicodeError:
+        return None
+    return back if back != text and LOST not in back else None
 
 
 def is_damaged(text: str) -> bool:

@@ -13,32 +13,29 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal, TypeAlias
 
+from tasks.quality.months import Locale, bare_name, month_names, months
+
 Order: TypeAlias = Literal["ymd", "dmy", "mdy", "ydm"]
 
 LONGEST = 40
 _TIME = (
-    r"(?:(?P<gap>[T ,]+)(?P<time>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?"
+    r"(?:(?P<gap>[T ,]+)(?P<time>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?"
     r"\s?(?:[AaPp]\.?[Mm]\.?)?\s?(?:Z|[+-][0-9]{2}:?[0-9]{2})?))?$"
 )
 _YEAR = r"(?P<y>[0-9]{4}|[0-9]{2})"
 _NUMERIC = re.compile(r"^(?P<a>[0-9]{1,4})(?P<sep>[-/. ])(?P<b>[0-9]{1,2})(?P=sep)(?P<c>[0-9]{1,4})" + _TIME)
 _DAY_FIRST = re.compile(
-    r"^(?P<d>[0-9]{1,2})(?:st|nd|rd|th)?(?P<sep>[-/. ]+)(?P<m>[^\W\d_]{3,9})\.?(?P<sep2>[-/., ]+)" + _YEAR + _TIME
+    r"^(?P<d>[0-9]{1,2})(?:st|nd|rd|th)?(?P<sep>[-/. ]+(?:de )?)(?P<m>[^\W\d_]{3,10})\.?(?P<sep2>[-/., ]+(?:de )?)"
+    + _YEAR
+    + _TIME
 )
 _MONTH_FIRST = re.compile(
     r"^(?P<m>[^\W\d_]{3,9})\.?(?P<sep>[-/ ]+)(?P<d>[0-9]{1,2})(?:st|nd|rd|th)?(?P<sep2>,? +|[-/])" + _YEAR + _TIME
 )
 _COMPACT = re.compile(r"^(?P<y>(?:19|20)[0-9]{2})(?P<m>[01][0-9])(?P<d>[0-3][0-9])$")
 
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-    "december",
-)  # fmt: skip
-MONTHS: Mapping[str, int] = {n[:k]: i for i, n in enumerate(_MONTHS, 1) for k in range(3, len(n) + 1)}
-"""English month names and their beginnings of three letters and more, and the months' numbers."""
-
-MAY, MAY_MONTH = "m", 5
-"""In layouts: the one month whose name has three letters, so that it is short and full at once."""
+EITHER = "x"
+"""In layouts: a month whose short name is its full one, such as May; no time of day has this letter."""
 
 PIVOT = 69
 """Two-digit years up to 68 are of this century (POSIX `strptime`)."""
@@ -74,13 +71,15 @@ def _date(year: int, month: int, day: int) -> dt.date | None:
         return None
 
 
-def read_date(text: str) -> Written | None:
-    """A text as the dates it may mean; None when it means none.
+def read_date(text: str, locale: Locale = "en") -> Written | None:
+    """A text as the dates it may mean, with months called as in a language; None when it means none.
 
     >>> sorted(read_date("03/04/24").readings), sorted(read_date("2024-03-04").readings)
     (['dmy', 'mdy', 'ymd'], ['ymd'])
     >>> read_date("13.02.2024").days
     frozenset({datetime.date(2024, 2, 13)})
+    >>> read_date("5 de março de 2024", "pt").days
+    frozenset({datetime.date(2024, 3, 5)})
     """
     text = text.strip()
     if not 6 <= len(text) <= LONGEST:  # noqa: PLR2004  (1/1/24 is the shortest)
@@ -88,11 +87,17 @@ def read_date(text: str) -> Written | None:
     if found := _NUMERIC.match(text):
         return _numeric(found)
     if found := _DAY_FIRST.match(text) or _MONTH_FIRST.match(text):
-        return _named(found)
+        return _named(found, locale)
     if found := _COMPACT.match(text):
         day = _date(int(found["y"]), int(found["m"]), int(found["d"]))
         return Written("00000000", {"ymd": day}) if day else None
     return None
+
+
+def month_word(text: str) -> str | None:
+    """What stands where a date has its month's name, whatever it is; None for all that is written otherwise."""
+    found = _DAY_FIRST.match(text.strip()) or _MONTH_FIRST.match(text.strip()) if len(text) <= LONGEST else None
+    return found["m"] if found else None
 
 
 def _numeric(found: re.Match[str]) -> Written | None:
@@ -116,13 +121,15 @@ def _numeric(found: re.Match[str]) -> Written | None:
     return Written(layout, readings, found["time"] or "", len(a) < 4 and len(c) < 4)  # noqa: PLR2004
 
 
-def _named(found: re.Match[str]) -> Written | None:
-    month = MONTHS.get(found["m"].casefold())
+def _named(found: re.Match[str], locale: Locale) -> Written | None:
+    word = bare_name(found["m"])
+    month = months(locale).get(word)
     day = _date(_year(found["y"]), month, int(found["d"])) if month else None
-    if day is None:
+    if day is None or month is None:
         return None
     first = found.start("d") < found.start("m")
-    name = MAY if month == MAY_MONTH else "a" if len(found["m"]) <= 3 else "aa"  # noqa: PLR2004  (Jan or January)
+    full, short = (bare_name(month_names(locale, short=short)[month - 1]) for short in (False, True))
+    name = EITHER if full == short else "a" if len(word) <= len(short) else "aa"  # May, Jan or January
     parts = ("0", found["sep"], name) if first else (name, found["sep"], "0")
     layout = "".join(parts) + found["sep2"] + "0" + _time_layout(found)
     return Written(layout, {"dmy" if first else "mdy": day}, found["time"] or "", len(found["y"]) == 2)  # noqa: PLR2004
@@ -163,17 +170,21 @@ def shown_order(written: Iterable[tuple[Written, int]]) -> tuple[Order | None, i
     return order, rows
 
 
-def written_as(day: dt.date, layout: str, order: Order, *, padded: bool, short_year: bool) -> str:
+def written_as(
+    day: dt.date, layout: str, order: Order, *, padded: bool, short_year: bool, locale: Locale = "en"
+) -> str:
     """A day in a layout without time, as the column's other values are written.
 
     >>> written_as(dt.date(2024, 3, 4), "0/0/0", "mdy", padded=False, short_year=True)
     '3/4/24'
     >>> written_as(dt.date(2024, 3, 4), "aa 0, 0", "mdy", padded=False, short_year=False)
     'March 4, 2024'
+    >>> written_as(dt.date(2024, 3, 4), "0. aa 0", "dmy", padded=False, short_year=False, locale="de")
+    '4. März 2024'
     """
     month, number = (f"{day.month:02}", f"{day.day:02}") if padded else (str(day.month), str(day.day))
     if "a" in layout:
-        month = _MONTHS[day.month - 1].title()[: 3 if "aa" not in layout else None]
+        month = month_names(locale, short="aa" not in layout)[day.month - 1]
     year = f"{day.year % 100:02}" if short_year else f"{day.year:04}"
     parts = iter([{"y": year, "m": month, "d": number}[letter] for letter in order])
     return re.sub("0+|a+", lambda _found: next(parts), layout)

@@ -35,7 +35,7 @@ from tasks.quality.model import (
     Snapshot,
 )
 from tasks.quality.notes import notes
-from tasks.quality.queries import cells_of, kept, lent, suspects, union
+from tasks.quality.queries import asked, cells_of, kept, lent, now, quoted, suspects, union
 from tasks.quality.registry import Kind, KindSettings, Settings, find_kind, find_remedy, kinds
 from tasks.quality.score import score
 from tasks.quality.watched import judges_values, watched
@@ -206,7 +206,9 @@ def _validated(model: type[M], given: Mapping[str, Any], place: str, known: Sequ
         first = error.errors(include_url=False)[0]
         wrong = ".".join(map(str, first["loc"]))
         todo = did_you_mean(wrong, known)
-        raise SpecError(f"'{wrong}': {first['msg']}", where=place, available=known, todo=todo) from error
+        told = first["msg"].removeprefix("Value error, ")
+        what = f"'{wrong}': {told}" if wrong else told
+        raise SpecError(what, where=place, available=known, todo=todo) from error
 
 
 def _mute(issue: Issue, mutes: Iterable[Mute], today: dt.date) -> Mute | None:
@@ -246,7 +248,8 @@ def _detected(kind: Kind, data: Dataset, settings: Settings[Any]) -> tuple[Issue
 def _issue(data: Dataset, kind: Kind, finding: Finding) -> Issue:
     where = ", ".join(finding.columns)
     sql = finding.sql or str(ibis.to_sql(finding.cells, dialect="duckdb"))
-    cells = _kept(data, finding, sql) if finding.count <= MOST_KEPT else finding.cells
+    if finding.count <= MOST_KEPT:
+        _kept(data, finding, sql)
     return Issue(
         id=issue_id(kind.name, (finding.about,) if finding.about else finding.columns),
         kind=kind.name,
@@ -261,27 +264,29 @@ def _issue(data: Dataset, kind: Kind, finding: Finding) -> Issue:
         why=finding.why,
         sql=sql,
         facts=finding.facts,
-        sample=_sample(cells),
+        sample=_sample(data, sql),
         confidence=finding.confidence,
         about=finding.about,
     )
 
 
-def _kept(data: Dataset, finding: Finding, sql: str) -> ibis.Table:
+def _kept(data: Dataset, finding: Finding, sql: str) -> None:
     """The suspects; of a long table whose values come back they are found by asking each value once."""
     if finding.sql:
-        return kept(data, sql, finding.cells)
+        kept(data, sql, finding.cells)
+        return
     if data.profile.rows >= MANY_ROWS and finding.unit == "cell" and judges_values(data.columns, sql, finding.columns):
         (name,) = finding.columns
         if 2 * data.profile.column(name).distinct_count <= data.profile.rows:
             with lent(data.table.get_backend().con, {"_suspects": suspect_rows(data, name, sql)}):
-                return kept(data, sql, "SELECT * FROM _suspects")
-    return kept(data, sql)
+                kept(data, sql, "SELECT * FROM _suspects")
+            return
+    kept(data, sql)
 
 
-def _sample(cells: ibis.Table) -> tuple[Cell, ...]:
-    first = cells.order_by(ROW, "column").limit(EVIDENCE).to_pyarrow().to_pylist()
-    return tuple(Cell(cell[ROW], cell["column"] or "", cell["value"]) for cell in first)
+def _sample(data: Dataset, sql: str) -> tuple[Cell, ...]:
+    first = f'SELECT {quoted(ROW)}, "column", "value" FROM ({now(data, sql)}) ORDER BY 1, 2 LIMIT {EVIDENCE}'
+    return tuple(Cell(row, column or "", value) for row, column, value in asked(data, first))
 
 
 def _could_not_check(kind: Kind, error: Exception) -> Issue:

@@ -1,23 +1,24 @@
-"""Rows that differ from what their groups say, found on the codes of columns (`tasks.quality.codes`).
+"""Rows that differ from what their groups say, found and weighed on the codes of columns (`tasks.quality.codes`).
 
-It is what `tasks.quality.ballot.votes_sql` asks, but for the text: all rows are compared as numbers, and only what is
-known about the few doubted ones goes to the engine, which weighs them by the very same query.
+It is what `tasks.quality.ballot.votes_sql` asks, but for the text: all rows are compared as numbers, and the engine
+is asked of pairs of values alone whether one reads like a slip of the other, of each pair once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import ibis
 import pyarrow as pa
 
-from tasks.quality.ballot import GROUP, votes_of_doubted, votes_sql
-from tasks.quality.codes import Coded, CodedRows, blank_codes, codes
+from tasks.quality.ballot import AGREEING, DOUBTS, GROUP, MUCH_RARER, RARE, slips_sql, votes_sql
+from tasks.quality.codes import Coded, CodedRows, blank_codes, codes, side_by_side
 from tasks.quality.model import ROW, Dataset
-from tasks.quality.queries import kept, lent, text
+from tasks.quality.queries import lent, stored, text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 DENSE = 4_000_000
 """Pairs of codes that are counted in one array, without sorting them."""
-
-TOLD = ("n", "total", "most")
 
 
 @dataclass(frozen=True)
@@ -57,36 +56,44 @@ class Ballot:
         return votes_sql(self.column, self.determinants, self.blank)
 
 
-def doubted(ballot: Ballot, table: CodedRows) -> dict[str, pa.Table]:
-    """What `ballot.votes_of_doubted` reads: the doubted rows with what their groups say; how frequent values are."""
-    import numpy as np
+@dataclass(frozen=True)
+class Votes:
+    """Cells that some group says otherwise.
 
-    coded = table.columns
-    own = coded[ballot.column]
-    before = _present(ballot.column, coded, ballot.blank)
-    groups = [_Groups(_key(columns, coded, ballot.blank), before) for columns, _weight in ballot.determinants]
-    at = np.flatnonzero(_any([group.differing() for group in groups], before.size))
-    told: dict[str, Any] = {ROW: table.rows[at], "written": own.told(own.codes[at]), "before": own.told(before[at])}
-    values = [before[at]]
-    for i, group in enumerate(groups):
-        about = group.of(at)
-        told |= {f"{name}{i}": pa.array(about[name], mask=about["n"] == 0) for name in TOLD}
-        told[f"usual{i}"] = own.told(about["usual"])
-        values.append(about["usual"])
-    known = np.unique(np.concatenate(values))
-    known = known[known >= 0]
-    return {"doubted": pa.table(told), "known": pa.table({"value": own.told(known), "n": own.counts[known]})}
+    Attributes:
+        rows: `_row` of each.
+        before, after: what is written there, and what the groups say.
+        confidence: how sure it is that the cell is wrong, 0 to 1.
+    """
+
+    rows: Numbers
+    before: pa.Array
+    after: pa.Array
+    confidence: NDArray[np.float64]
+
+    def sure(self, least: float) -> Votes:
+        """Those that are wrong with at least this confidence."""
+        there = self.confidence >= least
+        mask = pa.array(there)
+        return Votes(self.rows[there], self.before.filter(mask), self.after.filter(mask), self.confidence[there])
+
+    def writes(self, data: Dataset) -> ibis.Table:
+        """`_row`, `after`: what the groups say, kept with the dataset."""
+        return stored(data, pa.table({ROW: self.rows, "after": self.after}))
+
+    def cells(self, data: Dataset, column: str) -> ibis.Table:
+        """`_row`, `column`, `value`: what is written there, kept with the dataset."""
+        names = pa.repeat(pa.scalar(column), self.rows.size)
+        return stored(data, pa.table({ROW: self.rows, "column": names, "value": self.before}))
 
 
-def votes_on(data: Dataset, ballot: Ballot) -> ibis.Table:
-    """`_row`, `before`, `after`, `confidence` of every cell that some group says otherwise, computed once."""
-    if ballot.sql not in data.kept:
-        found = doubted(ballot, codes(data).of(ballot.columns))
-        names = {name: f"_{name}" for name in found}
-        connection = data.table.get_backend().con
-        with lent(connection, {names[name]: table for name, table in found.items()}):
-            return kept(data, ballot.sql, _tail(ballot, names))
-    return kept(data, ballot.sql)
+def votes_on(data: Dataset, ballot: Ballot) -> Votes:
+    """Every cell that some group says otherwise, found once."""
+    key = f"votes: {ballot.sql}"
+    if (known := data.kept.get(key)) is None:
+        known = data.kept[key] = _voted(ballot, codes(data).of(ballot.columns), _slips(data))
+    votes: Votes = known
+    return votes
 
 
 def suspects_sql(data: Dataset, ballot: Ballot) -> str:
@@ -102,23 +109,121 @@ def ballot_of(data: Dataset, sql: str) -> Ballot | None:
     return data.kept.get(_BALLOT + sql)
 
 
-def count_suspects(connection: Any, ballot: Ballot, table: CodedRows) -> int:
-    """How many cells of a table are suspect."""
-    found = doubted(ballot, table)
-    if not found["doubted"].num_rows:
-        return 0
-    names = {name: f"_{name}" for name in found}
-    with lent(connection, {names[name]: table for name, table in found.items()}):
-        asked = f"SELECT count(*) FROM ({_tail(ballot, names)}) WHERE confidence >= {ballot.least!r}"
-        return int(connection.execute(asked).fetchone()[0])
+def count_suspects(data: Dataset, ballot: Ballot, table: CodedRows) -> int:
+    """How many cells of a table, which the dataset may become, are suspect."""
+    return int((_voted(ballot, table, _slips(data)).confidence >= ballot.least).sum())
 
 
 _BALLOT = "ballot: "
 
 
-def _tail(ballot: Ballot, names: Mapping[str, str]) -> str:
-    """The query for the votes, of the doubted rows alone."""
-    return votes_of_doubted([weight for _columns, weight in ballot.determinants], names["doubted"], names["known"])
+def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
+    """The doubted rows for which some group says another value, as `ballot.votes_sql` weighs them."""
+    import numpy as np
+
+    coded = table.columns
+    own = coded[ballot.column]
+    present = _present(ballot.column, coded, ballot.blank)
+    groups = side_by_side(lambda by: _Groups(_key(by[0], coded, ballot.blank), present), ballot.determinants)
+    at = np.flatnonzero(_any([group.differing() for group in groups], present.size))
+    before = present[at].astype(np.int64)
+    told = [_judged(group.of(at), before) for group in groups]
+    candidate = np.full(at.size, -1, np.int64)
+    for says in (each.says for each in reversed(told)):
+        candidate = np.where((says >= 0) & (says != before), says, candidate)
+    some = np.flatnonzero(candidate >= 0)
+    at, before, candidate = at[some], before[some], candidate[some]
+    sure = _confidence(ballot, [each.of(some) for each in told], before, candidate, own, slips)
+    return Votes(table.rows[at], own.told(own.codes[at]), own.told(candidate), sure)
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    """What one determinant's groups say of some rows: a value, this value again, that few say this value."""
+
+    says: Numbers
+    again: NDArray[np.bool_]
+    few: NDArray[np.bool_]
+
+    def of(self, places: Numbers) -> _Judgement:
+        return _Judgement(self.says[places], self.again[places], self.few[places])
+
+
+def _judged(group: Mapping[str, Numbers], before: Numbers) -> _Judgement:
+    import numpy as np
+
+    n, most, usual = group["n"], group["most"], group["usual"]
+    fellows, agree = group["total"] - 1, most - (usual == before)
+    telling = (n > 0) & (fellows >= GROUP - 1) & (agree >= AGREEING * fellows)
+    return _Judgement(np.where(telling, usual, -1), (n >= 2) & (before >= 0), (n > 0) & (n * 5 <= most))  # noqa: PLR2004
+
+
+def _confidence(
+    ballot: Ballot, told: Sequence[_Judgement], before: Numbers, candidate: Numbers, own: Coded, slips: _Slips
+) -> NDArray[np.float64]:
+    """Votes for the candidate ÷ (these + votes for the cell's own or a third value + doubt), divided as decimals."""
+    import numpy as np
+
+    times, usual = np.where(before >= 0, own.counts[before], 0), own.counts[candidate]
+    rare = (before >= 0) & ((times <= RARE) | (times * MUCH_RARER <= usual))
+    slip = slips.among(own, before, candidate)
+    one, weights = _decimals([repr(weight) for _columns, weight in ballot.determinants])
+    votes_for = votes_against = np.zeros(before.size, np.int64)
+    for weight, each in zip(weights, told, strict=True):
+        against = (each.says >= 0) & (each.says != candidate) | (each.again & ~(slip & rare & each.few))
+        votes_for = votes_for + np.where(each.says == candidate, weight, 0)
+        votes_against = votes_against + np.where(against, weight, 0)
+    gap, odd, at_home, other = (int(Decimal(doubt) * one) for doubt in DOUBTS)
+    doubt = np.select([before < 0, rare & slip, times > RARE], [gap, odd, at_home], other)
+    return _rounded((votes_for / one) / ((votes_for + votes_against + doubt) / one))
+
+
+def _decimals(written: Sequence[str]) -> tuple[int, list[int]]:
+    """A power of ten, at least a hundred, and the numbers as whole multiples of its fraction."""
+    numbers = [Decimal(each) for each in written]
+    one = 10 ** max(2, *(-int(number.as_tuple().exponent) for number in numbers))
+    return one, [int(number * one) for number in numbers]
+
+
+def _rounded(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """To six decimals, halves away from zero, as the engine rounds."""
+    import numpy as np
+
+    scaled = shares * 1e6
+    whole: NDArray[np.float64] = np.trunc(scaled)
+    return (whole + (scaled - whole >= 0.5)) / 1e6  # noqa: PLR2004
+
+
+class _Slips:
+    """Which values read like slips of others; the engine is asked of each pair once."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def among(self, column: Coded, before: Numbers, candidate: Numbers) -> NDArray[np.bool_]:
+        """Of each pair of codes; a gap is no slip."""
+        import numpy as np
+
+        pairs, place = np.unique(before * len(column.values) + candidate, return_inverse=True)
+        pairs_before, pairs_after = np.divmod(pairs, max(len(column.values), 1))
+        texts = zip(column.told(pairs_before).to_pylist(), column.told(pairs_after).to_pylist(), strict=True)
+        listed = list(texts)
+        self._ask([pair for pair in listed if pair[0] is not None and pair not in self._known])
+        return np.array([self._known.get(pair, False) for pair in listed], bool)[place]
+
+    def _ask(self, pairs: Sequence[tuple[str, str]]) -> None:
+        if not pairs:
+            return
+        sides = [pa.array(side, pa.string()) for side in zip(*pairs, strict=True)]
+        with lent(self._connection, {"_pairs": pa.table(dict(zip(("before", "candidate"), sides, strict=True)))}):
+            told = self._connection.execute(slips_sql("_pairs")).fetchall()
+        self._known |= dict(zip(pairs, (slip for (slip,) in told), strict=True))
+
+
+def _slips(data: Dataset) -> _Slips:
+    own: _Slips = data.kept.setdefault("slips", _Slips(data.table.get_backend().con))
+    return own
 
 
 def _any(masks: Sequence[NDArray[np.bool_]], size: int) -> NDArray[np.bool_]:
@@ -183,38 +288,24 @@ class _Groups:
         self._split = split
         self._width = int(said.max(initial=-1)) + 2
         self._rows = np.flatnonzero(split[key])
-        self._pairs(self._keys(self._rows), size)
+        self._pairs(size)
 
-    def _keys(self, rows: Numbers) -> Numbers:
-        import numpy as np
-
-        return self._key[rows].astype(np.int64) * self._width + self._said[rows] + 1
-
-    def _pairs(self, keys: Numbers, size: int) -> None:
+    def _pairs(self, size: int) -> None:
         """Each split group's values with their rows; which of them is most frequent, and whether the group tells."""
         import numpy as np
 
-        if size * self._width <= DENSE:
-            counted = np.bincount(keys)
-            self._pair = np.flatnonzero(counted)
-            self._n = counted[self._pair]
-        else:
-            self._pair, self._n = np.unique(keys, return_counts=True)
-        group = self._pair // self._width
+        keys = self._key[self._rows].astype(np.int64) * self._width + self._said[self._rows] + 1
+        pair, self._n, self._place = _counted(keys, size * self._width)
+        group = pair // self._width
         starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if group.size else group
         most = np.maximum.reduceat(self._n, starts) if group.size else self._n
         self._most = np.zeros(size, np.int64)
         self._most[group[starts]] = most
         self._usual = np.full(size, -1, np.int64)
         usual = self._n == self._most[group]
-        self._usual[group[usual]] = self._pair[usual] % self._width - 1
+        self._usual[group[usual]] = pair[usual] % self._width - 1
         telling = (self._total >= GROUP) & (5 * self._most >= 4 * (self._total - 1))
         self._differs = telling[group] & (self._n < self._most[group])
-
-    def _place(self, keys: Numbers) -> Numbers:
-        import numpy as np
-
-        return np.searchsorted(self._pair, keys)
 
     def differing(self) -> NDArray[np.bool_]:
         """Whether each row differs from what its group says."""
@@ -222,7 +313,7 @@ class _Groups:
 
         found = np.zeros(self._key.size, bool)
         if self._differs.any():
-            found[self._rows] = self._differs[self._place(self._keys(self._rows))]
+            found[self._rows] = self._differs[self._place]
         return found
 
     def of(self, rows: Numbers) -> dict[str, Numbers]:
@@ -235,7 +326,24 @@ class _Groups:
         found = {"n": total.copy(), "total": total, "most": total.copy(), "usual": np.where(there, said, -1)}
         inside = np.flatnonzero(split)
         if inside.size:
-            found["n"][inside] = self._n[self._place(self._keys(rows[inside]))]
+            found["n"][inside] = self._n[self._place[np.searchsorted(self._rows, rows[inside])]]
             found["most"][inside] = self._most[key[inside]]
             found["usual"][inside] = self._usual[key[inside]]
         return found
+
+
+def _counted(keys: Numbers, ends: int) -> tuple[Numbers, Numbers, Numbers]:
+    """The distinct keys in order, how often each occurs, and the place of each key among them."""
+    import numpy as np
+
+    if ends <= DENSE:
+        times = np.bincount(keys)
+        place = np.cumsum(times > 0) - 1
+        there = np.flatnonzero(times)
+        return there, times[there], place[keys] if keys.size else keys
+    met = pa.array(keys).dictionary_encode()  # hashing takes a fifth of the time of sorting
+    distinct, codes = met.dictionary.to_numpy(), met.indices.to_numpy()
+    order = np.argsort(distinct)
+    place = np.empty_like(order)
+    place[order] = np.arange(order.size)
+    return distinct[order], np.bincount(codes, minlength=order.size)[order], place[codes]

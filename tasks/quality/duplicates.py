@@ -44,7 +44,6 @@ from tasks.quality.records import (
     components,
     count_rows,
     grouped,
-    grouped_digits,
     is_numbering,
     is_unique,
     leaving,
@@ -73,6 +72,7 @@ from tasks.quality.voting import (
     statements,
     winners,
 )
+from tasks.quality.wording import plural
 
 TELLING = 0.5
 """Columns in which rows agree less than this by chance say something when they do agree."""
@@ -135,7 +135,7 @@ def exact_duplicate_rows(data: Dataset, settings: Settings[ExactDuplicateSetting
         cells=whole_rows(copies),
         count=count,
         checked=data.profile.rows,
-        title=f"{grouped_digits(count)} {'row repeats' if count == 1 else 'rows repeat'} an earlier row exactly "
+        title=f"{plural(count, 'row repeats', 'rows repeat')} an earlier row exactly "
         f"({percent(count, data.profile.rows)})",
         why="every column is the same; chance would bring "
         + ("next to none" if safe else f"about {share:.0%} of them"),
@@ -218,7 +218,7 @@ def key_duplicates(data: Dataset, settings: Settings[KeyDuplicateSettings]) -> I
         cells=whole_rows(conflict),
         count=count,
         checked=data.profile.rows,
-        title=f"{grouped_digits(count)} rows share their {named} with another row "
+        title=f"{plural(count, 'row shares its', 'rows share their')} {named} with another row "
         f"({percent(count, data.profile.rows)})",
         why=(f"{named} tells nearly all rows apart and its repeats agree almost everywhere" if mined else "")
         or f"the contract says that {named} is the key",
@@ -236,7 +236,8 @@ def _source_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
     shared = {name: facts[name] for name in ("entity", "source", "shapes", "copies", "minimum_votes", "majority")}
     shared["columns"] = list(issue.facts["described"])
     why = f"{facts['sources_per_entity']} sources per {facts['entity']} on average; ties stay, gaps are filled"
-    left = f"{grouped_digits(facts['unsettled'])} cells whose dispute no vote settles" if facts["unsettled"] else ""
+    open_ = int(facts["unsettled"])
+    left = plural(open_, "cell whose dispute no vote settles", "cells whose dispute no vote settles") if open_ else ""
     label, sure = "write what most sources say", issue.confidence
     yield Option("vote", "vote", label, shared, why, left, sure, safe=bool(facts["safe"]))
     known = ", ".join(f"{name} {percent(same, cells)} of {cells:,}" for name, same, cells in facts["agreement"])
@@ -282,9 +283,9 @@ def conflicting_sources(data: Dataset, settings: Settings[ConflictingSourceSetti
             count=count,
             checked=checked,
             confidence=round(tally["sure"], 4),
-            title=f"{grouped_digits(count)} cells are not what most sources say ({percent(count, checked)})",
-            why=f"{source} names {grouped_digits(data.profile.column(source).distinct_count)} sources that describe "
-            f"{grouped_digits(entities)} values of {entity} and disagree",
+            title=f"{plural(count, 'cell is', 'cells are')} not what most sources say ({percent(count, checked)})",
+            why=f"{source} names {plural(data.profile.column(source).distinct_count, 'source')} that describe "
+            f"{plural(entities, f'value of {entity}', f'values of {entity}')} and disagree",
             severity=Severity.HIGH,
             facts={
                 "entity": entity,
@@ -331,9 +332,9 @@ def near_duplicate_records(data: Dataset, settings: Settings[NearDuplicateSettin
         cells=cells,
         count=len(rows),
         checked=data.profile.rows,
-        title=f"{grouped_digits(len(rows))} rows look like another spelling of a row "
+        title=f"{plural(len(rows), 'row looks', 'rows look')} like another spelling of a row "
         f"({percent(len(rows), data.profile.rows)})",
-        why=f"{grouped_digits(len(pairs))} pairs agree but for small edits in words",
+        why=f"{plural(len(pairs), 'pair agrees', 'pairs agree')} but for small edits in words",
         severity=Severity.LOW,
         unit="row",
         facts={"pairs": [list(pair) for pair in pairs]},

@@ -29,6 +29,7 @@ from tasks.quality.model import (
     ValueMap,
 )
 from tasks.quality.queries import is_in, only, unused
+from tasks.quality.wording import plural
 
 SAMPLE = 5
 """Changes and rows shown per preview."""
@@ -107,7 +108,7 @@ def conserve(rows_in: int, rows_out: int, *, dropped: int, quarantined: int, mer
     """
     if rows_in != rows_out + dropped + quarantined + merged:
         raise ConservationError(
-            f"{rows_in:,} rows in, but {rows_out:,} out + {dropped:,} dropped + {quarantined:,} quarantined + "
+            f"{plural(rows_in, 'row')} in, but {rows_out:,} out + {dropped:,} dropped + {quarantined:,} quarantined + "
             f"{merged:,} merged",
             todo="nothing was changed; please report this",
         )

@@ -37,6 +37,7 @@ from tasks.quality.translate import (
     truth_of,
 )
 from tasks.quality.typed import ColumnType
+from tasks.quality.wording import plural
 
 LONGEST = 4000
 """Characters of the longest expression that is read."""
@@ -162,7 +163,7 @@ def _parsed(text: str) -> exp.Expr:
     if not text.strip():
         raise SpecError("an expression is empty", todo="write one over the table's columns, e.g. quantity > 0")
     if len(text) > LONGEST:
-        raise SpecError(f"an expression has {len(text):,} characters", todo=f"shorten it to {LONGEST:,}")
+        raise SpecError(f"an expression has {plural(len(text), 'character')}", todo=f"shorten it to {LONGEST:,}")
     tree = _parse(text)
     for node in tree.walk():
         _check_node(node, text)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from ibis import _
 from pydantic import Field
@@ -21,7 +21,7 @@ from pydantic import Field
 from tasks.quality import canonical, layouts, misplaced, patterns, tidying
 from tasks.quality.canonical import CanonicalNumber
 from tasks.quality.casting import cast_text
-from tasks.quality.damage import damaged_values, redecoded
+from tasks.quality.damage import damaged_values, read_again, redecoded
 from tasks.quality.layouts import Layouts, ParsedDates
 from tasks.quality.misplaced import Spill
 from tasks.quality.model import (
@@ -37,6 +37,7 @@ from tasks.quality.model import (
     Pattern,
     Severity,
 )
+from tasks.quality.months import Locale
 from tasks.quality.patterns import Suspect, breach, too_few
 from tasks.quality.profile import NUMBER, is_missing
 from tasks.quality.queries import cells_of, cells_where, only, rows_where, suspects
@@ -44,6 +45,7 @@ from tasks.quality.registry import KindSettings, Parameters, Settings, kind, rem
 from tasks.quality.tidying import LONGEST, Tidy
 from tasks.quality.universal import Edits, edited
 from tasks.quality.values import telling_values
+from tasks.quality.wording import plural, some_of
 
 MOST_VALUES = 300_000
 """Distinct values per column that are read one by one."""
@@ -142,11 +144,12 @@ class MixedDateSettings(KindSettings):
 
 def _date_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
     facts = issue.facts
+    named = {"locale": facts["locale"]} if facts["locale"] != "en" else {}
     if facts["ambiguous"]:
         names = {"dmy": "day/month/year", "mdy": "month/day/year", "ymd": "year/month/day", "ydm": "year/day/month"}
         for order in facts["orders"]:
-            label = f"they are {names[order]}; write all as 2026-01-31"
-            yield Option(f"as-{order}", "parse_dates", label, {"order": order}, "you know how they are meant")
+            label, given = f"they are {names[order]}; write all as 2026-01-31", {"order": order, **named}
+            yield Option(f"as-{order}", "parse_dates", label, given, "you know how they are meant")
         return
     plan = facts["plan"]
     label = f"write them as most are ({facts['usual']})"
@@ -155,7 +158,13 @@ def _date_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG
         safe, why = bool(facts["safe"]), "each has one reading only"
         yield Option("as-most", "parse_dates", label, plan, why, leaves, 0.95, safe)
     if plan["layout"] != "iso" or not facts["as_most"]:
-        yield Option("iso", "parse_dates", "write all as 2026-01-31", {"order": plan["order"]}, leaves=leaves)
+        yield Option("iso", "parse_dates", "write all as 2026-01-31", {"order": plan["order"], **named}, leaves=leaves)
+    if facts["timed"]:
+        label, open_ = "write the times, too, as 2026-01-31T13:00:00Z", "times that a change of clocks leaves open"
+        yield Option("utc", "parse_dates", label, named, leaves=open_, needs=("timezone",))
+    if pattern := facts["extracts"]:
+        label = f"keep only the part that is written as most are ({facts['usual']})"
+        yield Option("extract", "extract", label, {"pattern": pattern}, leaves="what stands beside it is lost")
 
 
 @kind("Mixed or ambiguous dates", dimension=Dimension.VALIDITY, settings=MixedDateSettings, recommend=_date_options)
@@ -165,13 +174,14 @@ def mixed_dates(data: Dataset, settings: Settings[MixedDateSettings]) -> Iterabl
     for name, values in telling_values(data, likely).items():
         if len(values) > MOST_VALUES:
             continue
-        dates = layouts.dates_in(values)
+        locale = layouts.language_of(values)
+        dates = layouts.dates_in(values, locale)
         if dates and layouts.rows_of(dates) >= settings.of(name).share * sum(values.values()):
-            found, column = layouts.layouts_of(dates), data.profile.column(name)
+            found, column = layouts.layouts_of(dates, locale), data.profile.column(name)
             if found.others:
                 yield _mixed_dates(data, column, found)
             if found.ambiguous:
-                yield _ambiguous_dates(data, column, found.ambiguous)
+                yield _ambiguous_dates(data, column, found)
 
 
 def _mixed_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Finding:
@@ -191,6 +201,9 @@ def _mixed_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Findin
         facts={
             "ambiguous": False,
             "plan": found.plan.model_dump(exclude={"exclude", "change"}),
+            "locale": found.plan.locale,
+            "timed": any(written.time for _text, _n, written in told),
+            "extracts": layouts.extracts(found),
             "usual": found.members[found.usual][0][0],
             "left": left,
             "as_most": layouts.keeps_most(found),
@@ -200,7 +213,8 @@ def _mixed_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Findin
     )
 
 
-def _ambiguous_dates(data: Dataset, column: ColumnProfile, ambiguous: layouts.Told) -> Finding:
+def _ambiguous_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Finding:
+    ambiguous = found.ambiguous
     orders = sorted({order for _t, _n, written in ambiguous for order in written.readings})
     example, _rows, written = max(ambiguous, key=lambda each: (each[1], each[0]))
     days = " or ".join(day.isoformat() for day in sorted(written.days))
@@ -213,7 +227,7 @@ def _ambiguous_dates(data: Dataset, column: ColumnProfile, ambiguous: layouts.To
         f"'{example}' is {days}; nothing in the column says which",
         Severity.MEDIUM,
         title=f"Ambiguous dates in {column.name}",
-        facts={"ambiguous": True, "orders": orders},
+        facts={"ambiguous": True, "orders": orders, "locale": found.plan.locale},
         confidence=round(1 - 1 / readings, 4),
     )
 
@@ -222,7 +236,7 @@ def _ambiguous_dates(data: Dataset, column: ColumnProfile, ambiguous: layouts.To
 def parse_dates(data: Dataset, issue: Issue, p: ParsedDates) -> tuple[Effect, ...]:
     """Write every date that has one reading, or one in the order the pilot names, in one format."""
     column = issue.columns[0]
-    dates = layouts.dates_in(telling_values(data, [column])[column])
+    dates = layouts.dates_in(telling_values(data, [column])[column], p.locale)
     return (edited(column, layouts.rewritten(dates, p), p),)
 
 
@@ -275,7 +289,7 @@ def wrong_type(data: Dataset, settings: Settings[WrongTypeSettings]) -> Iterable
             cells_where(data, column.name, wrong),
             count,
             column.present_count,
-            f"{count:,} of {column.present_count:,} values are no {_TYPE_NAMES[type_]}; {said}",
+            f"{some_of(count, column.present_count, 'value', 'is', 'are')} no {_TYPE_NAMES[type_]}; {said}",
             Severity.HIGH if promised.reads_as else Severity.MEDIUM,
             facts={"type": type_},
             confidence=0.95 if promised.reads_as else breach(count, column.present_count),
@@ -288,17 +302,19 @@ class Cast(Edits):
     Attributes:
         type: what they become.
         on_failure: what has no reading, or several, stays ("keep") or becomes null ("null").
+        locale: the language of the values: what months are called in it, and whether decimals follow a comma.
     """
 
     type: Literal["integer", "number", "date", "timestamp", "boolean"]
     on_failure: Literal["keep", "null"] = "keep"
+    locale: Locale = "en"
 
 
 @remedy("Cast", parameters=Cast)
 def cast(data: Dataset, issue: Issue, p: Cast) -> tuple[Effect, ...]:
     """Read the suspect values as another type: numbers without separators and units, dates in ISO 8601, true, false."""
     told = suspects(data, issue).select("value").distinct().order_by("value").limit(MOST_VALUES)
-    read = {text: cast_text(text, p.type) for text in told.to_pyarrow()["value"].to_pylist() if text}
+    read = {text: cast_text(text, p.type, p.locale) for text in told.to_pyarrow()["value"].to_pylist() if text}
     return (edited(issue.columns[0], {old: new for old, new in read.items() if new or p.on_failure == "null"}, p),)
 
 
@@ -428,7 +444,7 @@ def extract(data: Dataset, issue: Issue, p: Extract) -> tuple[Effect, ...]:
 def _tidy_options(data: Dataset, issue: Issue) -> Iterator[Option]:
     facts = issue.facts
     edges, inner, entities = (bool(facts[name]) for name in tidying.BLEMISHES)
-    long = f"{facts['long']:,} cells of more than {LONGEST:,} characters" if facts["long"] else ""
+    long = f"{plural(facts['long'], 'cell')} of more than {LONGEST:,} characters" if facts["long"] else ""
     if edges or entities:
         label = _both("take the spaces around values off" if edges else "", "unescape" if entities else "")
         leaves = _both("several spaces within a value" if inner else "", long)
@@ -483,8 +499,10 @@ def _damage_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
     if values := issue.facts["redecoded"]:
         why = "the wrong decoding can be undone exactly"
         left = issue.count - issue.facts["mended"]
-        leaves = f"{left:,} cells whose letters are lost" if left else ""
+        leaves = f"{plural(left, 'cell whose', 'cells whose')} letters are lost" if left else ""
         yield Option("redecode", "map_values", "decode them again", {"values": values}, why, leaves, 0.98, True)
+    label = "decode them again, from encodings of yours"
+    yield Option("redecode-as", "redecode", label, needs=("read_as", "written_in"))
     yield Option("map", "map_values", "write values of yours", needs=("values",))
 
 
@@ -501,11 +519,39 @@ def encoding_damage(data: Dataset, settings: Settings[KindSettings]) -> Iterable
                 cells_where(data, column.name, _listed(damaged)),
                 count,
                 column.rows,
-                f"{count:,} values hold letters that were damaged on their way",
+                f"{plural(count, 'value holds', 'values hold')} letters that were damaged on their way",
                 Severity.MEDIUM,
                 facts={"redecoded": mended, "mended": sum(damaged[text] for text in mended)},
                 confidence=0.95,
             )
+
+
+Encoding: TypeAlias = Literal[
+    "utf-8", "latin-1", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257", "iso8859-2", "iso8859-5",
+    "iso8859-7", "iso8859-9", "iso8859-15", "mac-roman", "cp437", "cp850", "cp866", "koi8-r", "shift_jis", "euc_jp",
+    "euc_kr", "gb18030", "big5",
+]  # fmt: skip
+
+
+class Redecoded(Edits):
+    """What was confused.
+
+    Attributes:
+        read_as: the encoding in which the letters were read.
+        written_in: the one in which they had been written.
+    """
+
+    read_as: Encoding
+    written_in: Encoding
+
+
+@remedy("Decode again", parameters=Redecoded)
+def redecode(data: Dataset, issue: Issue, p: Redecoded) -> tuple[Effect, ...]:
+    """Turn suspect letters back into the bytes that they were read from, and read these as they had been written."""
+    told = suspects(data, issue).select("value").distinct().order_by("value").limit(MOST_VALUES)
+    texts = [text for text in told.to_pyarrow()["value"].to_pylist() if text]
+    new = {text: back for text in texts if (back := read_again(text, p.read_as, p.written_in))}
+    return (edited(issue.columns[0], new, p),)
 
 
 # --- values in each other's place -----------------------------------------------------------------------------
@@ -519,7 +565,9 @@ class SwappedSettings(KindSettings):
 
 def _swap_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
     a, b = issue.columns
-    why = f"each value is at home in the other column and a stranger in its own, {issue.count // 2:,} times at once"
+    why = "each value is at home in the other column and a stranger in its own, " + plural(
+        issue.count // 2, "time at once", "times at once"
+    )
     yield Option("swap", "swap_back", f"give {a} and {b} back their values", {}, why, "", issue.confidence, True)
 
 
@@ -541,7 +589,7 @@ def swapped_values(data: Dataset, settings: Settings[SwappedSettings]) -> Iterab
             table = only(data.table, (ROW, a, b))
             cells = cells_of(table.filter(table[a].isin(values), table[b].isin(others)), (a, b))
             if count := int(cells.count().to_pyarrow().as_py()):
-                why = f"in {count // 2:,} rows {a} holds a value of {b}, and {b} one of {a}"
+                why = f"in {plural(count // 2, 'row')} {a} holds a value of {b}, and {b} one of {a}"
                 yield Finding((a, b), cells, count, 2 * data.profile.rows, why, Severity.MEDIUM, confidence=0.95)
 
 
@@ -607,7 +655,7 @@ def _spilled(target: ColumnProfile, found: Spill) -> Finding:
         found.cells,
         2 * rows,
         2 * target.rows,
-        f"{rows:,} of {gaps:,} rows without {found.target} have its value at the end of {found.source}",
+        f"{some_of(rows, gaps, 'gap', 'has', 'have')} the value of {found.target} at the end of {found.source}",
         Severity.MEDIUM,
         facts={
             "source": found.source,

@@ -6,26 +6,33 @@ best are counted on the whole table.
 
 from __future__ import annotations
 
-import math
+import operator
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import ibis
 from pydantic import Field
 
-from tasks.quality.model import ROW, ColumnProfile, Dataset
-from tasks.quality.profile import is_missing, number
-from tasks.quality.queries import only
+from tasks.quality.codes import blank_codes, codes, numbers
+from tasks.quality.model import ColumnProfile, Dataset
+from tasks.quality.profile import number
 from tasks.quality.registry import Parameters
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 FEWEST_ROWS = 30
 MOST_COLUMNS = 40
 ROWS_TO_SCREEN = 1_000
 FORMULAS_TO_TRY = 8
 SLACK = 0.1
+
+ROWS_AT_ONCE = 1_000_000
+"""Rows whose numbers are in memory together."""
 
 
 class Formula(Parameters):
@@ -53,19 +60,41 @@ def mined(
     wanted = [c for c in columns if c in targets]
     if not wanted or len(columns) <= 2:  # noqa: PLR2004  (a formula speaks of three)
         return
-    first = _first_numbers(data, [c.name for c in columns])
+    table = _Table(data, [c.name for c in columns])
+    first = table.numbers([c.name for c in columns], slice(ROWS_TO_SCREEN))
     for target in wanted:
         least = share(target.name)
         formulas = _screened(first, target.name, style(data, target.name, "derived")[0], least - SLACK)
-        if best := _best_formula(data, target.name, formulas, least):
+        if best := _best_formula(table, target.name, formulas, least):
             yield (target, *best)
 
 
-def _first_numbers(data: Dataset, columns: Sequence[str]) -> Mapping[str, Any]:
-    """The columns' numbers in the first rows, as arrays; nan where there is none."""
-    table = only(data.table, (ROW, *columns)).order_by(ROW).limit(ROWS_TO_SCREEN)
-    read = table.select(**{f"c{i}": number(table[name]) for i, name in enumerate(columns)}).to_pandas()
-    return {name: read[f"c{i}"].to_numpy(dtype="float64", na_value=math.nan) for i, name in enumerate(columns)}
+class _Table:
+    """The rows of a table with what its columns are as numbers, a part of the rows at a time."""
+
+    def __init__(self, data: Dataset, names: Sequence[str]) -> None:
+        self._columns = codes(data).of(names).columns
+        read = numbers(data, [self._columns[name] for name in names])
+        self._numbers = dict(zip(names, read, strict=True))
+
+    def numbers(self, names: Collection[str], rows: slice) -> dict[str, NDArray[np.float64]]:
+        """Columns' numbers in some rows, nan where there is none."""
+        return {name: self._numbers[name][self._columns[name].codes[rows]] for name in names}
+
+    def missing(self, name: str, rows: slice) -> NDArray[np.bool_]:
+        """Whether a column's cells in some rows are null or blank."""
+        import numpy as np
+
+        own = self._columns[name]
+        nothing = np.zeros(len(own.values) + 1, bool)
+        nothing[-1] = True
+        nothing[blank_codes(own)] = True
+        return nothing[own.codes[rows]]
+
+    def parts(self) -> Iterator[slice]:
+        """All rows, part by part."""
+        size = next(iter(self._columns.values())).codes.size
+        yield from (slice(start, start + ROWS_AT_ONCE) for start in range(0, size, ROWS_AT_ONCE))
 
 
 def _screened(first: Mapping[str, Any], target: str, decimals: int, share: float) -> list[Formula]:
@@ -77,18 +106,23 @@ def _screened(first: Mapping[str, Any], target: str, decimals: int, share: float
     found: list[tuple[float, Formula]] = []
     with np.errstate(all="ignore"):
         for left, name in enumerate(others):
-            for operator, results in _results(parts[:, left : left + 1], parts).items():
+            for sign, compute in _COMPUTED.items():
+                results = compute(parts[:, left : left + 1], parts)
                 complete = (~np.isnan(results - wanted)).sum(axis=0)
                 holds = (abs(results - wanted) <= tolerance(decimals)).sum(axis=0)
                 for right in np.flatnonzero((complete > 0) & (holds >= share * complete)):
-                    if right > left or (right != left and operator in "-/"):
-                        named = {"target": target, "left": name, "operator": operator, "right": others[right]}
+                    if right > left or (right != left and sign in "-/"):
+                        named = {"target": target, "left": name, "operator": sign, "right": others[right]}
                         found.append((-holds[right] / complete[right], Formula(**named, decimals=decimals)))
     return [formula for _holds, formula in sorted(found, key=lambda each: each[0])[:FORMULAS_TO_TRY]]
 
 
-def _results(left: Any, right: Any) -> dict[Literal["*", "+", "-", "/"], Any]:
-    return {"*": left * right, "+": left + right, "-": left - right, "/": left / right}
+_COMPUTED: Mapping[str, Callable[[Any, Any], Any]] = {
+    "*": operator.mul,
+    "+": operator.add,
+    "-": operator.sub,
+    "/": operator.truediv,
+}
 
 
 def tolerance(decimals: int) -> float:
@@ -97,32 +131,37 @@ def tolerance(decimals: int) -> float:
 
 
 def _best_formula(
-    data: Dataset, target: str, formulas: Sequence[Formula], share: float
+    table: _Table, target: str, formulas: Sequence[Formula], share: float
 ) -> tuple[Formula, dict[str, Any]] | None:
     """The formula that holds most often, if it holds often enough, with its counts."""
     if not formulas:
         return None
-    counts = _tallies(data, target, formulas)
     best: Formula | None = None
-    held: dict[str, Any] = {}
-    for place, formula in enumerate(formulas):
-        complete, holds, gaps = (int(counts[f"{what}{place}"] or 0) for what in ("complete", "holds", "gaps"))
+    held: Counter[str] = Counter()
+    for formula, tally in zip(formulas, _tallies(table, target, formulas), strict=True):
+        complete, holds = tally["complete"], tally["holds"]
         enough = complete >= FEWEST_ROWS and holds >= share * complete
         if enough and holds / complete > (held["holds"] / held["complete"] if held else 0):
-            best, held = formula, {"complete": complete, "holds": holds, "gaps": gaps}
-    return (best, held) if best else None
+            best, held = formula, tally
+    return (best, dict(held)) if best else None
 
 
-def _tallies(data: Dataset, target: str, formulas: Sequence[Formula]) -> Mapping[str, Any]:
-    table = only(data.table, {target, *(name for f in formulas for name in (f.left, f.right))})
-    wanted, missing = number(table[target]), is_missing(table[target])
-    tallies: dict[str, ibis.Value] = {}
-    for place, formula in enumerate(formulas):
-        outcome = result(table, formula)
-        tallies[f"complete{place}"] = (wanted.notnull() & outcome.notnull()).sum()
-        tallies[f"holds{place}"] = ((wanted - outcome).abs() <= tolerance(formula.decimals)).sum()
-        tallies[f"gaps{place}"] = (missing & outcome.notnull()).sum()
-    counts: Mapping[str, Any] = table.agg(**tallies).to_pyarrow().to_pylist()[0]
+def _tallies(table: _Table, target: str, formulas: Sequence[Formula]) -> list[Counter[str]]:
+    """Per formula the rows that are `complete`, in which it `holds`, and the `gaps` that it would fill."""
+    import numpy as np
+
+    names = {target, *(name for f in formulas for name in (f.left, f.right))}
+    counts: list[Counter[str]] = [Counter() for _formula in formulas]
+    for rows in table.parts():
+        told, missing = table.numbers(names, rows), table.missing(target, rows)
+        for tally, formula in zip(counts, formulas, strict=True):
+            left, right = told[formula.left], told[formula.right]
+            known = ~np.isnan(left) & ~np.isnan(right) & ((right != 0) | (formula.operator != "/"))
+            with np.errstate(all="ignore"):
+                off = abs(told[target] - _COMPUTED[formula.operator](left, right))
+            tally["complete"] += int((known & ~np.isnan(told[target])).sum())
+            tally["holds"] += int((known & (off <= tolerance(formula.decimals))).sum())
+            tally["gaps"] += int((known & missing).sum())
     return counts
 
 

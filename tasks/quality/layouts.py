@@ -8,8 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from tasks.quality.dates import MAY, Order, Written, read_date, shown_order, time_layout, written_as
+from pydantic import field_validator, model_validator
+
+from tasks.quality.clocks import check_zone, in_utc
+from tasks.quality.dates import EITHER, Order, Written, month_word, read_date, shown_order, time_layout, written_as
 from tasks.quality.model import ColumnProfile
+from tasks.quality.months import Locale, language
 from tasks.quality.universal import Edits
 
 SHOWING = 10
@@ -35,6 +39,9 @@ class ParsedDates(Edits):
         order: how dates that can be read in several ways are meant; null leaves them as they are.
         padded: days and months have two digits.
         short_year: years have two digits.
+        locale: in which language months are named, where the data and the layout name them.
+        timezone: where dates have a time: the IANA time zone of those that name none ("Europe/Berlin"); all are then
+            written as moments in UTC (2026-01-31T13:00:00Z), but for times that a change of clocks leaves open.
     """
 
     layout: str = "iso"
@@ -42,10 +49,23 @@ class ParsedDates(Edits):
     order: Order | None = None
     padded: bool = True
     short_year: bool = False
+    locale: Locale = "en"
+    timezone: str = ""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        return zone and check_zone(zone)
+
+    @model_validator(mode="after")
+    def _moments_are_iso(self) -> ParsedDates:
+        if self.timezone and self.layout != "iso":
+            raise ValueError(f"moments of a time zone are written in ISO 8601: leave layout '{self.layout}' out")
+        return self
 
 
 _DATE_PATTERN = re.compile(
-    r"^9[-/. ]9[-/. ]9(?:$|[T ,])|^9(?:a)?[-/., ]+a\.?[-/., ]+9|^a\.?[-/ ]+9(?:a)?(?:,? +|[-/])9|^9$"
+    r"^9[-/. ]9[-/. ]9(?:$|[T ,])|^9(?:a)?[-/., ]+(?:a )?a\.?[-/., ]+(?:a )?9|^a\.?[-/ ]+9(?:a)?(?:,? +|[-/])9|^9$"
 )
 
 
@@ -56,9 +76,18 @@ def mixes(column: ColumnProfile) -> bool:
     return several and column.kind != "date"
 
 
-def dates_in(values: Mapping[str, int]) -> Told:
+def dates_in(values: Mapping[str, int], locale: Locale = "en") -> Told:
     """The values that may be dates."""
-    return [(text, n, written) for text, n in values.items() if (written := read_date(text))]
+    return [(text, n, written) for text, n in values.items() if (written := read_date(text, locale))]
+
+
+def language_of(values: Mapping[str, int]) -> Locale:
+    """The language in which the values name months; English where they name none."""
+    words: dict[str, int] = {}
+    for text, n in values.items():
+        if word := month_word(text):
+            words[word] = words.get(word, 0) + n
+    return language(words.items())
 
 
 def rows_of(told: Told) -> int:
@@ -87,7 +116,7 @@ class Layouts:
     plan: ParsedDates
 
 
-def layouts_of(told: Told) -> Layouts:
+def layouts_of(told: Told, locale: Locale = "en") -> Layouts:
     """The layouts of some dates, one at least."""
     members = _by_layout(told)
     shown = {layout: _settled(own) for layout, own in members.items()}
@@ -99,7 +128,7 @@ def layouts_of(told: Told) -> Layouts:
         [each for layout, own in members.items() if layout != usual for each in own],
         [each for layout, own in undecided.items() if layout != usual for each in own],
         [each for own in undecided.values() for each in own],
-        _plan_for(usual, shown[usual].order, members[usual]),
+        _plan_for(usual, shown[usual].order, members[usual]).model_copy(update={"locale": locale}),
     )
 
 
@@ -108,8 +137,8 @@ def _by_layout(told: Told) -> Mapping[str, Told]:
     layouts: dict[str, list[tuple[str, int, Written]]] = {}
     for each in told:
         layouts.setdefault(each[2].layout, []).append(each)
-    for layout in [name for name in layouts if MAY in name]:
-        full, short = layout.replace(MAY, "aa"), layout.replace(MAY, "a")
+    for layout in [name for name in layouts if EITHER in name]:
+        full, short = layout.replace(EITHER, "aa"), layout.replace(EITHER, "a")
         like = short if len(layouts.get(short, ())) > len(layouts.get(full, ())) else full
         moved = [(text, n, replace(written, layout=like)) for text, n, written in layouts.pop(layout)]
         layouts.setdefault(like, []).extend(moved)
@@ -169,9 +198,20 @@ def rewritten(told: Told, plan: ParsedDates) -> dict[str, str]:
         for text, _n, written in members if layout != plan.layout else ():
             if not (day := _day(written, shown, plan.order)) or not _told_alike(written, plan):
                 continue
-            if plan.layout != "iso" or not text.strip().startswith(day.isoformat()):
-                pairs[text] = _date_text(day, written, plan)
+            new = _date_text(day, written, plan)
+            if new and (plan.timezone or plan.layout != "iso" or not text.strip().startswith(day.isoformat())):
+                pairs[text] = new
     return pairs
+
+
+def extracts(found: Layouts) -> str:
+    """A regular expression of the usual layout, when some of the others hold it within themselves; "" otherwise."""
+    pieces = re.findall("0+|a+|[^0a]+", found.usual)
+    signs = {"0": "[0-9]+", "a": r"\p{L}+"}
+    expression = "".join(signs.get(piece[0], re.escape(piece)) for piece in pieces)
+    known = re.compile(expression.replace(r"\p{L}", r"[^\W\d_]"))
+    within = any((part := known.search(text)) and part[0] != text.strip() for text, _n, _w in found.others)
+    return expression if within else ""
 
 
 def keeps_most(found: Layouts) -> bool:
@@ -192,12 +232,16 @@ def _day(written: Written, shown: _Settled, order: Order | None) -> dt.date | No
     return written.readings.get(order) if order else None
 
 
-def _date_text(day: dt.date, written: Written, plan: ParsedDates) -> str:
+def _date_text(day: dt.date, written: Written, plan: ParsedDates) -> str | None:
+    if plan.timezone and written.time:
+        return in_utc(day, written.time, plan.timezone)
     time = time_layout(plan.layout)
     layout = plan.layout.removesuffix(time)
     text = (
         day.isoformat()
         if plan.layout == "iso"
-        else written_as(day, layout, plan.write_order, padded=plan.padded, short_year=plan.short_year)
+        else written_as(
+            day, layout, plan.write_order, padded=plan.padded, short_year=plan.short_year, locale=plan.locale
+        )
     )
     return f"{text}{time[:1] or ' '}{written.time}" if written.time else text

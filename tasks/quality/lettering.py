@@ -37,11 +37,15 @@ def patterns(texts: pa.Array) -> pa.Array:
     return _some(written, starts, stays)
 
 
-def beginnings(texts: pa.Array, most: int) -> pa.Array:
-    """The first letters and digits of texts of ASCII, in lower case, without what stands between them.
+def beginnings(texts: pa.Array, most: int) -> NDArray[np.int64]:
+    r"""The first letters and digits of texts of ASCII, in lower case, without what stands between them: as a number.
 
-    >>> beginnings(pa.array(["O-17 ABCD", "--", "a b"]), 6).to_pylist()
-    ['o17abc', '', 'ab']
+    Args:
+        texts: of ASCII, none is null.
+        most: how many, up to seven: each is a byte, the first one the lowest.
+
+    >>> [n.to_bytes(3, "little") for n in beginnings(pa.array(["O-17", "--", "a b"]), 3).tolist()]
+    [b'o17', b'\x00\x00\x00', b'ab\x00']
     """
     import numpy as np
 
@@ -52,7 +56,11 @@ def beginnings(texts: pa.Array, most: int) -> pa.Array:
     written = plain[letters]
     met = np.r_[0, np.cumsum(written > 0, dtype=np.int32)]
     before = np.repeat(met[starts[:-1]], np.diff(starts))
-    return _some(written, starts, (written > 0) & (met[1:] - before <= most))
+    place = met[1:] - before - 1
+    stays = (written > 0) & (place < most)
+    shares = np.r_[0, np.cumsum(np.where(stays, written.astype(np.int64) << (8 * np.where(stays, place, 0)), 0))]
+    told: NDArray[np.int64] = np.diff(shares[starts])  # sums that overflow still differ by what was added
+    return told
 
 
 def _letters(texts: pa.Array) -> tuple[Bytes, NDArray[np.int32]]:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import operator
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ibis
 import pyarrow as pa
-import pyarrow.compute
-from ibis import _
 from pydantic import Field
 
 from tasks.quality.lettering import beginnings
 from tasks.quality.model import ROW, ColumnProfile, Dataset
-from tasks.quality.profile import is_ascii
-from tasks.quality.queries import apart, kept, stored, union
-from tasks.quality.records import chance_of_agreement, is_unique, plain_text
+from tasks.quality.queries import asked, lent, quoted, text
+from tasks.quality.records import SPACES, chance_of_agreement, is_unique
 from tasks.quality.registry import KindSettings
 
 
@@ -69,9 +62,8 @@ def near_pairs(data: Dataset, settings: NearDuplicateSettings) -> list[tuple[int
     words = {c.name for c in data.profile.columns if c.kind == "text"}
     scales = [_Scale(name, name in words, -math.log(max(chance[name], 1e-12))) for name in names]
     evidence = math.log(math.comb(data.profile.rows, 2) / settings.chance)
-    met = union([_met(data, name, settings) for name in names[:_BLOCKINGS]]).distinct()
-    alike = _alike(data, met, scales, settings, evidence).order_by("a", "b").limit(_MOST_PAIRS)
-    return [(record["a"], record["b"]) for record in alike.to_pyarrow().to_pylist()]
+    met = pa.concat_tables([_met(data, name, settings) for name in names[:_BLOCKINGS]])
+    return asked(data, _alike_sql(data, scales, settings, evidence), {"_met": met}) if met.num_rows else []
 
 
 @dataclass(frozen=True)
@@ -83,109 +75,136 @@ class _Scale:
     weight: float
 
 
-def _met(data: Dataset, column: str, settings: NearDuplicateSettings) -> ibis.Table:
+# --- rows that are compared ------------------------------------------------------------------------------------
+
+
+def _met(data: Dataset, column: str, settings: NearDuplicateSettings) -> pa.Table:
     """`a`, `b` of the rows to compare: those in small blocks of equal beginnings, the smallest blocks first."""
-    values = stored(data, _in_small_blocks(data, column, settings.block_size))
-    sizes = values.group_by("block").agg(n=_.n.sum())
-    work = sizes.mutate(work=(_.n * (_.n - 1) / 2).sum().over(order_by=[_.n, _.block], rows=(None, 0)))
-    blocks = values.semi_join(work.filter(_.work <= settings.pairs), "block").select("value", "block")
-    rows = data.table.select(ROW, value=data.table[column]).join(blocks, "value").select(ROW, "block")
-    left = kept(data, str(ibis.to_sql(rows, dialect="duckdb")))
-    right = left.view()
-    return left.join(right, [left.block == right.block, left[ROW] < right[ROW]]).select(a=left[ROW], b=right[ROW])
+    values = _in_small_blocks(data, column, settings)
+    connection, cell = data.table.get_backend().con, quoted(column)
+    sql = f'SELECT s.{quoted(ROW)} AS "row", b.block FROM snapshot AS s JOIN _blocks AS b ON s.{cell} = b.value'
+    with lent(connection, {"_blocks": values.select(["value", "block"])}):
+        told = connection.execute(sql).fetchnumpy() if values.num_rows else {}
+    return pa.table(dict(zip("ab", _pairs(told["row"], told["block"]) if told else ([], []), strict=True)), schema=_MET)
+
+
+def _pairs(rows: Any, blocks: Any) -> tuple[Any, Any]:
+    """Every two rows of each block, the smaller one first."""
+    import numpy as np
+
+    order = np.lexsort((rows, blocks))
+    rows, blocks = rows[order], blocks[order]
+    starts = np.flatnonzero(np.r_[True, blocks[1:] != blocks[:-1]]) if rows.size else np.empty(0, np.int64)
+    sizes = np.diff(np.r_[starts, rows.size])
+    found = [(rows[:0], rows[:0])]
+    for size in np.unique(sizes):
+        members = rows[starts[sizes == size][:, None] + np.arange(size)]
+        first, second = np.triu_indices(size, 1)
+        found.append((members[:, first].ravel(), members[:, second].ravel()))
+    left, right = (np.concatenate(sides) for sides in zip(*found, strict=True))
+    return left, right
 
 
 _BEGINNING = 6
 """Letters and digits that values of one block begin with."""
 
 
-def _in_small_blocks(data: Dataset, column: str, most: int) -> pa.Table:
-    """`value`, `n`, `block` of the values that begin as others, in blocks of up to so many rows.
+def _in_small_blocks(data: Dataset, column: str, settings: NearDuplicateSettings) -> pa.Table:
+    """`value`, `n`, `block` of the values that begin as others, in small blocks; the smallest, up to so many pairs.
 
     The values are read twice where there are such blocks: they are never all in memory.
     """
-    counts: Counter[str] = Counter()
-    for part in _beginnings(data, column):
-        alike = part.group_by("block").aggregate([("n", "sum")])
-        counts.update(dict(zip(alike["block"].to_pylist(), alike["n_sum"].to_pylist(), strict=True)))
-    small = pa.array([block for block, n in counts.items() if 1 < n <= most and block], pa.string())
+    import numpy as np
+
+    blocks, rows = (np.concatenate(parts) for parts in zip(*_block_sizes(data, column), strict=True))
+    known, place = np.unique(blocks, return_inverse=True)
+    sizes = np.bincount(place, weights=rows)  # exact: no table has 2**53 rows
+    small = (known > 0) & (sizes > 1) & (sizes <= settings.block_size)
+    known, sizes = known[small], sizes[small]
+    order = np.argsort(sizes, kind="stable")
+    wanted = known[order[np.cumsum((sizes * (sizes - 1) / 2)[order]) <= settings.pairs]]
     parts = [_NONE_MET]
-    if len(small):
-        parts += [part.filter(pa.compute.is_in(part["block"], small)) for part in _beginnings(data, column)]
+    if wanted.size:
+        parts += [part.filter(pa.array(np.isin(part["block"], wanted))) for part in _beginnings(data, column)]
     return pa.concat_tables(parts)
 
 
+def _block_sizes(data: Dataset, column: str) -> Iterator[tuple[Any, Any]]:
+    """The blocks of each part of a column's values, and the rows of each."""
+    import numpy as np
+
+    yield np.empty(0, np.int64), np.empty(0)
+    for part in _beginnings(data, column):
+        blocks, place = np.unique(part["block"], return_inverse=True)
+        yield blocks, np.bincount(place, weights=part["n"])
+
+
 def _beginnings(data: Dataset, column: str) -> Iterator[pa.Table]:
-    """`value`, `n`, `block` of a column's values, part by part."""
-    domain = data.domains.filter(data.domains.column == column)
-    plain = is_ascii(domain.value)
-    start = domain.value.lower().re_replace("[^a-z0-9]+", "").left(_BEGINNING)
-    for batch in domain.filter(~plain).select("value", "n", block=start).to_pyarrow_batches(chunk_size=_BATCH):
-        yield pa.table(batch.columns, schema=_NONE_MET.schema)
-    for batch in domain.filter(plain).select("value", "n").to_pyarrow_batches(chunk_size=_BATCH):
-        starts = beginnings(batch["value"], _BEGINNING)
-        yield pa.table([batch["value"], batch["n"], starts], schema=_NONE_MET.schema)
+    """`value`, `n`, `block` of a column's values, part by part; block 0 is of values without letters and digits."""
+    plain = "regexp_replace(lower(value), '[^a-z0-9]+', '', 'g')"  # of ASCII in any case
+    ascii_ = f"CASE WHEN strlen(value) = length(value) THEN value ELSE {plain} END"
+    sql = f'SELECT value, n, {ascii_} AS text FROM domains WHERE "column" = {text(column)}'
+    for batch in data.table.get_backend().con.execute(sql).to_arrow_reader(_BATCH):
+        yield pa.table([batch["value"], batch["n"], beginnings(batch["text"], _BEGINNING)], schema=_NONE_MET.schema)
 
 
 _BATCH = 100_000
 _NONE_MET = pa.table(
-    {"value": pa.array([], pa.string()), "n": pa.array([], pa.int64()), "block": pa.array([], pa.string())}
+    {"value": pa.array([], pa.string()), "n": pa.array([], pa.int64()), "block": pa.array([], pa.int64())}
 )
+_MET = pa.schema({"a": pa.int64(), "b": pa.int64()})
 
 
-def _alike(
-    data: Dataset, met: ibis.Table, scales: Sequence[_Scale], settings: NearDuplicateSettings, evidence: float
-) -> ibis.Table:
-    """`a`, `b` of the pairs that are alike though not the same, and share too much for chance."""
-    sides = apart(_side_by_side(data, met, scales))
-    same = [(sides[f"a{i}"] == sides[f"b{i}"]).fill_null(False) for i in range(len(scales))]
-    shared = ibis.array([like.ifelse(s.weight, 0.0) for s, like in zip(scales, same, strict=True)]).sort()
-    weighed = apart(sides.mutate(shared=shared))
-    telling = _total(weighed.shared[len(scales) - k] for k in range(1, min(3, len(scales)) + 1))
-    likely = apart(weighed.filter(telling >= evidence))
-    liked = apart(likely.select("a", "b", **{f"s{i}": _likeness(likely, i, s) for i, s in enumerate(scales)}))
-    likeness = [liked[f"s{i}"] for i in range(len(scales))]
-    scored = apart(
-        liked.select(
-            "a",
-            "b",
-            filled=_total(like.notnull().cast("float64") for like in likeness),
-            total=_total(like.fill_null(0.0) for like in likeness),
-            least=ibis.least(*[like.fill_null(1.0) for like in likeness]),
-        )
+# --- rows that are alike ---------------------------------------------------------------------------------------
+
+
+def _alike_sql(data: Dataset, scales: Sequence[_Scale], settings: NearDuplicateSettings, evidence: float) -> str:
+    """A query for `a`, `b` of the pairs in `_met` that are alike though not the same, and share too much for chance.
+
+    It is SQL, not an Ibis expression, which takes ten times as long to plan. The most telling columns that two rows
+    share are looked at before anything is compared letter by letter.
+    """
+    row, numbers = quoted(ROW), range(len(scales))
+    cells = ", ".join(
+        f"nullif(left({_plain(quoted(s.column))}, {_COMPARED_LENGTH}), '') AS c{i}" for i, s in enumerate(scales)
     )
-    return scored.filter(
-        _.filled * 2 > len(scales), _.total >= _.filled * settings.similarity, _.least >= settings.column_similarity
-    ).select("a", "b")
+    whole = f"hash({', '.join(quoted(name) for name in data.columns)})"
+    sides = ", ".join(f"x.c{i} AS a{i}, y.c{i} AS b{i}" for i in numbers)
+    shares = ", ".join(f"CASE WHEN a{i} = b{i} THEN {s.weight!r}::DOUBLE ELSE 0 END" for i, s in enumerate(scales))
+    telling = " + ".join(f"shared[{len(scales) - k}]" for k in range(min(3, len(scales))))
+    likeness = ", ".join(f"{_likeness(i, s)} AS s{i}" for i, s in enumerate(scales))
+    filled = " + ".join(f"CASE WHEN s{i} IS NULL THEN 0 ELSE 1 END" for i in numbers)
+    total = " + ".join(f"coalesce(s{i}, 0.0)" for i in numbers)
+    least = ", ".join(f"coalesce(s{i}, 1.0)" for i in numbers)
+    return f"""
+        WITH met AS MATERIALIZED (SELECT DISTINCT a, b FROM _met),
+        known AS MATERIALIZED (
+            SELECT {row} AS at, {whole} AS whole, {cells} FROM snapshot
+            WHERE {row} IN (SELECT a FROM met UNION ALL SELECT b FROM met)
+        ), sides AS MATERIALIZED (
+            SELECT a, b, {sides} FROM met JOIN known AS x ON a = x.at JOIN known AS y ON b = y.at
+            WHERE x.whole <> y.whole
+        ), weighed AS MATERIALIZED (SELECT *, list_sort([{shares}]) AS shared FROM sides),
+        likely AS MATERIALIZED (SELECT * FROM weighed WHERE {telling} >= {evidence!r}::DOUBLE),
+        liked AS MATERIALIZED (SELECT a, b, {likeness} FROM likely),
+        scored AS (SELECT a, b, {filled} AS filled, {total} AS total, least({least}) AS least FROM liked)
+        SELECT a, b FROM scored
+        WHERE filled * 2 > {len(scales)} AND total >= filled * {settings.similarity!r}::DOUBLE
+            AND least >= {settings.column_similarity!r}::DOUBLE
+        ORDER BY a, b LIMIT {_MOST_PAIRS}
+    """
 
 
-def _side_by_side(data: Dataset, met: ibis.Table, scales: Sequence[_Scale]) -> ibis.Table:
-    """`a`, `b` with their comparable values `a0`, `b0`, `a1`, ...; without rows that equal one another exactly."""
-    rows = apart(data.table.semi_join(met.select(_.a.name(ROW)).union(met.select(_.b.name(ROW))), ROW))
-    whole = ibis.struct({f"f{i}": rows[name] for i, name in enumerate(data.columns)}).hash()
-    plain = rows.select(ROW, whole=whole, **_comparable(rows, scales))
-    known = kept(data, str(ibis.to_sql(plain, dialect="duckdb")))
-    first, second = (
-        known.rename({side: ROW, **{f"{side}{name}": name for name in known.columns if name != ROW}})
-        for side in ("a", "b")
-    )
-    return met.join(first, "a").join(second, "b").filter(_.awhole != _.bwhole)
+def _plain(cell: str) -> str:
+    """`records.plain_text` of a cell."""
+    return f"trim(regexp_replace(lower({cell}), {text(SPACES)}, ' ', 'g'))"
 
 
-def _comparable(rows: ibis.Table, scales: Sequence[_Scale]) -> dict[str, Any]:
-    return {str(i): plain_text(rows[s.column]).left(_COMPARED_LENGTH).nullif("") for i, s in enumerate(scales)}
-
-
-def _likeness(sides: ibis.Table, i: int, scale: _Scale) -> Any:
+def _likeness(i: int, scale: _Scale) -> str:
     """1 for equal, less for a small edit of words that leaves the digits alone, 0 for different, null for a gap."""
-    a, b = sides[f"a{i}"], sides[f"b{i}"]
+    a, b = f"a{i}", f"b{i}"
     if not scale.words:
-        return (a == b).cast("float64")
-    digits = a.re_replace("[^0-9]", "") == b.re_replace("[^0-9]", "")
-    longest = ibis.greatest(a.length(), b.length())
-    edit = 1 - a.levenshtein(b).cast("float64") / longest
-    return ibis.cases((a == b, 1.0), (digits, edit), (a != b, 0.0), else_=ibis.null("float64"))
-
-
-def _total(terms: Iterable[Any]) -> Any:
-    return functools.reduce(operator.add, terms)
+        return f"CAST({a} = {b} AS DOUBLE)"
+    digits = " = ".join(f"regexp_replace({side}, '[^0-9]', '', 'g')" for side in (a, b))
+    edit = f"1 - CAST(levenshtein({a}, {b}) AS DOUBLE) / greatest(length({a}), length({b}))"
+    return f"CASE WHEN {a} = {b} THEN 1.0 WHEN {digits} THEN {edit} WHEN {a} <> {b} THEN 0.0 END"

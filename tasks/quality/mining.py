@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
-from tasks.quality.codes import Coded, blank_codes, codes, hashes
+from tasks.quality.codes import Coded, blank_codes, codes, hashes, side_by_side
 from tasks.quality.model import ColumnProfile, Dataset
 
 ROWS_TO_MINE = 20_000
@@ -78,9 +79,15 @@ def dependencies(data: Dataset, share: float = 0.95) -> tuple[Dependency, ...]:
         return tuple(known)
     determinants = [c for c in data.profile.columns if _may_determine(c)][:MOST_COLUMNS]
     dependents = [c.name for c in data.profile.columns if _may_depend(c)][:MOST_COLUMNS]
-    found: list[Dependency] = []
-    for name, told in _sampled(data, determinants, dependents) if determinants else ():
-        found += _determined_by(told, name, share)
+    names = tuple(dict.fromkeys((*(c.name for c in determinants), *dependents))) if determinants else ()
+    coded = codes(data).of(names).columns
+
+    def determined_by(looked_at: tuple[str, Any]) -> list[Dependency]:
+        determinant, rows = looked_at
+        wanted = {determinant, *dependents}
+        return _determined_by({n: each.codes[rows] for n, each in coded.items() if n in wanted}, determinant, share)
+
+    found = chain.from_iterable(side_by_side(determined_by, _sampled(data, determinants, coded)))
     ordered = tuple(sorted(found, key=lambda d: (-d.accuracy, -d.groups, d.determinant, d.dependent)))
     data.kept[f"dependencies {share}"] = ordered
     return ordered
@@ -99,15 +106,13 @@ def _may_depend(column: ColumnProfile) -> bool:
 
 
 def _sampled(
-    data: Dataset, determinants: Sequence[ColumnProfile], dependents: Sequence[str]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Per determinant, each column's values as numbers, −1 for null, in the rows of some of its values."""
+    data: Dataset, determinants: Sequence[ColumnProfile], coded: Mapping[str, Coded]
+) -> Iterator[tuple[str, Any]]:
+    """Per determinant, the rows of some of its values."""
     import numpy as np
 
-    names = tuple(dict.fromkeys((*(c.name for c in determinants), *dependents)))
-    coded = codes(data).of(names).columns
     few = [c for c in determinants if _every(c) > 1]
-    hashed = dict(zip(names, hashes(data, list(coded.values())), strict=True)) if few else {}
+    hashed = dict(zip(coded, hashes(data, list(coded.values())), strict=True)) if few else {}
     ordered = np.argsort(_whole(coded, hashed)) if few else np.empty(0, np.int64)
     for column in determinants:
         own, every = coded[column.name], _every(column)
@@ -117,8 +122,7 @@ def _sampled(
         if every > 1 and _by_value(column):
             looked_at &= (abs(hashed[column.name]) % every == 0)[own.codes]
         rows = np.flatnonzero(looked_at) if every == 1 or _by_value(column) else ordered[looked_at[ordered]][::every]
-        wanted, rows = {column.name, *dependents}, rows[: 4 * ROWS_TO_MINE]
-        yield column.name, {name: each.codes[rows] for name, each in coded.items() if name in wanted}
+        yield column.name, rows[: 4 * ROWS_TO_MINE]
 
 
 def _every(column: ColumnProfile) -> int:

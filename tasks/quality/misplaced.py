@@ -31,7 +31,9 @@ GAPS_SCREENED = 2_000
 def strangers(data: Dataset, times: int) -> dict[tuple[str, str], list[str]]:
     """(where they stand, where they are at home) → values that are rare here and frequent there; numbers aside."""
     numeric = [c.name for c in data.profile.columns if c.numeric_count > c.present_count / 2 and c.kind != "text"]
-    here = data.domains.filter(~data.domains.column.isin(numeric), ~is_blank(data.domains.value))
+    blank = [c.name for c in data.profile.columns if c.blank_count]
+    there = data.domains.filter(~data.domains.column.isin(numeric))
+    here = there.filter(~(there.column.isin(blank) & is_blank(there.value))) if blank else there
     home = here.select(home="column", value="value", often="n")
     met = here.join(home.filter(_.often >= times), "value").filter(_.column != _.home, _.n * times <= _.often)
     found: dict[tuple[str, str], list[str]] = {}

@@ -36,9 +36,10 @@ from tasks.quality.model import (
     Severity,
     ValueMap,
 )
-from tasks.quality.profile import TOP_LENGTH, is_missing, number
+from tasks.quality.profile import TOP_LENGTH, is_missing, may_hold, number, pattern_of
 from tasks.quality.queries import only
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
+from tasks.quality.wording import plural, some_of
 from tasks.quality.words import AMBIGUOUS_WORDS, NULL_WORDS
 
 NUMBER_SENTINELS = (-1, -9, -99, -999, -9999, 99, 999, 9999, 99999, 999999)
@@ -71,11 +72,12 @@ def _fill_options(data: Dataset, issue: Issue) -> Iterator[Option]:
             yield Option(f"{name}-by-group", "by_group", label, {"statistic": name}, needs=("group",))
     if mode := _mode(column):
         common, count = mode
-        why = f"it is in {count:,} of {column.present_count:,} rows"
+        why = f"it is in {count:,} of {plural(column.present_count, 'row')}"
         yield _constant(issue, "mode", f"fill with the most frequent value ({_short(common)})", common, why)
         label = "fill with the most frequent value of a group"
         yield Option("mode-by-group", "by_group", label, {"statistic": "mode"}, needs=("group",))
     yield Option("constant", "constant", "fill with a value of yours", needs=("value",))
+    yield _computed(column.name)
     for name, where, unreached in (("forward", "above", "leading"), ("back", "below", "trailing")):
         filled = issue.count - issue.facts[unreached]
         counted = Preview(rows_changed=filled, cells_changed=filled)
@@ -89,6 +91,11 @@ def _constant(issue: Issue, key: str, label: str, value: str, why: str = "") -> 
     changes = tuple(Change(cell.row, cell.column, cell.value, value) for cell in issue.sample[:SAMPLE])
     seen = Preview(rows_changed=issue.count, cells_changed=issue.count, changes=changes)
     return Option(key, "constant", label, {"value": value}, why, preview=seen)
+
+
+def _computed(column: str) -> Option:
+    label = "compute them from other columns, by an expression of yours"
+    return Option("compute", "recompute", label, {"column": column}, needs=("expression",))
 
 
 def _dropped(column: ColumnProfile, issue: Issue) -> Option:
@@ -116,7 +123,7 @@ def missing_value(data: Dataset, settings: Settings[MissingValueSettings]) -> It
     unreached = _unreached(data, [c.name for c in raised])
     for column in raised:
         count, rate, required = column.missing_count, column.missing_rate, _required(data, column.name)
-        why = f"{count:,} of {column.rows:,} rows ({rate:.1%}) hold nothing" + (
+        why = f"{some_of(count, column.rows, 'row', 'holds', 'hold')} nothing ({rate:.1%})" + (
             ", but the contract requires it" if required else ""
         )
         severity = Severity.HIGH if required else Severity.MEDIUM if rate >= 0.05 else Severity.LOW  # noqa: PLR2004
@@ -177,11 +184,15 @@ def _to_null(issue: Issue, key: str, values: Sequence[str], why: str, *, safe: b
     recommend=_null_options,
 )
 def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings]) -> Iterable[Finding]:
-    """Words such as N/A, and numbers or dates such as 9999 that stand out from their column."""
+    """Words such as N/A, and numbers or dates such as 9999 that stand out from their column.
+
+    A word that the contract allows is a value.
+    """
     words, met = _word_values(data, settings), _sentinels(data)
     for column in data.profile.columns:
         chosen = settings.of(column.name)
-        found = dict(words.get(column.name, ()))
+        allowed = data.contract.column(column.name).allowed or ()
+        found = {word: n for word, n in words.get(column.name, ()) if word not in allowed}
         standing_out = _standing_out(data, column, met.get(column.name, {})) if chosen.sentinels else {}
         counts = {**found, **standing_out}
         if not counts:
@@ -224,7 +235,8 @@ def _empty(data: Dataset, column: ColumnProfile) -> Finding:
         cells=suspects(data, name, lambda table: is_missing(table[name])),
         count=column.rows,
         checked=column.rows,
-        why=f"none of {column.rows:,} rows holds anything" + (", but the contract requires it" if required else ""),
+        why=f"none of {plural(column.rows, 'row')} holds anything"
+        + (", but the contract requires it" if required else ""),
         severity=Severity.HIGH if required else Severity.LOW,
         title=f"Empty column {name}",
     )
@@ -258,6 +270,7 @@ def _derive_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
     if formula := issue.facts.get("formula"):
         why = f"it holds in {issue.facts['holds']:,} of {issue.facts['complete']:,} complete rows"
         yield Option("derive", "derive", f"compute {spoken(formula)}", formula, why, safe=issue.facts["exact"])
+    yield _computed(issue.columns[0])
 
 
 @kind(
@@ -295,6 +308,12 @@ class Ordered(Parameters):
 
     order: str = ROW
     group: str = ""
+
+
+class Dropped(Parameters):
+    """Attributes: rate: the column goes when so large a share of it is missing, 0 to 1, and stays otherwise."""
+
+    rate: float = Field(0.0, ge=0, le=1)
 
 
 class ToNull(Parameters):
@@ -346,10 +365,10 @@ def back_fill(data: Dataset, issue: Issue, p: Ordered) -> tuple[Effect, ...]:
     return _carried(data, issue, p, backwards=True)
 
 
-@remedy("Drop the column")
-def drop_column(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
+@remedy("Drop the column", parameters=Dropped)
+def drop_column(data: Dataset, issue: Issue, p: Dropped) -> tuple[Effect, ...]:
     """Take the column out; what it held stays in the change set."""
-    return tuple(ColumnDrop(column) for column in issue.columns[:1])
+    return tuple(ColumnDrop(name) for name in issue.columns[:1] if data.profile.column(name).missing_rate >= p.rate)
 
 
 @remedy("Words to null", parameters=ToNull)
@@ -387,8 +406,12 @@ def _word_values(data: Dataset, settings: Settings[DisguisedMissingSettings]) ->
     """Per column, its values that are null words, with counts; one query for all columns."""
     own = {word.strip().lower() for each in (settings.default, *settings.columns.values()) for word in each.words}
     wanted = sorted({*NULL_WORDS, *AMBIGUOUS_WORDS, *own})
-    known = data.domains.filter(data.domains.value.strip().lower().isin(wanted))
+    forms, plain = {pattern_of(word) for word in wanted}, all(word.isascii() for word in wanted)
+    columns = [c.name for c in data.profile.columns if not plain or may_hold(c, lambda form: form.strip() in forms)]
     found: dict[str, list[tuple[str, int]]] = {}
+    if not columns:
+        return found
+    known = data.domains.filter(data.domains.column.isin(columns), data.domains.value.strip().lower().isin(wanted))
     for cell in known.order_by("column", "value").to_pyarrow().to_pylist():
         word, own_words = cell["value"].strip().lower(), settings.of(cell["column"]).words
         if word in NULL_WORDS or word in AMBIGUOUS_WORDS or word in {w.strip().lower() for w in own_words}:
@@ -416,22 +439,29 @@ def _spelled(value: str) -> bool:
 
 
 def _sentinels(data: Dataset) -> Mapping[str, dict[str, int]]:
-    """Per column, its repeated values that are sentinel numbers or dates; one query for all columns."""
-    value = data.domains.value
-    met = data.domains.filter(
-        (data.domains.n > 1) & (number(value).isin(NUMBER_SENTINELS) | value.left(10).isin(DATE_SENTINELS))
-    )
+    """Per column of numbers or dates, its repeated values that are sentinels of them; one query for all columns."""
+    columns = [c.name for c in data.profile.columns if _is_measured(c)]
+    if not columns:
+        return {}
+    domains = data.domains.filter(data.domains.column.isin(columns), data.domains.n > 1)
+    value = domains.value
+    met = domains.filter(number(value).isin(NUMBER_SENTINELS) | value.left(10).isin(DATE_SENTINELS))
     found: dict[str, dict[str, int]] = {}
     for cell in met.order_by("column", "value").to_pyarrow().to_pylist():
         found.setdefault(cell["column"], {})[cell["value"]] = cell["n"]
     return found
 
 
+def _is_measured(column: ColumnProfile) -> bool:
+    """Whether nearly all values are numbers, or dates."""
+    return 0 < 0.9 * column.present_count <= max(column.date_count, column.numeric_count)
+
+
 def _standing_out(data: Dataset, column: ColumnProfile, repeated: Mapping[str, int]) -> dict[str, int]:
     """Sentinels beyond the range of all other values of a column of numbers, or of dates."""
-    present, low, high = column.present_count, column.minimum, column.maximum
-    dates = column.date_count >= 0.9 * present
-    if not repeated or not (dates or column.numeric_count >= 0.9 * present):
+    low, high = column.minimum, column.maximum
+    dates = column.date_count >= 0.9 * column.present_count
+    if not repeated:
         return {}
     places = {value: _place(value, dates=dates) for value in repeated if dates == (value[:10] in DATE_SENTINELS)}
     if not dates and not {low, high}.intersection(places.values()):
@@ -508,7 +538,8 @@ def _unpaired(data: Dataset, settings: Settings[ConditionalMissingSettings]) -> 
         if gaps and with_b >= share and without_b >= share and with_b > best.get(b.name, (0.0,))[0]:
             best[b.name] = (with_b, a, gaps)
     for name, (share, a, gaps) in best.items():
-        why = f"{gaps:,} rows have {a.name} but no {name}; in {share:.1%} of rows with {a.name} both are there"
+        why = f"{plural(gaps, 'row has', 'rows have')} {a.name} but no {name}; "
+        why += f"in {share:.1%} of rows with {a.name} both are there"
         cells = suspects(data, name, partial(_alone, a.name, name), a.name)
         yield Finding((name, a.name), cells, gaps, a.present_count, why, Severity.LOW)
 

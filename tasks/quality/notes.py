@@ -20,6 +20,7 @@ from tasks.quality.model import ColumnProfile, Dataset, Note
 from tasks.quality.profile import number
 from tasks.quality.queries import only
 from tasks.quality.records import is_unique
+from tasks.quality.wording import plural
 
 MOST_OF_A_KIND = 20
 """Notes of one kind at most."""
@@ -79,7 +80,7 @@ def _cardinality(data: Dataset) -> Iterator[Note]:
     for c in data.profile.columns:
         many = c.present_count >= FEWEST_ROWS and c.distinct_count >= MANY * c.present_count
         if c.kind == "text" and many and not is_unique(c):
-            text = f"{c.name} has {c.distinct_count:,} different values in {c.present_count:,} rows"
+            text = f"{c.name} has {plural(c.distinct_count, 'different value')} in {plural(c.present_count, 'row')}"
             yield _distinct(data, c, "high cardinality", text)
 
 
@@ -99,7 +100,8 @@ def _dependencies(dependencies: Sequence[Dependency], data: Dataset) -> Iterator
         text, figures = f"{' and '.join(d.columns)} determines {d.dependent}, but for errors", dict[str, float]()
         if data.profile.rows <= MOST_ROWS:
             figures = _figures(data, sql)
-            text += f": {figures['agreeing']:,} of {figures['rows']:,} rows say what most of their group do"
+            rows = plural(int(figures["rows"]), "row")
+            text += f": {figures['agreeing']:,} of {rows} say what most of their group do"
         yield Note("dependency", (*d.columns, d.dependent), text, figures, sql)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from tasks.quality.ledger import Entry, digest
 from tasks.quality.model import Issue, Option
+from tasks.quality.wording import plural, score_text
 
 MARGIN = 2.0
 """A standing decision that names no rate holds up to so many times the share that it was made for."""
@@ -132,7 +133,7 @@ def _differences(policy: Policy, issue: Issue, option: Option) -> Iterator[str]:
     new = [value for value in values_in(option) if value not in policy.known]
     if new:
         shown = ", ".join(repr(value) for value in new[:_SHOWN])
-        yield f"{len(new)} values that it does not know: {shown}{' …' if len(new) > _SHOWN else ''}"
+        yield f"{plural(len(new), 'value')} that it does not know: {shown}{' …' if len(new) > _SHOWN else ''}"
 
 
 _SHOWN = 3
@@ -150,7 +151,7 @@ def gate_differs(policy: Policy, case: Mapping[str, float]) -> str:
     if case["rate"] > policy.most:
         parts.append(f"{case['rate']:.2%} of the rows left the table, at most {policy.most:.2%} remembered")
     if case["score"] < then["score"]:
-        parts.append(f"score {case['score']:.1f}, remembered {then['score']:.1f}")
+        parts.append(f"score {score_text(case['score'])}, remembered {score_text(then['score'])}")
     if case["missed"] > then["missed"]:
-        parts.append(f"{case['missed']:g} targets missed, remembered {then['missed']:g}")
+        parts.append(f"{plural(int(case['missed']), 'target')} missed, remembered {then['missed']:g}")
     return "; ".join(parts)

@@ -9,7 +9,7 @@ reported.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import ibis
 from ibis import _
@@ -34,6 +34,7 @@ from tasks.quality.pseudonyms import can_hash, with_hashes
 from tasks.quality.queries import cells_where, rows_where, suspects
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.sequences import words
+from tasks.quality.wording import some_of
 
 SAMPLE = 5
 MOST_BY_CHANCE = 1e-6
@@ -117,7 +118,7 @@ def personal_data(data: Dataset, settings: Settings[PersonalSettings]) -> Iterab
     accounts, national ids), information for the rest, and high where the contract says `personal: false`.
     """
     columns = [c for c in data.profile.columns if data.contract.column(c.name).personal is not True and _may_hold(c)]
-    tallies = _tallies(data, [c.name for c in columns])
+    tallies = personal_tallies(data, [c.name for c in columns])
     for column in columns:
         chosen = settings.of(column.name)
         for family, forms in _believed(column, tallies.get(column.name, {})).items():
@@ -139,7 +140,7 @@ def _exposed(
         cells_where(data, column.name, suspect),
         count,
         column.present_count,
-        f"{count:,} of {column.present_count:,} values hold {NAMES[family]}"
+        f"{some_of(count, column.present_count, 'value', 'holds', 'hold')} {NAMES[family]}"
         + (", but the contract says that nothing personal is here" if forbidden else ""),
         Severity.HIGH if forbidden else Severity.LOW if family in GRAVE else Severity.INFO,
         title=f"{name} in {column.name}",
@@ -159,10 +160,23 @@ def _suspect(family: Family, forms: Sequence[Form]) -> Callable[[Any], Any]:
     return lambda text: (text.length().between(SHORTEST, LONGEST) & valid(text)).fill_null(False)
 
 
+Tallies: TypeAlias = Mapping[str, Mapping[str, int]]
+"""Per column and form: rows and different values that are valid, and different ones of the shape."""
+
+TALLIES = "tallies of personal data"
+"""Under what a dataset keeps them (`Dataset.kept`): the profile needs them as well as the assessment."""
+
+
+def personal_tallies(data: Dataset, columns: Sequence[str]) -> Tallies:
+    """What the columns hold that looks like personal data; counted once for a table."""
+    if TALLIES not in data.kept:
+        data.kept[TALLIES] = _tallies(data, columns) if columns else {}
+    tallies: Tallies = data.kept[TALLIES]
+    return tallies
+
+
 def _tallies(data: Dataset, columns: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Per column and form: rows and different values that are valid, and different ones of the shape; two queries."""
-    if not columns:
-        return {}
+    """The tallies, in two queries."""
     own = data.domains.filter(data.domains.column.isin(list(columns)))
     whole = [form for form in FORMS if form.family != "email"]
     shapes = "|".join(f"(?:{form.shape})" for form in whole)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -229,6 +230,25 @@ def _top_values(domains: ibis.Table) -> dict[str, tuple[tuple[str, int], ...]]:
 def pattern(text: ibis.expr.types.StringValue) -> ibis.expr.types.StringValue:
     """How a value is written: runs of digits as `9`, of letters as `a`, the rest as it is; of its beginning only."""
     return text.substr(0, PATTERN_LENGTH).re_replace("[0-9]+", "9").re_replace(r"\p{L}+", "a")
+
+
+def pattern_of(text: str) -> str:
+    """The same of one text of ASCII, outside the engine: of other letters each may know more than the other.
+
+    >>> pattern_of("N/A"), pattern_of("O-17 ab")
+    ('a/a', 'a-9 a')
+    """
+    return re.sub("[A-Za-z]+", "a", re.sub("[0-9]+", "9", text))
+
+
+def may_hold(column: ColumnProfile, such: Callable[[str], object]) -> bool:
+    """Whether some value of a column may have such a pattern; where patterns tell too little, it may.
+
+    Nearly every column of very many values has few patterns, and its values need not be searched for what none of
+    them can be.
+    """
+    known = 0 < column.pattern_count == len(column.patterns) and column.max_length <= PATTERN_LENGTH
+    return not known or any(such(pattern.text) for pattern in column.patterns)
 
 
 def _patterns(domains: ibis.Table) -> dict[str, list[tuple[Pattern, int]]]:

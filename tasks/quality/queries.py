@@ -32,13 +32,29 @@ def kept(data: Dataset, sql: str, cheaper: ibis.Table | str | None = None) -> ib
         sql: the query.
         cheaper: the same result, made from what is kept already; or a query for it.
     """
+    if isinstance(cheaper, ibis.Table) and isinstance(cheaper.op(), DatabaseTable):
+        data.kept.setdefault(sql, cheaper)
     if sql not in data.kept:
         backend, name = data.table.get_backend(), f"kept_{next(_NUMBERS)}"
-        asked = cheaper or sql if not isinstance(cheaper, ibis.Table) else ibis.to_sql(cheaper, dialect="duckdb")
-        backend.raw_sql(f"CREATE TEMP TABLE {name} AS {asked}")
+        made_by = cheaper or sql if not isinstance(cheaper, ibis.Table) else ibis.to_sql(cheaper, dialect="duckdb")
+        backend.raw_sql(f"CREATE TEMP TABLE {name} AS {made_by}")
         data.kept[sql] = backend.table(name)
     table: ibis.Table = data.kept[sql]
     return table
+
+
+def now(data: Dataset, sql: str) -> str:
+    """A query over `snapshot` and `domains`, or one for its result where that is kept."""
+    known = data.kept.get(sql)
+    return sql if known is None else f"SELECT * FROM {known.get_name()}"
+
+
+def asked(data: Dataset, sql: str, tables: Mapping[str, pa.Table] | None = None) -> list[tuple[Any, ...]]:
+    """The rows of a query, which may also read these tables: without an expression, which takes longer to plan."""
+    connection = data.table.get_backend().con
+    with lent(connection, tables or {}):
+        found: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
+    return found
 
 
 def stored(data: Dataset, table: pa.Table) -> ibis.Table:
@@ -77,6 +93,15 @@ def rows_where(data: Dataset, column: str, suspect: Callable[[Any], Any]) -> int
     """How many rows hold a suspect value, from the value domains; null is never one."""
     own = data.domains.filter(data.domains.column == column)
     return int(own.filter(suspect(own.value)).n.sum().to_pyarrow().as_py() or 0)
+
+
+def rows_where_each(data: Dataset, column: str, suspects: Sequence[Callable[[Any], Any]]) -> list[int]:
+    """The same for several suspicions, asked at once."""
+    own = data.domains.filter(data.domains.column == column)
+    (told,) = (
+        own.agg(**{str(i): own.n.sum(where=of(own.value)) for i, of in enumerate(suspects)}).to_pyarrow().to_pylist()
+    )
+    return [int(n or 0) for n in told.values()]
 
 
 def quoted(name: str) -> str:

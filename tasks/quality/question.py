@@ -257,6 +257,17 @@ def _check_comment(question: Question, actions: Sequence[Action]) -> None:
         raise AnswerError(what + also, where=question.gate, todo="say why in 'comment', or take what is recommended")
 
 
+def wants_again(question: Question, answer: Answer) -> str:
+    """Why the source is to be read again in another run, when the answer wants that; else an empty string."""
+    asked = [question.choice(action.issue) for action in answer.actions if _extracts(question, action)]
+    said = f". {answer.comment}" if answer.comment and asked else ""
+    return f"to be extracted again: {'; '.join(choice.title for choice in asked)}{said}" if asked else ""
+
+
+def _extracts(question: Question, action: Action) -> bool:
+    return question.choice(action.issue).option(action.option).remedy == "extract_again"
+
+
 def values_of(question: Question, text: str) -> dict[str, dict[str, Any]]:
     """Parameters that a pilot typed, per issue: YAML lines such as `missing-value-price: 0`.
 
@@ -348,7 +359,6 @@ def _checked(choice: Choice, option: Option, parameters: dict[str, Any]) -> Para
         return model(**parameters)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise AnswerError(
-            f"'{name}' is wrong: {first['msg']}", where=choice.issue, available=tuple(model.model_fields)
-        ) from error
+        name, told = ".".join(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
+        what = f"'{name}' is wrong: {told}" if name else told
+        raise AnswerError(what, where=choice.issue, available=tuple(model.model_fields)) from error

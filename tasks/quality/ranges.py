@@ -18,7 +18,7 @@ import ibis
 from ibis import _
 from pydantic import Field
 
-from tasks.quality.contract import AnyBound, Bound, ColumnContract
+from tasks.quality.contract import AnyBound, Bound, ColumnContract, Contract
 from tasks.quality.fences import Fences, Method, clear_of, fences, is_code
 from tasks.quality.formulas import plain_number, style
 from tasks.quality.missing import DATE_SENTINELS, NUMBER_SENTINELS
@@ -37,8 +37,10 @@ from tasks.quality.model import (
 from tasks.quality.profile import NUMBER, number
 from tasks.quality.queries import cells_of, cells_where, only, rows_where, suspects
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
+from tasks.quality.schema import EXTRACT_AGAIN, NOTHING_LOADED
 from tasks.quality.sequences import Ordered, in_order, late, readers, words
 from tasks.quality.typed import ColumnType, read
+from tasks.quality.wording import plural
 from tasks.quality.words import NO_VALUE
 
 FEWEST_ROWS = 30
@@ -116,6 +118,9 @@ def _range_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: AR
     yield Option("to-null", "suspects_to_null", "to null", why="what was meant is not known")
     if facts.get("negative"):
         yield Option("absolute", "absolute", "take the sign off", why="if only the sign is wrong")
+    if wider := facts.get("widen"):
+        why = "nothing is changed; they are allowed in this run, and for good once they are in the contract"
+        yield Option("widen", "widen", f"allow all {_said_between(wider['minimum'], wider['maximum'])}", wider, why)
 
 
 @kind("Out of range", dimension=Dimension.VALIDITY, settings=RangeSettings, recommend=_range_options)
@@ -144,20 +149,44 @@ def _beyond_bounds(data: Dataset, column: ColumnProfile, promised: ColumnContrac
         below, above = _beyond(read(text, type_, promised.format), minimum, maximum)
         return below | above
 
-    said = f"{minimum} at least" if maximum is None else f"{maximum} at most"
-    if minimum is not None and maximum is not None:
-        said = f"between {minimum} and {maximum}"
+    said = _said_between(minimum, maximum)
     clip_ = {"minimum": _plain(minimum), "maximum": _plain(maximum)}
     negative = isinstance(minimum, (int, float)) and minimum >= 0
     yield from _found(
         data,
         column,
         beyond,
-        lambda n: f"{n:,} values are not {said}, as the contract says",
+        lambda n: f"{plural(n, 'value is', 'values are')} not {said}, as the contract says",
         Severity.HIGH,
-        facts={"clip": clip_, "negative": negative},
+        facts={"clip": clip_, "negative": negative, "widen": _wider(data, column.name, promised)},
         confidence=0.95,
     )
+
+
+def _said_between(minimum: object, maximum: object) -> str:
+    if minimum is not None and maximum is not None:
+        return f"between {minimum} and {maximum}"
+    return f"{minimum} at least" if maximum is None else f"{maximum} at most"
+
+
+def _wider(data: Dataset, name: str, promised: ColumnContract) -> dict[str, Any]:
+    """The contract's bounds, each as far away as the column's values go beyond it."""
+    own = data.domains.filter(data.domains.column == name)
+    value = read(own["value"], promised.reads_as or "number", promised.format)
+    below, above = _beyond(value, promised.minimum, promised.maximum)
+    ends = own.agg(minimum=value.min(where=below), maximum=value.max(where=above)).to_pyarrow().to_pylist()[0]
+    bounds = {"minimum": promised.minimum, "maximum": promised.maximum}
+    return {side: _plain(bound if ends[side] is None else _as(bound, ends[side])) for side, bound in bounds.items()}
+
+
+def _as(bound: Bound | None, value: Any) -> Bound:
+    """A value as bounds of its column are written: a day where these are days, a whole number where it is one."""
+    if isinstance(value, dt.datetime):
+        return value if isinstance(bound, dt.datetime) else value.date()
+    if isinstance(value, dt.date):
+        return value
+    number_ = float(value)
+    return int(number_) if number_.is_integer() and math.isfinite(number_) else number_
 
 
 def _beyond(value: Any, minimum: Bound | None, maximum: Bound | None) -> tuple[Any, Any]:
@@ -198,7 +227,7 @@ def _negatives(data: Dataset, column: ColumnProfile, chosen: RangeSettings) -> I
             data,
             column,
             negative,
-            lambda n: f"{n:,} numbers are negative, {numeric - n:,} are not",
+            lambda n: f"{plural(n, 'number is', 'numbers are')} negative, {numeric - n:,} are not",
             Severity.LOW,
             most=chosen.negative * numeric,
             title=f"Negative numbers in {column.name}",
@@ -322,7 +351,7 @@ def _said_of_dates(
 ) -> Callable[[int], str]:
     parts = [f"{known[None]:,} are days that no calendar has"] if no_day else []
     years = [f"{known[year]:,} in the year {year}" for year in (*early_late, *far)][:5]
-    return lambda n: f"of {n:,} suspect dates {'; '.join([*parts, *years])}"
+    return lambda n: f"of {plural(n, 'suspect date')} {'; '.join([*parts, *years])}"
 
 
 @remedy("Clip to bounds", parameters=Clip)
@@ -347,6 +376,28 @@ def _bound_text(data: Dataset, column: str, bound: Bound | None, format_: str | 
     decimals, fixed = style(data, column, "bound")
     own = -int(Decimal(str(bound)).as_tuple().exponent) if isinstance(bound, float) and bound % 1 else 0
     return ibis.literal(plain_number(float(bound), max(decimals, own), fixed))
+
+
+class Widened(Clip):
+    """What is allowed.
+
+    Attributes:
+        minimum: the smallest number or earliest date allowed; null: any.
+        maximum: the largest number or latest date allowed; null: any.
+    """
+
+
+@remedy("Widen the bounds", parameters=Widened)
+def widen(data: Dataset, issue: Issue, p: Widened) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
+    """Change nothing, and allow numbers or dates between other bounds in what follows of this run."""
+    return ()
+
+
+def widened(contract: Contract, column: str, minimum: object, maximum: object) -> Contract:
+    """The contract with other bounds of a column."""
+    bounds = Widened.model_validate({"minimum": minimum, "maximum": maximum})
+    own = contract.column(column).model_copy(update={"minimum": bounds.minimum, "maximum": bounds.maximum})
+    return contract.model_copy(update={"columns": {**contract.columns, column: own}})
 
 
 @remedy("Take the sign off")
@@ -394,7 +445,7 @@ def _disordered(data: Dataset, pair: Ordered) -> Finding:
         cells_of(rows, names),
         2 * pair.broken,
         2 * pair.complete,
-        f"in {pair.broken:,} of {pair.complete:,} rows {pair.first} is after {pair.last}; {pair.why}",
+        f"in {pair.broken:,} of {plural(pair.complete, 'row')} {pair.first} is after {pair.last}; {pair.why}",
         Severity.HIGH if pair.promised else Severity.MEDIUM,
         title=f"{pair.first} after {pair.last}",
         confidence=0.5 if pair.promised else round(0.5 * sound, 4),
@@ -433,6 +484,7 @@ def _outlier_options(data: Dataset, issue: Issue) -> Iterator[Option]:
         decimals, _fixed = style(data, issue.columns[0], "bound")
         inside = {"minimum": _towards(low, decimals, ROUND_CEILING), "maximum": _towards(high, decimals, ROUND_FLOOR)}
         yield Option("clip", "clip", f"clip to {inside['minimum']:g} … {inside['maximum']:g}", inside)
+        yield Option("clip-at", "clip_at", "clip further away or nearer, at a k of yours", needs=("k",))
     middle = data.profile.column(issue.columns[0]).median
     if middle is not None:
         text = plain_number(middle, *style(data, issue.columns[0], "median"))
@@ -488,7 +540,9 @@ def _far_from(data: Dataset, column: ColumnProfile, fence: Fences) -> Iterator[F
 
     shown = f"below {fence.low:g} or above {fence.high:g}; half of all are between {fence.first:g} and {fence.last:g}"
     facts = {"low": fence.low, "high": fence.high, "first": fence.first, "last": fence.last}
-    yield from _found(data, column, far, lambda n: f"{n:,} numbers are {shown}", Severity.INFO, facts=facts)
+    yield from _found(
+        data, column, far, lambda n: f"{plural(n, 'number is', 'numbers are')} {shown}", Severity.INFO, facts=facts
+    )
 
 
 def _far_in_group(data: Dataset, column: ColumnProfile, chosen: OutlierSettings) -> Iterator[Finding]:
@@ -508,7 +562,7 @@ def _far_in_group(data: Dataset, column: ColumnProfile, chosen: OutlierSettings)
             far.select(ROW, column=ibis.literal(name), value=_["value"]),
             count,
             column.present_count,
-            f"{count:,} numbers are far from the others of their {chosen.group}",
+            f"{plural(count, 'number is', 'numbers are')} far from the others with the same {chosen.group}",
             Severity.INFO,
             facts={"group": chosen.group},
         )
@@ -527,6 +581,25 @@ def winsorise(data: Dataset, issue: Issue, p: Winsorised) -> tuple[Effect, ...]:
     x = number(table[column])
     beyond = table.select(ROW, after=ibis.cases((x < p.low, ends[0][0]), (x > p.high, ends[1][0])))
     return (CellWrites(column, beyond.filter(_.after.notnull())),)
+
+
+class ClippedAt(Parameters):
+    """Attributes: k: interquartile ranges, or modified Z-scores, from the middle; method: which of the two."""
+
+    k: float = Field(gt=0)
+    method: Method = "iqr"
+
+
+@remedy("Clip outliers", parameters=ClippedAt)
+def clip_at(data: Dataset, issue: Issue, p: ClippedAt) -> tuple[Effect, ...]:
+    """Write the number that is so far from the middle into suspect cells that are further away."""
+    column = issue.columns[0]
+    found = fences(data, {column: (p.method, p.k)}).get(column)
+    if found is None:
+        return ()
+    decimals, _fixed = style(data, column, "bound")
+    low, high = _towards(found.low, decimals, ROUND_CEILING), _towards(found.high, decimals, ROUND_FLOOR)
+    return clip(data, issue, Clip(minimum=low, maximum=high))
 
 
 # --- infinite, not a number, cut off ------------------------------------------------------------------------
@@ -557,6 +630,7 @@ NEIGHBOURS = 9
 def _cut_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
     if issue.facts["what"] == "cut off":
         yield Option("to-null", "suspects_to_null", "to null", why="what was cut off is lost; ask for a wider field")
+        yield Option("extract-again", "extract_again", EXTRACT_AGAIN, why=f"once the field is wider; {NOTHING_LOADED}")
         return
     failed = issue.facts["failed"]
     why = "a computation failed there" if failed else "some of them may say that there is no limit"
@@ -596,7 +670,7 @@ def _infinite(data: Dataset, column: ColumnProfile) -> Iterator[Finding]:
         data,
         column,
         infinite,
-        lambda n: f"{n:,} values are infinite or no number, {column.numeric_count:,} are numbers",
+        lambda n: f"{plural(n, 'value is', 'values are')} infinite or no number, {column.numeric_count:,} are numbers",
         Severity.MEDIUM,
         title=f"Infinite numbers in {column.name}",
         facts={"what": "infinite", "failed": not met},
@@ -635,7 +709,7 @@ def _piled_up(
         data,
         column,
         lambda text: text.length() == most,
-        lambda n: f"{n:,} texts have exactly {most} characters, hardly any has a little less",
+        lambda n: f"{plural(n, 'text has', 'texts have')} exactly {most} characters, hardly any has a little less",
         Severity.MEDIUM,
         title=f"Text cut off in {column.name}",
         facts={"what": "cut off"},

@@ -20,11 +20,15 @@ from tasks.quality.model import (
     RowExits,
 )
 from tasks.quality.profile import is_missing, number
+from tasks.quality.queries import only
 
 Rule: TypeAlias = Literal["most_frequent", "longest", "first", "last", "max", "min"]
 """Which of a group's values survives."""
 
 LEAST_PERCENT = 0.1
+
+SPACES = r"[\s\x0b\x1c-\x1f\x85\p{Z}]+"
+"""White space in the sense of Unicode, however much of it."""
 
 N, AT, INTO = "__n", "__at", "__into"
 """Names of computed columns that stand beside a source's own: a count, a place in a group, the row that stays."""
@@ -41,14 +45,27 @@ def grouped(data: Dataset, by: Sequence[str]) -> ibis.Table:
 
 def repeats(data: Dataset) -> ibis.Table:
     """`_row`, `first`, `last`: every row that equals another in all columns, and the first and last of its like."""
-    table = data.table
-    columns = {f"f{i}": table[name] for i, name in enumerate(data.columns)}
-    hashed = table.mutate(**{N: ibis.struct(columns).hash()})
-    alike = hashed.group_by(N).agg(copies=_.count()).filter(_.copies > 1)
-    likely = hashed.semi_join(alike, N)  # a few, among which are all that do
+    likely = _likely_alike(data)
     same = ibis.window(group_by=list(data.columns))
     found = likely.select(ROW, first=likely[ROW].min().over(same), last=likely[ROW].max().over(same))
     return found.filter(_["first"] != _["last"])
+
+
+def _likely_alike(data: Dataset) -> ibis.Table:
+    """Some of the rows, among which are all that equal another.
+
+    Those whose value comes back in the column that tells most rows apart; where none tells half of them apart, those
+    whose hash of all columns does.
+    """
+    table = data.table
+    telling = max(data.profile.columns, key=lambda column: column.distinct_count)
+    if 2 * telling.distinct_count >= data.profile.rows:
+        repeated = only(table, (telling.name,)).group_by(telling.name).agg(**{N: _.count()}).filter(_[N] > 1)
+        return table.semi_join(repeated, table[telling.name].identical_to(repeated[telling.name]))
+    columns = {f"f{i}": table[name] for i, name in enumerate(data.columns)}
+    hashed = table.mutate(**{N: ibis.struct(columns).hash()})
+    alike = hashed.group_by(N).agg(copies=_.count()).filter(_.copies > 1)
+    return hashed.semi_join(alike, N)
 
 
 def placed_in(members: ibis.Table, by: Sequence[str], order: str | None, *, last: bool) -> ibis.Table:
@@ -144,7 +161,7 @@ def pairs_by_chance(data: Dataset, columns: Iterable[str]) -> float:
 
 def plain_text(text: Any) -> Any:
     """A value without its case and its spacing."""
-    return text.lower().re_replace(r"[\s\x0b\x1c-\x1f\x85\p{Z}]+", " ").strip()
+    return text.lower().re_replace(SPACES, " ").strip()
 
 
 def is_unique(column: ColumnProfile) -> bool:
@@ -179,11 +196,6 @@ def whole_rows(table: ibis.Table) -> ibis.Table:
 def count_rows(table: ibis.Table) -> int:
     """The number of rows."""
     return int(table.count().to_pyarrow().as_py())
-
-
-def grouped_digits(count: int) -> str:
-    """A count as people write it: 1,234."""
-    return f"{count:,}"
 
 
 def percent(count: int, total: int) -> str:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from tasks.quality.errors import SpecError, did_you_mean
 from tasks.quality.model import Dataset, Dimension, Effect, Finding, Issue, Option
+from tasks.quality.surrogates import whole_characters
 
 MODULES = ("formats", "missing", "categories", "ranges", "rules", "duplicates", "privacy", "schema")
 """The modules in the order in which their decisions are carried out; columns get other names after all others."""
@@ -26,11 +27,21 @@ class KindSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_written(cls, given: object) -> object:
+        return whole_characters(given)
+
 
 class Parameters(BaseModel):
     """Base of every remedy's parameters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_written(cls, given: object) -> object:
+        return whole_characters(given)
 
 
 S = TypeVar("S", bound=KindSettings)

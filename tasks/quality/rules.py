@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import ibis
-from ibis import _
 from pydantic import Field
 
 from tasks.quality.contract import ControlTotal, Reference, Rule
@@ -20,6 +20,7 @@ from tasks.quality.queries import apart, only, quoted, suspects
 from tasks.quality.records import check_columns, count_rows, whole_rows
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.typed import ColumnType, column_types, date_formats
+from tasks.quality.wording import plural
 from tasks.quality.words import bare
 
 # --- broken dependency ----------------------------------------------------------------------------------------
@@ -67,7 +68,7 @@ def _majority_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa:
     why = f"rows with the same {by} say so"
     if facts["certain_cells"]:
         left = issue.count - facts["certain_cells"]
-        leaves = f"{left:,} cells of which it is less sure" if left else ""
+        leaves = f"{plural(left, 'cell')} of which it is less sure" if left else ""
         parameters = {"determinants": facts["determinants"], "least": facts["certain"]}
         label = f"write what most rows of the same {by} say"
         yield Option("majority", "group_majority", label, parameters, why, leaves, facts["sure"], True)
@@ -115,24 +116,19 @@ def _broken(
     data: Dataset, name: str, determinants: Sequence[Determinant], chosen: DependencySettings
 ) -> Iterator[Finding]:
     ballot = _ballot(data, name, determinants, chosen.suspect)
-    votes = votes_on(data, ballot)
-    suspects = votes.filter(votes.confidence >= chosen.suspect)
-    counted = suspects.agg(
-        n=_.count(),
-        certain=(_.confidence >= chosen.certain).sum(),
-        sure=_.confidence.mean(where=_.confidence >= chosen.certain),
-    )
-    found = counted.to_pyarrow().to_pylist()[0]
-    if not found["n"]:
+    suspects = votes_on(data, ballot).sure(chosen.suspect)
+    if not suspects.rows.size:
         return
-    count, certain = int(found["n"]), int(found["certain"] or 0)
+    likely = suspects.confidence[suspects.confidence >= chosen.certain]
+    count, certain = suspects.rows.size, likely.size
+    sure = math.fsum(likely) / certain if certain else 0.0
     named = ", ".join(f"{' + '.join(d.columns)} ({d.accuracy:.1%})" for d in determinants)
     yield Finding(
         (name, *dict.fromkeys(column for d in determinants for column in d.columns)),
-        suspects.select(ROW, column=ibis.literal(name), value=suspects.before),
+        suspects.cells(data, name),
         count,
         data.profile.rows,
-        f"{count:,} cells differ from what rows of the same {named} say",
+        f"{plural(count, 'cell differs', 'cells differ')} from what rows of the same {named} say",
         Severity.MEDIUM,
         title=f"Broken dependency of {name}",
         facts={
@@ -140,9 +136,9 @@ def _broken(
             "certain_cells": certain,
             "certain": chosen.certain,
             "suspect": chosen.suspect,
-            "sure": round(found["sure"] or 0.0, 4),
+            "sure": round(sure, 4),
         },
-        confidence=round(found["sure"] or chosen.suspect, 4),
+        confidence=round(sure or chosen.suspect, 4),
         sql=suspects_sql(data, ballot),
     )
 
@@ -156,7 +152,7 @@ def _ballot(data: Dataset, name: str, determinants: Sequence[Determinant], least
 def group_majority(data: Dataset, issue: Issue, p: Majority) -> tuple[Effect, ...]:
     """Write what rows with the same determinants say into the cells that are to blame."""
     votes = votes_on(data, _ballot(data, issue.columns[0], p.determinants, p.least))
-    return (CellWrites(issue.columns[0], votes.filter(votes.confidence >= p.least).select(ROW, after="after")),)
+    return (CellWrites(issue.columns[0], votes.sure(p.least).writes(data)),)
 
 
 # --- cross-field rule -------------------------------------------------------------------------------------------
@@ -223,7 +219,7 @@ def _rule_broken(
             rows,
             count,
             data.profile.rows,
-            f"{count:,} rows break the contract's rule: {rule.expression}",
+            f"{plural(count, 'row breaks', 'rows break')} the contract's rule: {rule.expression}",
             Severity.HIGH,
             unit="row",
             title=rule.message or f"Rule broken: {rule.name}",
@@ -278,7 +274,7 @@ def _formulas_broken(data: Dataset, settings: Settings[FormulaSettings]) -> Iter
             f"{spoken(formula.model_dump())} holds in {held['holds']:,} of {held['complete']:,} complete rows",
             Severity.MEDIUM,
             unit="row",
-            title=f"{count:,} rows in which {spoken(formula.model_dump())} does not hold",
+            title=f"{plural(count, 'row')} in which {spoken(formula.model_dump())} does not hold",
             facts={"formula": formula.model_dump(), "solutions": _rearranged(formula)},
         )
 
@@ -395,7 +391,7 @@ def _orphans(data: Dataset, reference: Reference, known: ibis.Table | None) -> I
         orphans.select(ROW, column=ibis.literal(name), value=orphans[name]),
         count,
         data.profile.column(name).present_count,
-        f"{count:,} values of {name} are not {where}",
+        f"{plural(count, f'value of {name} is', f'values of {name} are')} not {where}",
         Severity.HIGH,
         title=f"Orphan keys in {name}",
         facts={"nearest": _nearest_keys(reference, known, orphans)},

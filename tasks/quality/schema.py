@@ -37,6 +37,7 @@ from tasks.quality.records import whole_rows
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.shifts import shifts
 from tasks.quality.typed import date_formats, read
+from tasks.quality.wording import plural, some_of
 from tasks.quality.words import bare
 
 FEWEST_ROWS = 20
@@ -100,9 +101,17 @@ def _drift_options(data: Dataset, issue: Issue) -> Iterator[Option]:
 def _accept(issue: Issue) -> Iterator[Option]:
     if issue.facts["source"] != CONTRACT:
         yield Option("accept", "accept_baseline", "accept: this is how it is from now on", why="nothing is changed")
+    yield from _again(issue)
+
+
+def _again(issue: Issue) -> Iterator[Option]:
+    if issue.facts.get("change") != "new":
+        yield Option("extract-again", "extract_again", EXTRACT_AGAIN, why=NOTHING_LOADED)
 
 
 CONTRACT, LAST_RUN = "the contract", "the last run"
+EXTRACT_AGAIN = "extract again: end this run"
+NOTHING_LOADED = "nothing is loaded, and the next run reads what this one read, and what is new"
 
 
 @kind("Schema drift", dimension=Dimension.CONSISTENCY, settings=DriftSettings, recommend=_drift_options)
@@ -219,7 +228,7 @@ def _retyped(data: Dataset, then: ColumnProfile) -> Iterator[Finding]:
         cells_where(data, name, unlike),
         count,
         now.present_count,
-        f"{count:,} of {now.present_count:,} values are no {was}, as all were in the last run",
+        f"{some_of(count, now.present_count, 'value', 'is', 'are')} no {was}, as all were in the last run",
         Severity.MEDIUM,
         title=f"Column {name} has another type",
         facts={"column": name, "change": "type", "source": LAST_RUN, "wanted": []},
@@ -260,6 +269,12 @@ def _without_values(data: Dataset, name: str) -> ColumnAdd:
 @remedy("Accept as the new baseline")
 def accept_baseline(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
     """Change nothing, and compare what follows in this run with the table as it is."""
+    return ()
+
+
+@remedy("Extract again")
+def extract_again(data: Dataset, issue: Issue, p: Parameters) -> tuple[Effect, ...]:  # noqa: ARG001  (a Remedier)
+    """End this run without loading anything; the next one reads what this one read, and what is new."""
     return ()
 
 
@@ -349,7 +364,7 @@ def _volume(data: Dataset, before: Profile, chosen: ShiftSettings) -> Iterator[F
         data,
         "number of rows",
         f'(SELECT count(*) FROM "snapshot") NOT BETWEEN {least!r} AND {most!r}',
-        f"{now:,} rows, {before.rows:,} in the last run ({change:+.0%})",
+        f"{plural(now, 'row')}, {before.rows:,} in the last run ({change:+.0%})",
         Severity.MEDIUM,
         title=f"Far {'more' if change > 0 else 'fewer'} rows",
         facts={"rows": now, "before": before.rows, "source": LAST_RUN},
@@ -377,7 +392,11 @@ def _gaps(data: Dataset, then: ColumnProfile, chosen: ShiftSettings) -> Iterator
 # --- staleness ------------------------------------------------------------------------------------------------
 
 
-@kind("Stale data", dimension=Dimension.TIMELINESS)
+def _stale_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+    yield from _again(issue)
+
+
+@kind("Stale data", dimension=Dimension.TIMELINESS, recommend=_stale_options)
 def stale(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Finding]:  # noqa: ARG001
     """A newest date that is older than the contract's `freshness` allows on the day of the run.
 
@@ -409,7 +428,7 @@ def _too_old(data: Dataset, column: str, days: int) -> Iterator[Finding]:
         cells_where(data, column, is_newest),
         rows_where(data, column, is_newest),
         data.profile.column(column).present_count,
-        f"the newest {column} is {newest.date()}, {age:,} days ago; {days:,} are allowed",
+        f"the newest {column} is {newest.date()}, {plural(age, 'day')} ago; {days:,} are allowed",
         Severity.HIGH,
         title=f"Stale data: {column}",
         facts={"column": column, "newest": newest.isoformat(), "days": age, "source": CONTRACT},

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ibis import _
 
 from tasks.quality.model import Dataset
-from tasks.quality.profile import is_blank
+from tasks.quality.profile import is_blank, may_hold
 from tasks.quality.universal import Edits
 
 EDGE = r"^[\s\p{Z}]+|[\s\p{Z}]+$"
@@ -57,14 +57,22 @@ def is_untidy(value: Any) -> Any:
 
 def untidy_rows(data: Dataset) -> dict[str, dict[str, int]]:
     """Per column with untidy values how many rows have one, each of the blemishes, and a "long" one that stays."""
-    value = data.domains.value
+    columns = [column.name for column in data.profile.columns if may_hold(column, _may_be_untidy)]
+    if not columns:
+        return {}
+    domains = data.domains.filter(data.domains.column.isin(columns))
+    value = domains.value
     flags = {name: value.re_search(form) for name, form in BLEMISHES.items()}
-    there = data.domains.filter(~is_blank(value)).select("column", "n", too_long=value.length() > LONGEST, **flags)
+    there = domains.filter(~is_blank(value)).select("column", "n", too_long=value.length() > LONGEST, **flags)
     untidy = there.edges | there.inner | there.entities
     sums = {"rows": untidy, "long": untidy & there.too_long, **{name: there[name] for name in BLEMISHES}}
     counted = there.group_by("column").agg(**{name: there.n.sum(where=flag) for name, flag in sums.items()})
     records = counted.filter(_["rows"] > 0).to_pyarrow().to_pylist()
     return {record["column"]: {name: int(record[name] or 0) for name in sums} for record in records}
+
+
+def _may_be_untidy(pattern: str) -> bool:
+    return pattern != pattern.strip(SPACES) or "&" in pattern or _SEVERAL.search(pattern) is not None
 
 
 def rewritten(data: Dataset, column: str, p: Tidy) -> dict[str, str]:

@@ -24,6 +24,7 @@ from tasks.quality.model import (
 )
 from tasks.quality.queries import suspects
 from tasks.quality.registry import Parameters, remedy
+from tasks.quality.wording import plural
 
 
 class Keep(Parameters):
@@ -140,7 +141,7 @@ def options(data: Dataset, issue: Issue, rows: int) -> tuple[Option, ...]:
     if issue.failed:
         return (kept,)
     named = free_name(_flag_name(issue), data.table.columns)
-    which = f"{rows:,} row{'s' if rows != 1 else ''}"
+    which = plural(rows, "row")
     first = tuple(dict.fromkeys(cell.row for cell in issue.sample))[:5]
     gone = Preview(rows_removed=rows, removed=first)
     return (

@@ -12,6 +12,7 @@ from typing import Any
 
 from tasks.quality.history import REVISIONS, ROWS_GONE, History, history, loads
 from tasks.quality.ledger import Entry, broken
+from tasks.quality.wording import plural
 
 SHOWN = 60
 """Characters of a recorded or found value that a check tells."""
@@ -40,7 +41,7 @@ def chain(entries: Sequence[Entry], head: str | None = None) -> Check:
         return Check("ledger chain", False, len(entries), f"entry {fault.seq} ({fault.key}): {fault.why}")
     told = f"; it holds the printed head {head[:19]}…" if head else ""
     last = entries[-1].hash[:19] if entries else "none"
-    return Check("ledger chain", True, len(entries), f"{len(entries)} entries, head {last}…{told}")
+    return Check("ledger chain", True, len(entries), f"{plural(len(entries), 'entry', 'entries')}, head {last}…{told}")
 
 
 def decided(entries: Sequence[Entry]) -> Check:
@@ -55,7 +56,8 @@ def decided(entries: Sequence[Entry]) -> Check:
     faults += [f"{key} has no decision" for key, made in changes if made["decision"] not in decisions]
     undone = [e for e in entries if e.kind == "undone"]
     faults += [f"{e.key} undoes no decision" for e in undone if e.payload["decision"] not in decisions]
-    detail = f"{len(changes)} change sets, {len(decisions)} decisions, {len(answers)} answered gates"
+    detail = f"{plural(len(changes), 'change set')}, {plural(len(decisions), 'decision')}, "
+    detail += plural(len(answers), "answered gate")
     detail += f", {len(undone)} undone" if undone else ""
     return _check("every change has a decision", faults, len(changes) + len(decisions), detail)
 
@@ -85,7 +87,7 @@ def conservation(entries: Sequence[Entry]) -> Check:
     commits = [_commit(entries[: n + 1], read["rows_staged"]) for n, e in enumerate(entries) if _receipt(e)]
     for written, due in commits:
         if written != due:
-            faults.append(f"{written} rows were loaded, {due} should have been")
+            faults.append(f"{plural(written, 'row was', 'rows were')} loaded, {due} should have been")
     faults += _never_loaded(entries)
     gone, left = _gone(stands), _left(read["rows_staged"], stands)
     where = "loaded" if loads(entries) else "in the last snapshot"
@@ -133,7 +135,8 @@ def _too_many_returned(stands: History) -> Iterator[str]:
     quarantined = {made["decision"]: made["quarantined"] for made in stands.changes}
     for number, rows in stands.returned.items():
         if rows > quarantined.get(number, 0):
-            yield f"{rows} rows came back of the {quarantined.get(number, 0)} that decision {number} had in quarantine"
+            there = f"the {quarantined.get(number, 0)} that decision {number} had in quarantine"
+            yield f"{plural(rows, 'row came', 'rows came')} back of {there}"
 
 
 def lineage(entries: Sequence[Entry]) -> Check:
@@ -179,7 +182,7 @@ def _unbalanced(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for step in steps:
         out = step["rows_out"] + sum(step[name] for name in ROWS_GONE)
         if step["rows_in"] != out:
-            yield f"decision {step['decision']}: {step['rows_in']} rows in, {out} accounted for"
+            yield f"decision {step['decision']}: {plural(step['rows_in'], 'row')} in, {out} accounted for"
 
 
 def _check(name: str, faults: Sequence[str], checked: int, detail: str) -> Check:

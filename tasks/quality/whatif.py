@@ -31,7 +31,7 @@ from tasks.quality.model import (
     RowExits,
     ValueMap,
 )
-from tasks.quality.queries import lent, only, quoted, text
+from tasks.quality.queries import asked, now, only, quoted, text
 
 _BITS = 62
 """Sets of rows in one number."""
@@ -101,16 +101,14 @@ class Engine:
     """Asks queries about a dataset, and about what plans would make of it."""
 
     def __init__(self, data: Dataset) -> None:
-        self._data = data
+        self.data = data
         self._backend: Any = data.table.get_backend()
         self._known: dict[int, str] = {}
         self._alive: list[ibis.Table] = []
 
     def rows(self, sql: str, **tables: pa.Table) -> list[tuple[Any, ...]]:
         """The rows of a query that may also read these tables."""
-        with lent(self._backend.con, tables):
-            found: list[tuple[Any, ...]] = self._backend.con.execute(sql).fetchall()
-            return found
+        return asked(self.data, sql, tables)
 
     def sql(self, table: ibis.Table) -> str:
         """The query of an expression; what it needs is kept for as long as this engine."""
@@ -120,14 +118,9 @@ class Engine:
             self._alive.append(table)
         return self._known[id(table)]
 
-    def now(self, sql: str) -> str:
-        """A query of the table as it is, or of what was kept of its result."""
-        kept = self._data.kept.get(sql)
-        return sql if kept is None else self.sql(kept)
-
     def votes(self, sql: str) -> bool:
         """Whether a query is about what groups say."""
-        return ballot_of(self._data, sql) is not None
+        return ballot_of(self.data, sql) is not None
 
     def rows_afterwards(
         self, plan: Plan, columns: Sequence[str], sql: str, *, domains: bool = False
@@ -143,7 +136,7 @@ class Engine:
         self, plan: Plan, columns: Sequence[str], queries: Sequence[str], *, domains: bool
     ) -> tuple[int, ...]:
         """How much each query selects from the table as a plan would make it."""
-        ballots = [ballot_of(self._data, query) for query in queries]
+        ballots = [ballot_of(self.data, query) for query in queries]
         if all(ballots) and not any(isinstance(e, (ColumnDrop, ColumnRename)) for e in plan.effects):
             return self._suspects_afterwards(plan, [ballot for ballot in ballots if ballot])
         counts = ", ".join(f"(SELECT count(*) FROM ({query}))" for query in queries)
@@ -152,21 +145,23 @@ class Engine:
     def _suspects_afterwards(self, plan: Plan, ballots: Sequence[Ballot]) -> tuple[int, ...]:
         """The same for votes, which are counted on codes."""
         read = dict.fromkeys(column for ballot in ballots for column in ballot.columns)
-        table = self._coded_afterwards(plan, codes(self._data).of(tuple(read)))
-        return tuple(count_suspects(self._backend.con, ballot, table) for ballot in ballots)
+        table = self._coded_afterwards(plan, codes(self.data).of(tuple(read)))
+        return tuple(count_suspects(self.data, ballot, table) for ballot in ballots)
 
     def _coded_afterwards(self, plan: Plan, table: CodedRows) -> CodedRows:
-        written_as = f"SELECT {quoted(ROW)}, CAST(after AS VARCHAR) AS after FROM"
         for effect in plan.effects:
             if isinstance(effect, ValueMap) and effect.column in table.columns:
                 table = table.mapped(effect.column, dict(reversed(effect.pairs)))
             if isinstance(effect, CellWrites) and effect.column in table.columns:
-                written = self._ask(f"{written_as} ({self.sql(effect.values)})")
+                written = self._ask(self._written(effect))
                 table = table.overwritten(effect.column, written[ROW].to_numpy(), written["after"].combine_chunks())
-        leaving = [self.sql(e.rows) for e in plan.exits] + ([self.now(plan.issue.sql)] if plan.suspects else [])
+        leaving = [self.sql(e.rows) for e in plan.exits] + ([now(self.data, plan.issue.sql)] if plan.suspects else [])
         for sql in leaving:
             table = table.without(self._ask(f"SELECT {quoted(ROW)} FROM ({sql})")[ROW].to_numpy())
         return table
+
+    def _written(self, effect: CellWrites) -> str:
+        return f"SELECT {quoted(ROW)}, CAST(after AS VARCHAR) AS after FROM ({self.sql(effect.values)})"
 
     def _ask(self, sql: str) -> pa.Table:
         return self._backend.con.execute(sql).to_arrow_table()
@@ -184,7 +179,7 @@ class Engine:
             'OR s."column" = met."column")'
         )
         counts = ", ".join(
-            f"(SELECT count(*) FROM ({self.now(query)}) AS s WHERE EXISTS (SELECT 1 FROM met {same}))"
+            f"(SELECT count(*) FROM ({now(self.data, query)}) AS s WHERE EXISTS (SELECT 1 FROM met {same}))"
             for query in queries
         )
         return tuple(self.rows(f"WITH met AS ({met}) SELECT {counts}")[0])
@@ -193,13 +188,9 @@ class Engine:
         """`column`, `before`, `after`, cells and first row of all cells that a plan changes alike."""
         written = plan.one_column
         if isinstance(written, CellWrites):
-            cell, row = quoted(written.column), quoted(ROW)
-            sql = (
-                f"SELECT {text(written.column)}, s.{cell}, v.after, count(*), min(s.{row}) FROM snapshot AS s "
-                f"JOIN (SELECT {row}, CAST(after AS VARCHAR) AS after FROM ({self.sql(written.values)})) AS v "
-                f"ON s.{row} = v.{row} WHERE s.{cell} IS DISTINCT FROM v.after GROUP BY 2, 3"
-            )
-            return self.rows(sql)
+            made = self._ask(self._written(written))
+            table = codes(self.data).of([written.column])
+            return list(table.changed(written.column, made[ROW].to_numpy(), made["after"].combine_chunks()))
         cells = self._cells(plan)
         kept = cells.filter(cells.column.isin(sorted(plan.touched)))
         alike = kept.group_by("column", "before", "after").agg(n=_.count(), row=_[ROW].min())
@@ -207,12 +198,7 @@ class Engine:
 
     def first_rows(self, column: str, values: Iterable[str | None]) -> dict[str | None, int]:
         """The first row that holds each value."""
-        listed, cell = list(values), quoted(column)
-        sql = (
-            f"SELECT {cell}, min({quoted(ROW)}) FROM snapshot WHERE {cell} IN (SELECT value FROM _values) "
-            f"{f'OR {cell} IS NULL' if None in listed else ''} GROUP BY 1"
-        )
-        return dict(self.rows(sql, _values=pa.table({"value": pa.array(listed, pa.string())})))
+        return codes(self.data).of([column]).first_rows(column, values)
 
     def _cells(self, plan: Plan) -> ibis.Table:
         return apply(self._narrow(plan, ()), plan.effects).cells
@@ -221,7 +207,10 @@ class Engine:
         """The query that gives `_row` and these columns as they would be, and the tables that it needs."""
         names, row = [quoted(name) for name in (ROW, *columns)], quoted(ROW)
         if plan.suspects:
-            return f"SELECT {', '.join(names)} FROM snapshot ANTI JOIN ({self.now(plan.issue.sql)}) USING ({row})", {}
+            return (
+                f"SELECT {', '.join(names)} FROM snapshot ANTI JOIN ({now(self.data, plan.issue.sql)}) USING ({row})",
+                {},
+            )
         if all(isinstance(e, (RowExits, ColumnAdd)) for e in plan.effects):
             gone = " UNION ALL ".join(f"SELECT {row} FROM ({self.sql(e.rows)})" for e in plan.exits)
             return f"SELECT {', '.join(names)} FROM snapshot ANTI JOIN ({gone}) USING ({row})", {}
@@ -247,7 +236,7 @@ class Engine:
 
     def _narrow(self, plan: Plan, names: Iterable[str]) -> Dataset:
         """The dataset with these columns and those that the plan writes to or drops, alone."""
-        return replace(self._data, table=only(self._data.table, {ROW, *names, *plan.touched, *plan.dropped}))
+        return replace(self.data, table=only(self.data.table, {ROW, *names, *plan.touched, *plan.dropped}))
 
 
 class SharedRows:
@@ -262,7 +251,7 @@ class SharedRows:
         first, width = self._bits, max(len(columns), 1)
         named = ", ".join(text(name) for name in columns)
         bit = f'{first} + list_position([{named}], "column") - 1' if width > 1 else str(first)
-        self._parts.append(f"SELECT {quoted(ROW)} AS at_row, {bit} AS bit FROM ({self._engine.now(sql)})")
+        self._parts.append(f"SELECT {quoted(ROW)} AS at_row, {bit} AS bit FROM ({now(self._engine.data, sql)})")
         self._bits += width
         return tuple(range(first, self._bits))
 

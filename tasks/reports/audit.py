@@ -14,7 +14,7 @@ from tasks.reports import numbers
 from tasks.reports.escape import visible
 from tasks.reports.page import render
 from tasks.reports.receipt import equation
-from tasks.reports.records import RowAccount, Seal
+from tasks.reports.records import RowAccount, Seal, landed
 from tasks.reports.trace import moment
 
 FORMAT = "gonogo-audit/1"
@@ -261,12 +261,14 @@ def _receipts(receipts: Sequence[Mapping[str, Any]]) -> Section:
             _text(mask(str(each["destination"]))),
             str(each["mode"]),
             f"{each['rows_written']:,}",
+            landed(each).took or numbers.NOTHING,
+            _text(", ".join(each.get("added", ())) or numbers.NOTHING),
             moment(str(each["at"])),
             str(each["fingerprint"]),
         )
         for each in receipts
     )
-    headings = ("Destination", "Mode", "Rows", "When", "Fingerprint, read back")
+    headings = ("Destination", "Mode", "Rows", "Took", "New columns", "When", "Fingerprint, read back")
     hashes = frozenset({"Fingerprint, read back"})
     return Section("Receipts", "what the destination holds", headings, rows, frozenset({"Rows"}), hashes)
 

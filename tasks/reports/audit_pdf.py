@@ -11,6 +11,7 @@ from fpdf.enums import TableBordersLayout, WrapMode
 from fpdf.fonts import FontFace, TTFFont
 
 from tasks.quality.ledger import canonical
+from tasks.quality.wording import plural
 from tasks.reports.audit import Audit, Section, facts, sections, title
 from tasks.reports.escape import printable, visible
 
@@ -142,7 +143,7 @@ def _ledger(pdf: Document, audit: Audit) -> None:
     pdf.start_section("Ledger")
     _say(pdf, "Ledger", HEAD, bold=True)
     note = "payloads as they are hashed; each entry carries the hash of the one before"
-    _say(pdf, f"{len(audit.entries):,} entries in full, {note}", BODY, FAINT)
+    _say(pdf, f"{plural(len(audit.entries), 'entry', 'entries')} in full, {note}", BODY, FAINT)
     for entry in audit.entries:
         pdf.ln(2)
         if pdf.will_page_break(14):

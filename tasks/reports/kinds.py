@@ -9,14 +9,14 @@ from tasks.reports.escape import markdown
 from tasks.reports.page import render
 
 SETTINGS_SAID = (
-    "Settings stand in a pipeline's YAML under `settings`, by kind; `columns` gives a column its own, and `mute` a "
-    "list of {column, reason, until}: nothing is raised there, until that day."
+    "Settings stand in a pipeline's YAML under `settings`, by kind. Under `columns` a column has settings of its own; "
+    "`mute` keeps a kind silent for a `column`, or for all, with the `reason` and `until` a day."
 )
 
 
 def kinds_html(guide: Sequence[ModuleGuide]) -> str:
     """The guide as one self-contained page."""
-    return render("kinds.html", guide=guide, said=SETTINGS_SAID.replace("`", ""), example=EXAMPLE)
+    return render("kinds.html", guide=guide, said=SETTINGS_SAID.split("`"), example=EXAMPLE)
 
 
 def kinds_markdown(guide: Sequence[ModuleGuide]) -> str:

@@ -25,6 +25,7 @@ from openlineage.client.generated.data_quality_metrics_input_dataset import (
     DataQualityMetricsInputDatasetFacet,
 )
 from openlineage.client.generated.documentation_job import DocumentationJobFacet
+from openlineage.client.generated.error_message_run import ErrorMessageRunFacet
 from openlineage.client.generated.job_type_job import JobTypeJobFacet
 from openlineage.client.generated.output_statistics_output_dataset import OutputStatisticsOutputDatasetFacet
 from openlineage.client.generated.processing_engine_run import ProcessingEngineRunFacet
@@ -38,7 +39,7 @@ PRODUCER = "urn:gonogo"
 DECISIONS = "gonogo_decisions"
 """The name of the facet with the decisions."""
 
-Moment = Literal["START", "COMPLETE", "ABORT"]
+Moment = Literal["START", "COMPLETE", "ABORT", "FAIL"]
 
 
 @attr.define
@@ -119,6 +120,8 @@ def _run_facets(moment: Moment, told: Told) -> dict[str, Any]:
     facets: dict[str, Any] = {
         "processing_engine": ProcessingEngineRunFacet(told.version, "gonogo", producer=PRODUCER),
     }
+    if moment == "FAIL":
+        facets["errorMessage"] = ErrorMessageRunFacet(told.note, "python", producer=PRODUCER)
     if moment != "START":
         facets[DECISIONS] = DecisionsRunFacet(
             decisions=list(told.decisions),

@@ -1,10 +1,15 @@
-"""Numbers as a reader sees them. Rates and scores round towards doubt: 99.97 is never shown as 100."""
+"""Numbers as a reader sees them. Rates round towards doubt: 99.97 % is never shown as 100 %."""
 
 from __future__ import annotations
 
 import math
 from decimal import ROUND_DOWN, Decimal
 
+from tasks.quality.wording import plural, score_text
+
+__all__ = ["ARROW", "MINUS", "NOTHING", "change", "count", "number", "plural", "rate", "score"]
+
+score = score_text
 MINUS = "\N{MINUS SIGN}"
 ARROW = "→"
 NOTHING = "\N{EN DASH}"
@@ -19,15 +24,6 @@ def count(value: float) -> str:
     return f"{int(value):,}".replace("-", MINUS)
 
 
-def plural(value: int, one: str, many: str = "") -> str:
-    """A count and its noun.
-
-    >>> plural(1, "row"), plural(1200, "row"), plural(2, "entry", "entries")
-    ('1 row', '1,200 rows', '2 entries')
-    """
-    return f"{count(value)} {one if value == 1 else many or one + 's'}"
-
-
 def rate(value: float) -> str:
     """A share (0 to 1) in per cent; only all is "100%", only none is "0%".
 
@@ -37,15 +33,6 @@ def rate(value: float) -> str:
     if value in (0, 1):
         return f"{value:.0%}"
     return "<0.1%" if 0 < value < 0.001 else f"{_down(value * 100)}%"  # noqa: PLR2004
-
-
-def score(value: float) -> str:
-    """A score from 0 to 100 with one decimal, cut, not rounded.
-
-    >>> score(99.97), score(100.0), score(71.4)
-    ('99.9', '100', '71.4')
-    """
-    return "100" if value == 100 else _down(value)  # noqa: PLR2004
 
 
 def number(value: float | None) -> str:

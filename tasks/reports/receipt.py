@@ -11,7 +11,7 @@ from tasks.quality.secrets import mask
 from tasks.reports import numbers
 from tasks.reports.escape import markdown, visible
 from tasks.reports.page import render
-from tasks.reports.records import Link, RowAccount, Seal, rows_of
+from tasks.reports.records import Landed, Link, RowAccount, Seal, rows_of
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class ReceiptReport:
     Attributes:
         outcome: "loaded", "no-go", "stopped" …: what came of it.
         destination: where the table is, without any secret.
-        mode: append, replace, merge, file.
         account: the conservation equation; `here` are the rows loaded.
+        landed: what the destination says of the load, if there was one.
         signatures: (gate, what a person said there) of the gates that say who may answer.
         before: score before the first decision, None when nothing was assessed.
     """
@@ -43,9 +43,8 @@ class ReceiptReport:
     outcome: str
     destination: str
     account: RowAccount
-    mode: str = ""
+    landed: Landed | None = None
     columns: int = 0
-    fingerprint: str = ""
     note: str = ""
     before: float | None = None
     after: float | None = None
@@ -84,19 +83,24 @@ def receipt_text(receipt: ReceiptReport) -> str:
     """The receipt as plain lines for a terminal: one fact a line, controls made visible."""
     lines = [
         headline(receipt),
-        f"  rows       {equation(receipt.account)}",
-        f"  quality    {_scores(receipt)}",
-        *(f"  goal       {visible(_goal(goal), 400)}" for goal in receipt.goals),
+        *(f"  {name:<12}{visible(value, 400)}" for name, value in _landed(receipt)),
+        f"  rows        {equation(receipt.account)}",
+        f"  quality     {_scores(receipt)}",
+        *(f"  goal        {visible(_goal(goal), 400)}" for goal in receipt.goals),
         *(
-            f"  decision   {_told(decision, change)}"
+            f"  decision    {_told(decision, change)}"
             for decision, change in rows_of(receipt.decisions, receipt.changes)
         ),
-        *(f"  signed     {visible(gate)}: {visible(each.line, 300)}" for gate, each in receipt.signatures),
-        f"  source     {visible(mask(receipt.source), 400)}",
-        f"  ledger     {visible(receipt.seal.ledger_head) or numbers.NOTHING}",
-        *(f"  {visible(link.label, 10).lower():<10} {visible(link.url, 400)}" for link in receipt.links),
+        *(f"  signed      {visible(gate)}: {visible(each.line, 300)}" for gate, each in receipt.signatures),
+        f"  source      {visible(mask(receipt.source), 400)}",
+        f"  ledger      {visible(receipt.seal.ledger_head) or numbers.NOTHING}",
+        *(f"  {visible(link.label, 10).lower():<11} {visible(link.url, 400)}" for link in receipt.links),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _landed(receipt: ReceiptReport) -> tuple[tuple[str, str], ...]:
+    return receipt.landed.facts if receipt.landed else ()
 
 
 def headline(receipt: ReceiptReport) -> str:
@@ -111,7 +115,7 @@ def gained(before: float | None, after: float | None) -> str:
     """The difference of two scores as they are shown, so that a reader who subtracts gets the same.
 
     >>> gained(81.96, 98.4)
-    '+16.5'
+    '+16.4'
     """
     if before is None or after is None:
         return ""
@@ -152,6 +156,7 @@ def _markdown(receipt: ReceiptReport, lines: Sequence[tuple[Decision, ChangeSet 
     parts = [
         f"## {markdown(headline(receipt), 400)}",
         markdown(receipt.note, 400),
+        "\n".join(f"- {name}: {markdown(value, 400)}" for name, value in _landed(receipt)),
         f"Rows: {markdown(equation(receipt.account), 400)}\n\nQuality: {_scores(receipt)}",
         "\n".join(f"- {markdown(_goal(goal), 400)}" for goal in receipt.goals),
         _markdown_decisions(lines),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tasks.quality.model import ChangeSet, Decision
+from tasks.reports import numbers
 from tasks.reports.charts import Part
 
 
@@ -56,6 +58,60 @@ class RowAccount:
             Part("malformed lines in quarantine", self.malformed, "mark"),
         ]
         return [Part(here, self.here), *(part for part in gone if part.value)]
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What a destination says of a load.
+
+    Attributes:
+        seconds: how long the load took; 0 where nobody knows, as it was found done.
+        fingerprint: of the load's rows, as read back from the destination.
+        added: columns that the table got with it.
+        as_text: columns that are text although the contract types them, and how many values are not so.
+    """
+
+    mode: str
+    rows_written: int
+    rows_before: int
+    rows_after: int
+    fingerprint: str
+    seconds: float = 0.0
+    added: tuple[str, ...] = ()
+    as_text: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def took(self) -> str:
+        """How long it took, e.g. `0.4 s`; an empty string where nobody knows."""
+        return f"{numbers.number(round(self.seconds, 1)) if self.seconds >= 0.1 else '<0.1'} s" if self.seconds else ""  # noqa: PLR2004
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """What there is to say beside the rows, each by its name."""
+        text = ", ".join(f"{name} ({numbers.plural(n, 'value')} not of its type)" for name, n in self.as_text)
+        told = (
+            ("mode", self.mode),
+            ("took", self.took),
+            ("rows there", f"{numbers.count(self.rows_before)} {numbers.ARROW} {numbers.count(self.rows_after)}"),
+            ("new columns", ", ".join(self.added)),
+            ("as text", text),
+            ("fingerprint", self.fingerprint),
+        )
+        return tuple((name, value) for name, value in told if value)
+
+
+def landed(receipt: Mapping[str, Any]) -> Landed:
+    """What a destination says of a load, from its receipt as the ledger or staging keeps it."""
+    return Landed(
+        str(receipt["mode"]),
+        int(receipt["rows_written"]),
+        int(receipt["rows_before"]),
+        int(receipt["rows_after"]),
+        str(receipt["fingerprint"]),
+        float(receipt.get("seconds", 0.0)),
+        tuple(receipt.get("added", ())),
+        tuple((str(name), int(n)) for name, n in receipt.get("as_text", ())),
+    )
 
 
 @dataclass(frozen=True)

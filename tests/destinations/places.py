@@ -84,13 +84,16 @@ class Database:
 
     def execute(self, statement: str) -> list[tuple]:
         """SQL as the user's own; `{out}` stands for the table, `{schema}` for its schema and a dot."""
-        schema = f'"{self.schema}".' if self.schema else ""
-        said = statement.replace("{out}", f'{schema}"out"').replace("{schema}", schema)
-        if "mysql" in self.url:
-            said = said.replace('"', "`")
+        said = self.said(statement)
         with self.engine().begin() as connection:
             result = connection.exec_driver_sql(said)
             return [tuple(row) for row in result] if result.returns_rows else []
+
+    def said(self, statement: str) -> str:
+        """SQL with the names that `execute` knows."""
+        schema = f'"{self.schema}".' if self.schema else ""
+        said = statement.replace("{out}", f'{schema}"out"').replace("{schema}", schema)
+        return said.replace('"', "`") if "mysql" in self.url else said
 
     def columns(self) -> list[str]:
         with self.engine().connect() as connection:

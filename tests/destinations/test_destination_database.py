@@ -2,13 +2,17 @@
 
 import contextlib
 import json
+import os
+import pwd
 import sqlite3
+import subprocess
 import sys
 import threading
 import traceback
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 from pydantic import ValidationError
 
 from blocks.destinations import DatabaseDestination, loading, tables
@@ -105,7 +109,7 @@ def test_append_reads_the_values_as_the_types_that_the_table_has(database):
 
 def test_append_refuses_values_that_the_tables_type_cannot_hold(database):
     database.load(batch({"n": ["5"]}, {"n": "integer"}))
-    with pytest.raises(DestinationError, match=r"1 values of 'n' are no integer without loss, e.g. 'six' in row 1"):
+    with pytest.raises(DestinationError, match=r"1 value of 'n' is no integer without loss, e.g. 'six' in row 1"):
         database.load(batch({"n": ["6", "six"]}, run="run-2"), mode="append")
     assert database.rows() == [(5,)]
 
@@ -114,7 +118,7 @@ def test_merge_refuses_a_key_that_is_not_unique_or_not_there(database):
     database.load(people("1", "old", "run-1"))
     with pytest.raises(DestinationError, match=r"the key id is not unique: \(2,\) is there 2 times"):
         database.load(people("122", "new", "run-2"), mode="merge", key="id")
-    with pytest.raises(DestinationError, match=r"1 rows have no 'id', a key column"):
+    with pytest.raises(DestinationError, match=r"1 row has no 'id', a key column"):
         database.load(batch({"id": ["1", None], "name": ["x", "y"]}, INTEGER, run="run-3"), mode="merge", key="id")
     with pytest.raises(DestinationError, match=r"no key column 'nam'.*Did you mean 'name'"):
         database.load(people("1", "new", "run-4"), mode="merge", key="nam")
@@ -239,8 +243,6 @@ def test_a_load_that_fails_on_the_way_leaves_no_trace(database, monkeypatch):
 
 
 def test_a_stage_table_is_gone_after_the_load(database):
-    import sqlalchemy as sa
-
     database.load(people("1", "x", "run-1"))
     assert sorted(sa.inspect(database.engine()).get_table_names(schema=database.schema)) == ["gonogo_commits", "out"]
 
@@ -299,6 +301,87 @@ def test_a_locked_database_is_to_be_tried_again(sqlite, monkeypatch):
     other.close()
 
 
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.service) for name in ("postgres", "mariadb")])
+def server(request):
+    """A table of each kind of database server."""
+    return request.getfixturevalue(request.param)
+
+
+LOCKING = {"postgres": "LOCK TABLE {out} IN ACCESS EXCLUSIVE MODE", "mariadb": "LOCK TABLES {out} WRITE"}
+LIMITS = {"postgres": "options=-c%20statement_timeout%3D{}", "mariadb": "init_command=SET%20max_statement_time%3D{}"}
+
+
+@pytest.mark.parametrize("columns", [{}, {"other": ["x"]}], ids=["same", "other"])
+def test_a_table_that_somebody_else_locked_is_to_be_tried_again(server, columns, request, monkeypatch):
+    server.load(people("1", "old", "run-1"))
+    monkeypatch.setattr(loading, "WAIT_SECONDS", 1)
+    kind = request.node.callspec.params["server"]
+    with server.engine().connect() as other:
+        other.exec_driver_sql(server.said(LOCKING[kind]))
+        with pytest.raises(TryAgain, match=r"the database is locked: .*close what holds it, then load again"):
+            server.load(batch({"id": ["2"], "name": ["new"], **columns}, INTEGER, run="run-2"))
+    assert server.rows() == [(1, "old")]
+    assert server.load(people("2", "new", "run-2")).rows_after == 1
+
+
+@pytest.mark.parametrize("mode", ["replace", "append", "merge", "history"])
+def test_a_server_that_gives_up_because_it_took_too_long_leaves_the_old_table(server, mode, request):
+    server.load(people("12", "old", "run-1"), mode=mode, key="id")
+    before, tables = server.rows(), server.tables()
+    limit = LIMITS[request.node.callspec.params["server"]].format("50" if "postgres" in server.url else "0.005")
+    many = batch({"id": [str(n) for n in range(60_000)], "name": ["new"] * 60_000}, INTEGER, run="run-2")
+    with pytest.raises(
+        TryAgain, match=r"gave up, for it took too long: .*raise its time limit, then load again"
+    ) as told:
+        server.load(many, mode=mode, key="id", url=f"{server.url}?{limit}")
+    assert SECRET not in "".join(traceback.format_exception(told.value))
+    assert server.rows() == before
+    assert [name for name in server.tables() if name not in tables and not name.startswith("gonogo_")] == []
+
+
+@pytest.mark.service
+def test_mariadb_says_that_a_user_may_not_write(mariadb):
+    mariadb.load(people("1", "old", "run-1"))
+    user = f"reader_{mariadb.schema.removeprefix('s ')}"
+    mariadb.execute(f"CREATE USER {user} IDENTIFIED BY 'pw-{SECRET}'")
+    mariadb.execute(f"GRANT SELECT ON `{mariadb.schema}`.* TO {user}")
+    url = mariadb.url.replace(f"gonogo:{SECRET}@", f"{user}:pw-{SECRET}@").replace("/shop", "/")
+    with pytest.raises(DestinationError, match=r"not allowed: .*denied.*check the rights, then load again") as told:
+        mariadb.load(people("2", "new", "run-2"), url=url)
+    assert SECRET not in "".join(traceback.format_exception(told.value))
+    assert mariadb.rows() == [(1, "old")]
+    mariadb.execute(f"DROP USER {user}")
+
+
+@pytest.mark.service
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("gonogo:s3cret-Passw0rd@", "gonogo:wr0ng-s3cret@"), "refuses this user or password: .*check them"),
+        (("/shop", "/nonesuch"), "no such database or schema: .*nonesuch.*create it"),
+    ],
+)
+def test_mariadb_says_why_it_lets_nobody_in(mariadb, change, said):
+    with pytest.raises(DestinationError, match=said) as caught:
+        mariadb.load(people("1", "x", "run-1"), url=mariadb.url.replace(*change))
+    shown = "".join(traceback.format_exception(caught.value))
+    assert SECRET not in shown
+    assert "wr0ng" not in shown
+
+
+def test_a_duckdb_file_that_another_process_holds_is_to_be_tried_again(duckdb):
+    duckdb.load(people("1", "old", "run-1"))
+    holds = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", holds, str(duckdb.folder / "deep/out.duckdb")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(TryAgain, match=r"the database is locked: .*close what holds it, then load again"):
+            duckdb.load(people("2", "new", "run-2"))
+        other.stdin.close()
+    assert duckdb.rows() == [(1, "old")]
+    assert duckdb.load(people("2", "new", "run-2")).rows_after == 1
+
+
 def test_a_file_that_is_no_database_says_so(sqlite):
     (sqlite.folder / "notes.db").write_text("hello, I am a text file and no database " * 50)
     with pytest.raises(DestinationError, match=r"not a sound database"):
@@ -334,6 +417,34 @@ def test_a_full_disk_leaves_the_old_table(sqlite, monkeypatch):
     with pytest.raises(TryAgain, match=r"the disk is full.*free some space"):
         sqlite.load(batch({"id": [str(i) * 50 for i in range(5000)]}, run="run-2"))
     assert sqlite.rows() == [(1, "old"), (2, "old")]
+
+
+@pytest.mark.parametrize("url", ["sqlite:///out.db", "duckdb:///out.duckdb"])
+def test_a_disk_that_is_full_in_truth_leaves_the_old_table_and_takes_the_next_load(small_disk, url):
+    place = Database(small_disk, url)
+    place.load(people("12", "old", "run-1"))
+    with pytest.raises(TryAgain, match=r"the disk is full: .*free some space, then load again"):
+        place.load(batch({"id": [f"{n:09}" * 20 for n in range(30_000)]}, run="run-2"))
+    assert place.rows() == [(1, "old"), (2, "old")]
+    assert place.load(people("3", "new", "run-2")).rows_after == 1
+
+
+@pytest.mark.service
+def test_a_server_whose_disk_is_full_leaves_the_old_table(postgres, small_disk):
+    postgres.load(people("12", "old", "run-1"))
+    os.chown(small_disk, *[pwd.getpwnam("postgres").pw_uid] * 2)
+    with sa.create_engine(postgres.url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool).connect() as own:
+        own.exec_driver_sql(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+        try:
+            with pytest.raises(TryAgain, match=r"the disk is full: .*No space left.*free some space, then load again"):
+                postgres.load(
+                    batch({"other": [f"{n:09}" * 20 for n in range(30_000)]}, run="run-2"),
+                    url=f"{postgres.url}?options=-c%20default_tablespace%3Dsmall",
+                )
+            assert postgres.rows() == [(1, "old"), (2, "old")]
+            assert postgres.load(people("3", "new", "run-2")).rows_after == 1
+        finally:
+            own.exec_driver_sql("DROP TABLESPACE small")
 
 
 def test_the_table_of_markers_is_no_destination(database):

@@ -1,6 +1,7 @@
 """Files: there wholly or not at all, written once per run, the same rows as the same bytes."""
 
 import json
+import os
 
 import pytest
 from pydantic import ValidationError
@@ -103,3 +104,13 @@ def test_dates_in_text_files_are_iso(tmp_path):
     rows = {"d": ["03/04/2024"], "t": ["2024-01-02 03:04"]}
     file.load(batch(rows, {"d": "date", "t": "timestamp"}, formats={"d": "%d/%m/%Y"}))
     assert file.rows() == [("2024-04-03", "2024-01-02 03:04:00")]
+
+
+def test_a_full_disk_leaves_the_old_file_and_takes_the_next_load(small_disk, file):
+    file = File(small_disk, file.name)
+    file.load(batch(ROWS))
+    before, there = file.path.read_bytes(), beside(file)
+    with pytest.raises(TryAgain, match=r"cannot write .*No space left on device.*free some space"):
+        file.load(batch({"id": [os.urandom(40).hex() for _ in range(60_000)]}, run="run-2"))
+    assert (file.path.read_bytes(), beside(file)) == (before, there)
+    assert file.load(batch({"id": ["7"]}, run="run-2")).rows_after == 1

@@ -135,6 +135,17 @@ def test_columns_are_added_where_the_contract_lets_the_table_evolve(database, mo
     assert database.rows() == before
 
 
+@pytest.mark.parametrize("mode", ["append", "merge", "history"])
+def test_a_load_that_added_columns_is_read_back_and_a_change_of_it_shows(database, mode):
+    place = database.destination(mode=mode, key="id")
+    database.load(people("12", "old", "run-1"), mode=mode, key="id")
+    more = replace(people("23", "new", "run-2", city=["Ulm", "Bonn"]), additions="evolve")
+    told = database.load(more, mode=mode, key="id").fingerprint
+    assert place.read_back("run-2", database.folder) == told
+    database.execute("UPDATE {out} SET city = 'Kiel' WHERE city = 'Bonn'")
+    assert place.read_back("run-2", database.folder) != told
+
+
 def test_columns_are_not_added_where_the_contract_freezes_the_table(database):
     database.load(people("1", "old", "run-1"), mode="append")
     with pytest.raises(DestinationError, match=r"the table lacks city .*additions: evolve.*nothing was changed"):

@@ -5,8 +5,12 @@ from __future__ import annotations
 import getpass
 import uuid
 
+import pytest
+import typer
 import yaml
 
+from tasks.quality.errors import AnswerError, PilotMustDecide
+from tasks.replay import replay
 from tasks.verify import verify
 
 
@@ -29,6 +33,58 @@ def test_a_run_that_prefect_itself_suspends_holds_before_its_next_stage_and_goes
     assert (request.actor, request.payload["comment"]) == ("somebody in the Prefect UI", "suspended in Prefect")
     assert not [e for e in pilot.entries("stage") if e.payload["stage"] == "assess"]
     assert pilot.answer() == "Completed"
+
+
+@pytest.mark.parametrize("whom", ["run", "subflow"])
+def test_a_suspension_while_a_resolver_works_is_recorded_and_the_run_holds_after_it(pilot, orders, whom):
+    from prefect.context import TaskRunContext
+    from prefect.states import Suspended
+
+    from tasks.announce import Happened, listening
+
+    pilot.start(pilot.pipeline(orders, gates={"load": "never"}))
+    pilot.go()
+    suspended = []
+
+    def suspend(heard):
+        if heard.happened is Happened.STAGE_STARTED and "resolve-missing" in heard.key and not suspended:
+            suspended.append(pilot.id if whom == "run" else TaskRunContext.get().task_run.flow_run_id)
+            with pilot._client() as client:
+                state = Suspended(pause_key=str(uuid.uuid4()))
+                client.set_flow_run_state(suspended[0], state, force=True)
+
+    with listening(suspend):
+        assert pilot.answer() == "Suspended"
+    assert pilot.gate == "hold-1"
+    assert suspended
+    (request,) = pilot.entries("request")
+    assert request.payload["comment"] == "suspended in Prefect"
+    assert pilot.answer() == "Completed"
+    assert len(pilot.entries("request")) == 1, "it is not asked about again in the replay"
+    assert len(pilot.entries("refined")) == len({entry.key for entry in pilot.entries("refined")})
+    assert [check.name for check in verify(pilot.record()) if not check.ok] == []
+
+
+def test_a_run_jumps_straight_to_the_load_and_from_elsewhere_it_does_not(pilot, prefect_server, orders, monkeypatch):
+    from flows.jump import jump
+
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+    pilot.start(pilot.pipeline(orders, goals=[{"name": "Revenue", "metric": "sum(price)"}]))
+    pilot.go()
+    with pytest.raises(PilotMustDecide, match=r"another contract or other goals are looked at first; --to assess"):
+        jump(pilot.run.name, "load", orders.with_suffix(".yaml"), None, "")
+    with pytest.raises(typer.Exit):  # it is held at the next gate
+        jump(pilot.run.name, "load", None, None, "nothing of it matters")
+    assert pilot.gate == "load-1"
+    (answer,) = (e for e in pilot.entries("answer") if e.payload["gate"] == "quality-1")
+    assert (answer.payload["verdict"], answer.payload["comment"]) == ("go", "nothing of it matters")
+    assert (answer.actor, answer.method) == (getpass.getuser(), "operating-system user, gonogo jump")
+    assert all(action["option"] == "keep" for action in answer.payload["actions"])
+    assert pilot.entries("changes") == []
+    with pytest.raises(AnswerError, match=r"waits at load-1, from where nothing is skipped; answer it"):
+        jump(pilot.run.name, "load", None, None, "")
+    assert pilot.answer() == "Completed"
+    assert len(pilot.loaded()) == 9
 
 
 def test_an_answer_can_say_that_the_run_holds_again_before_its_next_stage(pilot, orders):
@@ -82,7 +138,7 @@ def test_a_run_goes_back_looks_again_under_another_contract_and_branches_off(pil
     assert pilot.answer(verdict="go") == "Suspended"
     assert pilot.gate == "load-1"
     run = pilot.record()
-    assert [c.name for c in verify(run) if not c.ok] == []
+    assert [c.name for c in verify(run) if not c.ok] == [redone.name for redone in replay(run) if not redone.same] == []
 
     what_if = branch(run, "source", tmp_path / "what-if", {})
     assert pilot.answer() == "Completed"

@@ -75,6 +75,50 @@ def test_a_run_tells_its_begin_again_and_its_end_with_columns_and_decisions(pilo
     assert sum(d["cellsChanged"] for d in decisions) == sum(c.cells_changed for c in pilot.record().changes())
 
 
+def test_a_run_that_fails_says_why_and_one_that_is_stopped_that_it_was(pilot, orders, tmp_path):
+    events = tmp_path / "events.ndjson"
+
+    def told():
+        return [json.loads(line) for line in events.read_text().splitlines()]
+
+    away = orders.rename(tmp_path / "away.csv")
+    pilot.start(pilot.pipeline(orders, lineage={"file": str(events)}, gates={"quality": "never"}))
+    assert pilot.go() == "Failed"
+    begin, failed = told()
+    check_against_the_models(failed)
+    assert (begin["eventType"], failed["eventType"]) == ("START", "FAIL")
+    assert "no file 'orders.csv'" in failed["run"]["facets"]["errorMessage"]["message"]
+    assert failed["run"]["facets"]["gonogo_decisions"]["outcome"] == "failed"
+    assert failed["eventTime"] >= begin["eventTime"]
+    away.rename(orders)
+    assert pilot.retry() == "Suspended"
+    assert pilot.answer(verdict="no-go", comment="not today") == "Completed"
+    ended = told()[-1]
+    check_against_the_models(ended)
+    assert [event["eventType"] for event in told()] == ["START", "FAIL", "ABORT"]
+    assert {event["run"]["runId"] for event in told()} == {str(pilot.id)}
+    assert "not today" in ended["run"]["facets"]["gonogo_decisions"]["note"]
+    assert [entry.key for entry in pilot.entries("lineage")] == ["lineage-start", "lineage-fail-1", "lineage-end"]
+
+
+def test_a_run_that_is_cancelled_in_prefect_is_told_as_such(pilot, orders, tmp_path):
+    from prefect.states import Cancelled
+
+    from flows.broken import cancelled
+    from flows.pipeline import pipeline
+
+    assert pipeline.on_cancellation_hooks == [cancelled], "a worker calls it when it has ended the run's process"
+    events = tmp_path / "events.ndjson"
+    pilot.start(pilot.pipeline(orders, lineage={"file": str(events)}))
+    assert pilot.go() == "Suspended"
+    cancelled(pipeline, pilot.run, Cancelled(message="no more time"))
+    *_, last = (json.loads(line) for line in events.read_text().splitlines())
+    check_against_the_models(last)
+    assert last["eventType"] == "ABORT"
+    facet = last["run"]["facets"]["gonogo_decisions"]
+    assert (facet["outcome"], facet["note"]) == ("cancelled", "no more time")
+
+
 def test_nobody_is_told_unless_somebody_is_named_and_the_pipeline_holds_over_the_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("OPENLINEAGE_URL", raising=False)
     assert receiver(Lineage(), tmp_path) is None

@@ -68,10 +68,10 @@ def test_a_file_that_is_not_there_is_named(file):
         corrections(file, TABLE)
 
 
-def edited(*typed: str) -> tuple[dict, str]:
+def edited(*typed: str, shown: tuple[Line, ...] | None = None) -> tuple[dict, str]:
     waiting, screen = iter(typed), io.StringIO()
     console = Console(file=screen, width=100)
-    return Editor(console, lambda prompt: next(waiting, None), LINES).edits(), screen.getvalue()
+    return Editor(console, lambda prompt: next(waiting, None), LINES, shown).edits(), screen.getvalue()
 
 
 def test_at_the_terminal_lines_are_left_out_and_targets_changed():
@@ -92,6 +92,16 @@ def test_what_cannot_be_read_at_the_terminal_is_said_and_asked_again():
     assert edits == {}
     for message in ("'y' is none of the answers", "no line '9'", "no line '7'", "cannot read /no/such/file.csv"):
         assert message in screen
+
+
+def test_at_the_terminal_personal_data_is_stars_until_it_is_asked_for():
+    stars = tuple(Line("***", line.new and "####", line.rows) for line in LINES)
+    edits, screen = edited("x 2", "1 = Cologne", "", shown=stars)
+    assert edits == {"exclude": ["Bon"], "change": {"Koln": "Cologne"}}, "numbers stand for what the stars hide"
+    assert not any(value in screen for value in ("Koln", "Köln", "Bon"))
+    _, screen = edited("--personal", "", shown=stars)
+    assert "Koln" in screen
+    assert "--personal" not in edited("")[1]
 
 
 CITIES = "id,city,price\n" + "".join(

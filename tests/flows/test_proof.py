@@ -167,7 +167,7 @@ def test_the_exit_status_tells_a_machine(proven, capsys):
     from flows.proof import verify_runs
 
     verify_runs("latest", None, every=True, as_json=False)
-    assert "1 runs: 1 hold, 0 do not" in capsys.readouterr().out
+    assert "1 run: 1 holds, 0 do not" in capsys.readouterr().out
     shutil.rmtree(proven.home.staging / str(proven.id))
     assert status(verify_runs, "latest", None, every=False, as_json=True) == 2
     (told,) = json.loads(capsys.readouterr().out)

@@ -40,6 +40,7 @@ def test_personal_data_is_stars_in_the_profile_and_in_tables_of_values_unless_as
     (page,) = pilot.home.path.rglob("profile-1.html")
     assert "#9" in page.read_text()
     assert "person" not in page.read_text().replace("personal data", "")
+    assert pilot.record().recall(dict, "personal-1")["mail"]["email_rows"] == 60, "the assessment counts no more"
 
     found = pilot.record().assessment(1)
     (issue,) = [i.id for i in found.issues if i.columns == ("mail",) and i.kind == "untidy_text"]

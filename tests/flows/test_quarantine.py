@@ -257,7 +257,7 @@ def test_exports_and_the_story_tell_what_came_back(start, tmp_path, capsys):
     assert "3,quantity,n/a,7," in files["changes"].read_text()
     assert [line.split(",")[0] for line in files["rows"].read_text().splitlines()] == ["row", "4"]
     show_run(str(pilot.id))
-    assert "came back       1 rows from quarantine" in capsys.readouterr().out
+    assert "came back       1 row from quarantine" in capsys.readouterr().out
 
 
 def test_malformed_records_are_listed_and_written_too(pilot, tmp_path, capsys):
@@ -268,7 +268,7 @@ def test_malformed_records_are_listed_and_written_too(pilot, tmp_path, capsys):
     pilot.start(pilot.pipeline(data))
     pilot.go()
     list_quarantine(str(pilot.id))
-    assert "1 malformed records" in capsys.readouterr().out
+    assert "1 malformed record " in capsys.readouterr().out
     export_quarantine(str(pilot.id), tmp_path / "rows.csv", tmp_path / "malformed.csv")
     lines = list(csv.DictReader((tmp_path / "malformed.csv").open()))
     assert [line["line"] for line in lines] == ["3"]

@@ -1,13 +1,18 @@
 """A load is taken back, and a table that lacks columns gets them only when the pilot says so."""
 
+from html import escape
+
 import pytest
 
+from tasks.announce import Happened, listening
 from tasks.quality.errors import PilotMustDecide
+from tasks.reports.records import landed
 from tasks.unload import unload
 from tasks.verify import verify
 
 
 def test_columns_are_asked_about_and_a_load_is_taken_back(pilot, tmp_path, capsys):
+    from flows.commands import show_run
     from flows.revise import unload_run
 
     data, to = tmp_path / "cities.csv", {"kind": "database", "url": f"sqlite:///{tmp_path / 'out.db'}", "table": "t"}
@@ -17,17 +22,30 @@ def test_columns_are_asked_about_and_a_load_is_taken_back(pilot, tmp_path, capsy
     assert pilot.to_the_end() == "Completed"
     data.write_text("id,city,land\n3,Kiel,SH\n")
     pilot.start(pilot.pipeline(data, **spec))
-    assert pilot.to_the_end() == "Completed", "the second attempt was asked about, and somebody said go"
+    said = []
+    with listening(said.append):
+        assert pilot.to_the_end() == "Completed", "the second attempt was asked about, and somebody said go"
     first, second = [e.payload for e in pilot.entries("stage") if e.payload["stage"] == "load"]
     assert (first["loaded"], first["new_columns"]) == (False, ["land"])
     assert second["loaded"]
     assert "the table lacks land" in first["problem"]
     assert pilot.loaded("t") == [(1, "Ulm", None), (2, "Bonn", None), (3, "Kiel", "SH")]
-    assert pilot.entries("commit")[0].payload["added"] == ["land"]
+    (commit,) = (e.payload for e in pilot.entries("commit"))
+    assert (commit["added"], commit["rows_before"], commit["rows_after"]) == (["land"], 2, 3)
+    assert commit["seconds"] > 0
 
     run = pilot.record()
+    show_run(run.name)
+    shown, page = capsys.readouterr().out, run.page_file("receipt.html").read_text()
+    for told in ("2 → 3", "new columns     land", f"Fingerprint     {commit['fingerprint']}", "took "):
+        assert told in shown
+    for told in ("before: 2", "empty in the rows that were there", commit["fingerprint"], escape(landed(commit).took)):
+        assert told in page
+    (heard,) = (each for each in said if each.happened is Happened.LOAD_COMMITTED)
+    assert f"took: {landed(commit).took}; rows there: 2 → 3; new columns: land; fingerprint: rows:" in heard.text
+
     unload_run(run.name, comment="wrong file")
-    assert "1 rows were taken out of table t" in capsys.readouterr().out
+    assert "1 row was taken out of table t" in capsys.readouterr().out
     assert pilot.loaded("t") == [(1, "Ulm"), (2, "Bonn")]
     (entry,) = pilot.entries("unloaded")
     assert (entry.payload["load"], entry.payload["comment"]) == ("commit", "wrong file")

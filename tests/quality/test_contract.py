@@ -134,6 +134,7 @@ def test_what_is_promised_about_the_table_is_read_from_yaml():
         ({"orders": [["a", "a"]]}, "before itself"),
         ({"orders": [["a"]]}, "orders"),
         ({"freshness": {"column": "a", "days": -1}}, "days"),
+        ({"columns": {"a\udfff": {}}}, r"'a\\udfff' in columns holds half a character"),
     ],
 )
 def test_a_promise_about_the_table_that_makes_no_sense_is_refused(promise, said):
@@ -210,6 +211,7 @@ def test_an_empty_contract_promises_nothing_and_an_empty_table_breaks_nothing(db
         ({"format": "%d"}, "type: date"),
         ({"minimum": float("nan")}, "no bound"),
         ({"requird": True}, "Extra inputs"),
+        ({"allowed": ["small", "gr\ud800ß"]}, r"'gr\\ud800ß' in allowed\[1\] holds half a character"),
     ],
 )
 def test_a_promise_that_makes_no_sense_is_refused(promise, said):

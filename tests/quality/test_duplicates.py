@@ -3,7 +3,6 @@
 import random
 
 import ibis
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,18 +12,15 @@ from tasks.quality.contract import Contract
 from tasks.quality.duplicates import KeepLatest, KeepOne, Merge, Survivorship, Trust, Vote
 from tasks.quality.errors import AnswerError
 from tasks.quality.model import ROW, CellWrites, Dataset, Dimension, Disposition, Issue, RowExits, Severity
-from tasks.quality.profile import domains, profile
 from tasks.quality.registry import Settings, find_kind, kinds, remedies
+from tests.quality import opened
 
 KINDS = ("exact_duplicate_rows", "key_duplicates", "conflicting_sources", "near_duplicate_records")
 
 
 def dataset(columns, rows, key=()) -> Dataset:
-    values = [pa.array([row[i] for row in rows], pa.string()) for i in range(len(columns))]
-    arrow = pa.table([pa.array(range(len(rows)), pa.int64()), *values], names=[ROW, *columns])
-    table = ibis.memtable(arrow)
-    domain = ibis.memtable(domains(table).to_pyarrow())
-    return Dataset(table, domain, profile(table, domain, "s1"), Contract(key=tuple(key)))
+    values = {name: [row[i] for row in rows] for i, name in enumerate(columns)}
+    return opened.dataset(ibis.duckdb.connect(), values, Contract(key=tuple(key)))
 
 
 def found(data, name, **changed):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tasks.quality.contract import Contract
 from tasks.quality.dates import read_date
+from tasks.quality.layouts import ParsedDates
 from tasks.quality.numerals import decimal_mark, digits, read_numeral, shortest
 from tasks.quality.queries import suspects
 from tasks.quality.tidying import LONGEST, SPACES, Tidy, tidied
@@ -175,7 +177,7 @@ def test_a_tidy_text_is_left_alone_and_keeps_its_words(text):
 def test_values_too_long_for_a_table_stay_as_they_are_and_are_told():
     with opened({"a": ["x ", "&amp; " * LONGEST, "y"]}) as data:
         issue = found(data, "untidy_text")
-        assert (issue.count, issue.option("tidy").leaves) == (2, "1 cells of more than 100,000 characters")
+        assert (issue.count, issue.option("tidy").leaves) == (2, "1 cell of more than 100,000 characters")
         assert recommended_values(data, issue, "a") == ["x", "&amp; " * LONGEST, "y"]
     with opened({"a": ["&amp; " * LONGEST, "y"]}) as data:
         assert found(data, "untidy_text").recommended == "keep", "nothing would change"
@@ -245,3 +247,77 @@ def test_odd_values_are_written_with_the_usual_signs():
     with opened({"code": [*(f"AB-{n:03}" for n in range(60)), "AB 077", "AB078", "x9"]}) as data:
         issue = found(data, "pattern_violation")
         assert chosen_values(data, issue, "normalise", "code")[-3:] == ["AB-077", "AB-078", "x-9"]
+
+
+def test_months_are_read_and_written_in_the_column_s_language():
+    names = ["Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober"]
+    most = [f"{n % 27 + 1}. {names[n % 10]} 2024" for n in range(60)]
+    with opened({"day": [*most, "2024-03-05", "25.12.2024"]}) as data:
+        issue = found(data, "mixed_dates")
+        assert recommended_values(data, issue, "day") == [*most, "5. März 2024", "25. Dezember 2024"]
+        assert chosen_values(data, issue, "iso", "day")[:3] == ["2024-01-01", "2024-02-02", "2024-03-03"]
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "day"),
+    [
+        ("5 févr. 2024", "fr", "2024-02-05"),
+        ("1 août 2024", "fr", "2024-08-01"),
+        ("5 de marzo de 2024", "es", "2024-03-05"),
+        ("12 ottobre 2024", "it", "2024-10-12"),
+        ("3 mrt 2024", "nl", "2024-03-03"),
+        ("3 out 2024", "pt", "2024-10-03"),
+        ("7 maj 2024", "sv", "2024-05-07"),
+        ("7 maj 2024", "en", None),
+        ("7 jui 2024", "fr", None),
+    ],
+)
+def test_a_month_has_the_names_of_its_language(text, locale, day):
+    read = read_date(text, locale)
+    assert (read and {d.isoformat() for d in read.days}) == (day and {day})
+
+
+def test_times_become_moments_of_the_time_zone_that_the_pilot_names():
+    days = [f"2024-07-{n % 28 + 1:02}" for n in range(60)]
+    times = ["1/8/2024 1:30 PM", "30/7/2024 13:30", "2024-07-05 13:30:00+02:00", "27/10/2024 2:30", "31/3/2024 02:30"]
+    told = [f"{n % 17 + 13}/7/2024 10:00" for n in range(40)]
+    with opened({"at": [*days, *told, *times]}) as data:
+        issue = next(i for i in every(data, "mixed_dates") if not i.facts["ambiguous"])
+        after = chosen_values(data, issue, "utc", "at", timezone="Europe/Berlin")
+    assert after[:60] == days, "a day has no time zone"
+    assert after[60] == "2024-07-13T08:00:00Z"
+    assert after[100:] == [
+        "1/8/2024 1:30 PM",
+        "2024-07-30T11:30:00Z",
+        "2024-07-05T11:30:00Z",
+        "27/10/2024 2:30",
+        "31/3/2024 02:30",
+    ], "what can be two days, and what clocks show twice or never, stays"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"timezone": "Europe/Berln"}, "no time zone 'Europe/Berln'; Did you mean 'Europe/Berlin'"),
+        ({"timezone": "UTC", "layout": "0/0/0"}, "written in ISO 8601: leave layout '0/0/0' out"),
+        ({"locale": "xx"}, "'en', 'de', 'fr'"),
+    ],
+)
+def test_a_zone_or_a_language_that_is_not_known_is_refused(given, message):
+    with pytest.raises(ValidationError, match=message):
+        ParsedDates(**given)
+
+
+def test_the_part_that_is_written_as_most_are_can_be_kept():
+    days = [f"2024-07-{n % 28 + 1:02}" for n in range(60)]
+    with opened({"day": [*days, "2024-03-05T10:00", "2024-03-06 11:15", "7 Mar 2024"]}) as data:
+        issue = found(data, "mixed_dates")
+        assert issue.option("extract").label == "keep only the part that is written as most are (2024-07-01)"
+        assert chosen_values(data, issue, "extract", "day") == [*days, "2024-03-05", "2024-03-06", "7 Mar 2024"]
+
+
+def test_letters_are_decoded_again_from_the_encodings_that_the_pilot_names():
+    with opened({"said": ["it\u0092s", "na\u00efve", "gar\ufffdon"]}) as data:
+        issue = found(data, "encoding_damage")
+        after = chosen_values(data, issue, "redecode-as", "said", read_as="latin-1", written_in="cp1252")
+    assert after == ["it\u2019s", "na\u00efve", "gar\ufffdon"], "what is sound, and what is lost, stays"

@@ -315,3 +315,29 @@ def test_fills_do_not_mind_what_columns_are_called(name):
         issue = next(i for i in assess(data, snapshot(data)).issues if i.kind == "missing_value")
         assert values(remedied(data, issue, "forward_fill", group="_number"), name) == ["1", "1", "3"]
         assert values(remedied(data, issue, "by_group", statistic="median", group="_number"), name) == ["1", "2", "3"]
+
+
+def test_a_column_is_dropped_where_so_much_of_it_is_missing():
+    with opened({"id": ["1", "2", "3", "4"], "note": [None, " ", None, "x"]}) as data:
+        issue = issues(data)["missing-value-note"]
+        assert remedied(data, issue, "drop_column", rate=0.75).columns == ("_row", "id")
+        assert remedied(data, issue, "drop_column", rate=0.8).columns == ("_row", "id", "note")
+
+
+def test_gaps_are_computed_from_other_columns_by_the_pilots_expression():
+    columns = {"net": ["1", "2", "x"], "tax": ["1", "3", "5"], "gross": ["2", None, None]}
+    with opened(columns) as data:
+        option = issues(data)["missing-value-gross"].option("compute")
+        assert (option.parameters, option.needs) == ({"column": "gross"}, ("expression",))
+        parameters = {**option.parameters, "expression": "tax + tax"}
+        after = remedied(data, issues(data)["missing-value-gross"], option.remedy, **parameters)
+        assert values(after, "gross") == ["2", "6", "10"], "what is there stays"
+
+
+def test_a_word_that_the_contract_allows_is_a_value():
+    contract = Contract.model_validate({"columns": {"size": {"allowed": ["small", "N/A"]}}})
+    columns = {"size": ["small", "N/A", "null"] * 10, "other": ["x", "N/A", "y"] * 10}
+    with opened(columns, contract) as data:
+        found = issues(data)
+        assert found["disguised-missing-size"].facts["values"] == {"null": 10}
+        assert found["disguised-missing-other"].facts["values"] == {"N/A": 10}

@@ -46,7 +46,7 @@ def test_in_its_band_it_says_what_is_done_and_comes_first():
             "3.00% affected, at most 2.00% remembered (then 30 of 3,000, now 90 of 3,000)",
         ),
         (replace(ZERO, option="gone"), MISSING, "'fill with a value of yours' is not offered this time"),
-        (replace(ZERO, option="map"), MISSING, "1 values that it does not know: 'Koln'"),
+        (replace(ZERO, option="map"), MISSING, "1 value that it does not know: 'Koln'"),
         (ZERO, replace(MISSING, failed=True), "it could not be checked this time"),
     ],
 )

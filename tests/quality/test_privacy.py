@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from tasks.quality.detect import _advised, _detected, configure
 from tasks.quality.effects import apply, preview
 from tasks.quality.errors import PilotMustDecide
 from tasks.quality.model import Severity
+from tasks.quality.privacy import TALLIES
 from tasks.quality.pseudonyms import SCHEMA, expected, lend
 from tasks.quality.registry import find_kind, find_remedy
 from tests.quality.opened import KEY, again, opened, values
@@ -222,3 +224,9 @@ def test_hostile_cells_are_looked_at_in_bounded_time():
         assert [issue.failed for issue in found] == [False, False]
         assert all(issue.count == len(MAILS) for issue in found)
     assert time.perf_counter() - started < 20
+
+
+def test_what_was_counted_for_the_profile_is_not_counted_again():
+    with opened({"mail": [f"p{n}@example.org" for n in range(20)]}) as data:
+        assert [issue.count for issue in issues(data)] == [20]
+        assert issues(replace(data, kept={TALLIES: {}})) == [], "what is kept is believed"

@@ -89,6 +89,10 @@ def test_a_parameter_that_only_the_pilot_knows_is_asked_for(question):
         ),
         ({"actions": {"missing-value-price": "medain"}}, "unknown action 'medain'.*Did you mean 'median'"),
         ({"actions": {"missing-value-price": {"action": "constant", "valeu": "0", "value": "1"}}}, "'valeu' is wrong"),
+        (
+            {"actions": {"missing-value-price": {"action": "constant", "value": "\ud800"}}},
+            r"^'\\ud800' in value holds half a character.* in missing-value-price",
+        ),
         ({"actions": ["keep"]}, "not a mapping"),
         ({"rest": "whatever"}, "unknown rest"),
         ({"verdcit": "go"}, "unknown key 'verdcit'"),

@@ -13,6 +13,7 @@ from tasks.quality.detect import _advised, _detected, configure
 from tasks.quality.effects import apply
 from tasks.quality.fences import fences, quantiles
 from tasks.quality.model import Severity
+from tasks.quality.ranges import ClippedAt, clip_at, widened
 from tasks.quality.registry import find_kind, find_remedy
 from tasks.quality.sequences import by_chance
 from tests.quality.opened import again, opened, values
@@ -53,6 +54,46 @@ def test_what_is_beyond_the_contract_s_bounds_is_wrong_and_may_be_clipped():
         assert values(remedied(data, issue, "clip"), "n") == ["0", "0", "7.25", "100", "100", "x", None]
         assert values(remedied(data, issue, "absolute"), "n")[0] == "5"
         assert values(remedied(data, issue, "to-null"), "n") == [None, "0", "7.25", "100", None, "x", None]
+
+
+@pytest.mark.parametrize(
+    ("promised", "cells", "wider"),
+    [
+        ({"minimum": 0, "maximum": 50}, ["-3", "7", "72.5"], {"minimum": -3, "maximum": 72.5}),
+        ({"minimum": 0}, ["-3", "7"], {"minimum": -3, "maximum": None}),
+        (
+            {"type": "date", "minimum": "2024-01-01", "maximum": "2024-06-30"},
+            ["2023-11-05", "2024-02-02"],
+            {"minimum": "2023-11-05", "maximum": "2024-06-30"},
+        ),
+        (
+            {"type": "timestamp", "maximum": "2024-06-30"},
+            ["2024-02-02 10:00", "2024-08-01 12:30:05"],
+            {"minimum": None, "maximum": "2024-08-01"},
+        ),
+    ],
+    ids=["both", "one", "days", "times"],
+)
+def test_bounds_can_be_widened_to_what_is_there(promised, cells, wider):
+    contract = column(n=promised)
+    with opened({"n": cells}, contract) as data:
+        (issue,) = issues(data, "out_of_range")
+        option = issue.option("widen")
+        assert option.parameters == wider
+        assert values(remedied(data, issue, "widen"), "n") == cells
+    with opened({"n": cells}, widened(contract, "n", **option.parameters)) as data:
+        assert issues(data, "out_of_range") == []
+
+
+def test_outliers_can_be_clipped_at_another_k():
+    numbers = [f"{n % 21 + 40}" for n in range(60)]
+    with opened({"n": [*numbers, "95", "400"]}) as data:
+        (issue,) = issues(data, "outlier", k=1.5)
+        assert rows(data, issue) == [60, 61]
+        effects = clip_at(data, issue, ClippedAt(k=5))
+        after = values(apply(data, effects).table, "n")
+    assert after[:61] == [*numbers, "95"], "not so far away"
+    assert 95 < int(after[61]) < 400
 
 
 def test_a_bound_is_written_as_the_column_s_numbers_are():

@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tasks.quality.contract import Contract
+from tasks.quality.effects import apply
+from tasks.quality.errors import AnswerError
 from tasks.quality.mining import ROWS_TO_MINE, dependencies
-from tests.quality.opened import opened
-from tests.quality.remedied import found, recommended_values
+from tasks.quality.rules import Adjusted, adjust
+from tests.quality.opened import again, opened, values
+from tests.quality.remedied import chosen_values, found, recommended_values
 
 ROWS = 240
 BRANCH = [f"B{n % 6}" for n in range(ROWS)]
@@ -120,3 +124,44 @@ def test_orphans_and_control_totals():
         orphans, total = (i for i in issues(data) if i.kind == "unreconciled")
         assert (orphans.count, orphans.facts["nearest"]) == (2, {"a-1": "A1"})
         assert "29.00" in total.why
+
+
+def total_of(pay, key="adjust", **given):
+    """The column after an adjustment to the control total of 30, and the sum of it."""
+    contract = Contract.model_validate({"totals": [{"column": "pay", "equals": 30}]})
+    with opened({"id": ["A1", "B2", "C3"], "pay": pay}, contract) as data:
+        return chosen_values(data, found(data, "unreconciled"), key, "pay", **given)
+
+
+def test_a_control_total_is_reconciled_by_the_row_that_the_pilot_names():
+    assert total_of(["10", "10", "9.5"], row=2, reason="cash") == ["10", "10", "10"]
+    assert total_of(["10.00", "12.50", "9.00"], row=1, reason="cash") == ["10.00", "11.00", "9.00"]
+
+
+def test_what_was_adjusted_is_not_adjusted_twice_and_a_row_must_hold_a_number():
+    contract = Contract.model_validate({"totals": [{"column": "pay", "equals": 30}]})
+    with opened({"pay": ["10", "10", "9"]}, contract) as data:
+        issue = found(data, "unreconciled")
+        option = issue.option("adjust")
+        assert option.parameters == {"difference": 1.0}
+        assert set(option.needs) == {"row", "reason"}
+        given = Adjusted(difference=1, row=0, reason="cash")
+        after = again(data, apply(data, adjust(data, issue, given)).table)
+        assert values(after.table, "pay") == ["11", "10", "9"]
+        assert adjust(after, issue, given) == ()
+    with pytest.raises(AnswerError, match="row 1 has no number in pay; name a row"):
+        total_of(["10", "ten", "9"], row=1, reason="cash")
+    with pytest.raises(ValidationError, match="reason"):
+        Adjusted(difference=1, row=0, reason="")
+
+
+def test_another_amount_is_no_slip_of_the_usual_one():
+    """0 % where 20 % is usual: one edit away, and a decision that somebody took."""
+    country = [["fr", "at", "de", "ch"][n % 4] for n in range(ROWS)]
+    rate = [{"fr": "20%", "at": "20%", "de": "19%", "ch": "8%"}[c] for c in country]
+    for row in (0, 1, 40, 81):
+        rate[row] = "0%"
+    customer = [f"c{n % 12}" for n in range(ROWS)]
+    with opened({"customer": customer, "country": country, "rate": rate}) as data:
+        issue = found(data, "broken_dependency", missing_ok=True)
+        assert issue is None or issue.recommended == "keep"

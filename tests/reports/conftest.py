@@ -33,7 +33,7 @@ from tasks.reports.index import RunLine
 from tasks.reports.insight import InsightReport
 from tasks.reports.quality import QualityReport
 from tasks.reports.receipt import GoalLine, ReceiptReport
-from tasks.reports.records import BadLine, Link, RowAccount, Seal
+from tasks.reports.records import BadLine, Landed, Link, RowAccount, Seal
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -583,10 +583,9 @@ def receipt(**changed):
         "generated": "2026-11-23 12:00 UTC",
         "outcome": "loaded",
         "destination": "sqlite:///orders.sqlite, table orders",
-        "mode": "replace",
+        "landed": Landed("merge", 3190, 2800, 3302, "sha256:after", 12.34, ("land", "colour"), (("price", 3),)),
         "columns": 8,
         "account": RowAccount(3250, 3190, malformed=36, merged=24),
-        "fingerprint": "sha256:after",
         "before": 81.96,
         "after": 98.4,
         "decisions": DECISIONS,
@@ -648,9 +647,8 @@ def hostile_receipt():
         source=text,
         generated=text,
         destination=text,
-        mode=text,
         note=text,
-        fingerprint=text,
+        landed=Landed(text, 1, 2, 3, text, 0.01, HOSTILE, tuple((value, 1) for value in HOSTILE)),
         decisions=(decision,),
         changes=(changes(1, 3),),
         goals=tuple(GoalLine(v, text, None) for v in HOSTILE),

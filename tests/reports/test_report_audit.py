@@ -68,7 +68,19 @@ def bundle() -> Audit:
         origins=((ODD, 10, 0, HASH),),
         snapshots=(Kept("source", HASH, 10), Kept("rules-1", HASH, 9, HASH)),
         pages=(Kept("receipt.html", HASH),),
-        receipts=({"destination": ODD, "mode": "append", "rows_written": 9, "at": AT, "fingerprint": HASH},),
+        receipts=(
+            {
+                "destination": ODD,
+                "mode": "append",
+                "rows_written": 9,
+                "rows_before": 0,
+                "rows_after": 9,
+                "seconds": 1.25,
+                "added": [ODD],
+                "at": AT,
+                "fingerprint": HASH,
+            },
+        ),
         versions={"gonogo": "0.1.0"},
         entries=entries(),
     )

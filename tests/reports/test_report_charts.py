@@ -83,8 +83,10 @@ def test_only_all_is_a_hundred_per_cent_and_only_none_is_zero(share):
 
 
 @given(SCORE)
-def test_a_score_is_never_rounded_up(value):
-    assert float(numbers.score(value)) <= value + 1e-9
+def test_a_score_is_rounded_and_only_100_is_100(value):
+    text = numbers.score(value)
+    assert abs(float(text) - value) <= (0.05 if value < 99.95 else 0.1) + 1e-9
+    assert (text == "100") == (value == 100)
 
 
 @given(ANY, ANY)

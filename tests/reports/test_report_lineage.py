@@ -20,6 +20,7 @@ MODELS = {
     "outputStatistics": ("output_statistics_output_dataset", "OutputStatisticsOutputDatasetFacet"),
     "processing_engine": ("processing_engine_run", "ProcessingEngineRunFacet"),
     "jobType": ("job_type_job", "JobTypeJobFacet"),
+    "errorMessage": ("error_message_run", "ErrorMessageRunFacet"),
     "documentation": ("documentation_job", "DocumentationJobFacet"),
     "gonogo_decisions": (None, DecisionsRunFacet),
 }
@@ -96,7 +97,13 @@ def ended(**more) -> Told:
 
 
 @pytest.mark.parametrize(
-    ("moment", "what"), [("START", told()), ("COMPLETE", ended()), ("ABORT", told(outcome="no-go"))]
+    ("moment", "what"),
+    [
+        ("START", told()),
+        ("COMPLETE", ended()),
+        ("ABORT", told(outcome="no-go")),
+        ("FAIL", told(outcome="failed", note="the source is away")),
+    ],
 )
 def test_every_event_is_what_the_models_make_of_it(moment, what):
     sent = json.loads(Serde.to_json(event(moment, what)))

@@ -24,7 +24,7 @@ def mariadb() -> Iterator[str]:
         (path / "init.sql").write_text(
             f"CREATE DATABASE shop CHARACTER SET utf8mb4;\n"
             f"CREATE USER gonogo@'127.0.0.1' IDENTIFIED BY '{_PASSWORD}';\n"
-            f"GRANT ALL ON *.* TO gonogo@'127.0.0.1';\n"
+            f"GRANT ALL ON *.* TO gonogo@'127.0.0.1' WITH GRANT OPTION;\n"
         )
         command = [
             server,

@@ -398,7 +398,7 @@ def test_a_record_that_stands_on_two_pages_is_noted(api, tmp_path):
         api.answers.append(Said(body=json.dumps({"data": part, "page": number, "total_pages": 2}).encode()))
     batch = read(api, tmp_path)
     assert batch.snapshot.rows == 4
-    assert "1 records stand on two pages: the data moved while it was read" in batch.notes
+    assert "1 record stands on two pages: the data moved while it was read" in batch.notes
 
 
 def test_no_record_at_all_is_said(api, tmp_path):
@@ -444,7 +444,7 @@ def test_an_api_that_does_not_heed_the_parameter_gives_nothing_twice(api, tmp_pa
 def test_a_record_without_the_field_is_noted(api, tmp_path):
     api.records = [*ORDERS, {"city": "Hof"}]
     batch = read(api, tmp_path, incremental={"field": "changed", "param": "ignored"})
-    assert "1 records have no 'changed': every read has them" in batch.notes
+    assert "1 record has no 'changed': every read has them" in batch.notes
 
 
 # --- settings and connections -------------------------------------------------------------------------------------

@@ -219,6 +219,32 @@ def test_rows_that_are_copied_out_say_the_same_as_rows_that_are_fetched(tmp_path
 
 
 @pytest.mark.service
+def test_moments_are_told_in_full_whatever_the_server_is_set_to_write(tmp_path, postgres_url):
+    place = Place(tmp_path, postgres_url)
+    moments = {
+        "2026-02-03 10:11:12.5": "2026-02-03 10:11:12.500000",
+        "2026-02-03 10:11:12.000001": "2026-02-03 10:11:12.000001",
+        "10000-01-01 00:00:00.25": "10000-01-01 00:00:00.250000",
+        "0044-03-15 00:00:00.5 BC": "0044-03-15 00:00:00.500000 BC",
+        "infinity": "infinity",
+    }
+    listed = ", ".join(f"(timestamp '{moment}')" for moment in moments)
+    place.execute("ALTER ROLE gonogo SET datestyle = 'German'")
+    try:
+        found = rows(place.read(query=f"SELECT at FROM (VALUES {listed}) v (at)"))
+    finally:
+        place.execute("ALTER ROLE gonogo RESET datestyle")
+    assert [row[0] for row in found] == list(moments.values())
+
+
+@pytest.mark.service
+def test_rows_of_one_column_are_all_there_those_without_a_value_too(tmp_path, postgres_url):
+    place = Place(tmp_path, postgres_url)
+    found = rows(place.read(query="SELECT t FROM (VALUES ('a'), (NULL), (''), (NULL)) v (t)"))
+    assert [row[0] for row in found] == ["a", None, "", None]
+
+
+@pytest.mark.service
 def test_rows_that_come_while_we_read_are_not_seen_and_memory_does_not_grow_with_them(tmp_path, postgres_url):
     place = Place(tmp_path, postgres_url)
     place.execute("CREATE TABLE {t} AS SELECT n AS id, repeat('x', 200) || n AS t FROM generate_series(1, 200000) n")

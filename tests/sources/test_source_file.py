@@ -7,6 +7,8 @@ import gzip
 import io
 import json
 import os
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -22,8 +24,8 @@ from pydantic import ValidationError
 
 from blocks.sources import Batch, FileSource, Reading
 from blocks.sources.delimited import Shape, fitted, is_plain, lines_of, shape_of, sniff_delimiter, split
-from blocks.sources.formats import sniff_encoding
-from blocks.staging import Staging
+from blocks.sources.encodings import sniff_encoding
+from blocks.staging import Staging, connected
 from tasks.quality.errors import SourceError, Unavailable
 
 SHARED = Path("/work/shared")
@@ -238,7 +240,7 @@ def test_lines_with_too_few_or_too_many_values_are_quarantined_with_their_bytes(
     batch = files.read(content="a,b\n1,2\n3\n4,5,6\n7,8\n")
     assert cells(batch) == [("1", "2"), ("7", "8")]
     assert quarantined(batch) == [
-        ("a.csv", 3, b"3", "1 values where 2 are expected"),
+        ("a.csv", 3, b"3", "1 value where 2 are expected"),
         ("a.csv", 4, b"4,5,6", "3 values where 2 are expected"),
     ]
     assert batch.rows_read == 4
@@ -657,7 +659,7 @@ def test_good_lines_of_a_large_file_with_bad_ones_are_all_there_in_order(files):
     assert [line for _, line, _, _ in quarantined(batch)] == [779, 40_002]
 
 
-def test_many_files_take_no_more_memory_than_one_and_are_the_same(tmp_path, monkeypatch):
+def test_many_files_are_the_same_in_whatever_memory(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     for number in range(40):
         more = {"late": "x"} if number > 30 else {}
@@ -667,8 +669,40 @@ def test_many_files_take_no_more_memory_than_one_and_are_the_same(tmp_path, monk
     source = FileSource(path="in/*.ndjson")
     many = source.read(Reading(Staging(str(tmp_path / "staging")), "many", "p", tmp_path))
     monkeypatch.setenv("GONOGO_ENGINE_MEMORY", "2GB")
-    monkeypatch.setattr("blocks.sources.records._MOST_TABLES", 99)
     few = source.read(Reading(Staging(str(tmp_path / "staging")), "few", "p", tmp_path))
     assert (many.snapshot.fingerprint, many.snapshot.columns) == (few.snapshot.fingerprint, few.snapshot.columns)
     assert (many.origins, many.notes, many.quarantined) == (few.origins, few.notes, 6)
     assert pq.read_table(many.quarantine) == pq.read_table(few.quarantine)
+
+
+def test_a_bad_line_after_many_good_ones_is_found_while_the_rows_are_written(files):
+    files.put("1.csv", "id,name\n" + "".join(f"{number},good\n" for number in range(300_000)) + "7,one,too many\n")
+    files.put("2.csv", "id,name\n1,good\n")
+    batch = files.read("*.csv")
+    assert [origin.rows for origin in batch.origins] == [300_000, 1]
+    assert [line for _, line, _, _ in quarantined(batch)] == [300_002]
+    assert [row[0] for row in cells(batch)] == [*map(str, range(300_000)), "1"]
+
+
+def test_a_line_of_megabytes_is_read_like_any_other(files):
+    batch = files.read(content=f"id,text\n1,{'long ' * 1_000_000}\n2,short\n")
+    assert [len(row[1]) for row in cells(batch)] == [5_000_000, 5]
+    assert batch.quarantined == 0
+
+
+def test_the_bytes_do_not_depend_on_threads_or_memory(files, monkeypatch):
+    lines = (f"{number},name {number % 7},{'x' * (number % 90)}\n" for number in range(200_000))
+    content = "id,name,note\n" + "".join(lines)
+    found = set()
+    for memory, threads in (("90MB", 1), ("2GB", 4)):
+        monkeypatch.setenv("GONOGO_ENGINE_MEMORY", memory)
+        monkeypatch.setattr("blocks.sources.records.connected", partial(threaded, threads))
+        found.add(files.read(content=content).snapshot.fingerprint)
+    assert len(found) == 1
+
+
+@contextmanager
+def threaded(threads, memory):
+    with connected(memory) as tables:
+        tables.raw_sql(f"SET threads = {threads}")
+        yield tables

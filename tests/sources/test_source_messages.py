@@ -119,7 +119,7 @@ def test_a_tombstone_is_quarantined_with_its_key(tmp_path):
 def test_only_tombstones_are_nothing_new_and_only_bad_messages_are_an_error(tmp_path):
     with pytest.raises(NothingNew, match="2 tombstones and no record"):
         read(tmp_path, land(tmp_path / "landing", [message(0, None), message(1, None)]))
-    with pytest.raises(SourceError, match=r"none of 1 messages can be decoded: not JSON.*set 'format'"):
+    with pytest.raises(SourceError, match=r"none of 1 message can be decoded: not JSON.*set 'format'"):
         read(tmp_path, land(tmp_path / "other", [message(0, "x,y")]))
 
 
@@ -146,7 +146,7 @@ def test_text_is_one_column_and_csv_has_the_columns_that_are_named(tmp_path):
     batch = read(tmp_path, land(tmp_path / "csv", messages(values)), decode=csv_decoder(["id", "name"], ","))
     assert rows(batch) == [{"id": "1", "name": "a, b"}, {"id": "2", "name": None}]
     assert [told for *_, told in quarantined(batch)] == [
-        "1 values, 2 are expected",
+        "1 value, 2 are expected",
         "2 records, 1 is expected",
         "not CSV: unexpected end of data",
     ]

@@ -135,7 +135,7 @@ def test_what_retention_removes_between_plan_and_read_is_announced_too(topic):
     assert numbers(batch) == [4, 5]
     assert sorted(batch.notes) == [
         f"{topic.name}/0: retention removed 4 messages (offsets 0 to 3) before they were read",
-        f"{topic.name}/1: retention removed 1 messages (offset 0) before they were read",
+        f"{topic.name}/1: retention removed 1 message (offset 0) before it was read",
     ]
 
 
@@ -159,7 +159,7 @@ def test_only_what_was_committed_is_read(topic):
     topic.numbers(5, partition=1)
     batch = topic.read("r1")
     assert numbers(batch) == [1, 3, 5]
-    assert batch.notes == ("about 1 messages of open transactions are left to the next read",)
+    assert batch.notes == ("about 1 message of open transactions is left to the next read",)
     left_open.commit_transaction(10)
     assert numbers(topic.read("r2")) == [4]
 
