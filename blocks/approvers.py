@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from blocks.ledger import opened, transaction
+from blocks.ledger import have_tables, opened, transaction
 from tasks.quality.approval import Person
 from tasks.quality.errors import AnswerError, PilotMustDecide, TamperError, did_you_mean
 
@@ -258,8 +258,7 @@ class Approvers:
     def _transaction(self, *, write: bool = True) -> Iterator[Connection]:
         if self._engine is None:
             self._engine = opened(self._url)
-            for table in _tables():
-                table.create(self._engine, checkfirst=True)
+            have_tables(self._engine, self._url, _tables())
         with transaction(self._engine, self._url, write=write) as connection:
             yield connection
 
