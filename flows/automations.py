@@ -190,9 +190,15 @@ def _own(client: SyncPrefectClient, file: str, spec: PipelineSpec, everyones: Ch
 def _others(spec: PipelineSpec) -> tuple[tuple[Place, ...], list[str]]:
     """The blocks beside Slack that a pipeline notifies, and what is wrong with those that can't be used."""
     from blocks.notify import saved_block
+    from blocks.slack import SLUG, saved_apps
 
     found, problems = [], []
+    apps = (
+        {f"{SLUG}/{name}" for name in saved_apps()} if any(to.startswith(f"{SLUG}/") for to in spec.notify.to) else ()
+    )
     for named in dict.fromkeys(spec.notify.to):
+        if named in apps:  # tells of runs by itself: flows/slack.py
+            continue
         try:
             block = saved_block(named)
         except PilotMustDecide as error:

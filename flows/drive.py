@@ -133,11 +133,11 @@ def gate_of(run: FlowRun) -> tuple[str, int]:
 
 def question_of(home: Home, run: FlowRun) -> Question:
     """What a held run asks."""
-    asked, _ = _asked(home, run)
+    asked, _ = asked_of(home, run)
     return TypeAdapter(Question).validate_python(asked)
 
 
-def _asked(home: Home, run: FlowRun) -> tuple[Any, str]:
+def asked_of(home: Home, run: FlowRun) -> tuple[Any, str]:
     """The question that a held run asks as it is kept, and its hash."""
     from blocks.staging import Staging
     from tasks.ask import question_file
@@ -168,7 +168,7 @@ def hand_in(client: SyncPrefectClient, home: Home, run: FlowRun, answer: Answer,
     from flows.form import seen, submission
     from tasks.ask import submit
 
-    question, (_, shown) = question_of(home, run), _asked(home, run)
+    question, (_, shown) = question_of(home, run), asked_of(home, run)
     signed = {"code": code or NO_CODE, "seen": seen(shown)} if question.who.signed else {}
     with Ledger(home.ledger_url) as ledger:
         submit(str(run.id), ledger, answer)

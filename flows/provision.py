@@ -93,11 +93,13 @@ def _pool(client: SyncPrefectClient) -> Iterator[str]:
 
 
 def _block_types(client: SyncPrefectClient) -> Iterator[str]:
-    """Every kind of source and destination as a form under Blocks in the UI."""
+    """Every kind of source and destination, and the Slack app, as forms under Blocks in the UI."""
     from blocks import destinations, sources
     from blocks.saved import kinds, register
+    from blocks.slack import SIDE, SlackApp
 
-    for side, models in (("source", kinds(sources.Single)), ("destination", kinds(destinations.Single))):
+    sides = {"source": kinds(sources.Single), "destination": kinds(destinations.Single), SIDE: kinds(SlackApp)}
+    for side, models in sides.items():
         yield from (f"block type {name} made" for name in register(client, side, models))
 
 
