@@ -528,7 +528,7 @@ def saved(prefect_server):
 
     yield save
     with get_client(sync_client=True) as client:
-        for name in made:
+        for name in set(made):
             client.delete_block_document(client.read_block_document_by_name(name, SLUG).id)
 
 
