@@ -163,13 +163,24 @@ class Slack(ThreadingHTTPServer):
         self.last = (id, envelope)
         with self.lock:
             self.acks.pop(id, None)
-            assert self.sockets, "no app is connected"
-            socket = self.sockets[-1]
-        socket.send(json.dumps({"envelope_id": id, **envelope}))
+        self._deliver(json.dumps({"envelope_id": id, **envelope}))
         with self.acked:
             done = self.acked.wait_for(lambda: id in self.acks, ACK_SECONDS if wait else 0)
         assert done or not wait, "the app did not acknowledge: Slack would say that something went wrong"
         return id
+
+    def _deliver(self, text: str) -> None:
+        """Send a text through one of the connections that are open, whichever that is."""
+        from websockets.exceptions import ConnectionClosed
+
+        until = time.monotonic() + ACK_SECONDS
+        while True:
+            for socket in reversed(list(self.sockets)):
+                with contextlib.suppress(ConnectionClosed):
+                    socket.send(text)
+                    return
+            assert time.monotonic() < until, "no app is connected"
+            time.sleep(0.05)
 
     def again(self) -> None:
         """Send the last envelope once more, as Slack does when it believes that it was lost."""
