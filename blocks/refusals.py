@@ -71,6 +71,8 @@ _BY_CODE = {
     "MYSQL-1205": _LOCKED,
     "MYSQL-1213": _LOCKED,
     "MYSQL-1040": _LOCKED,  # too many connections
+    "MYSQL-1203": _LOCKED,  # too many of this user
+    "MYSQL-1226": _LOCKED,  # as many as this user may have
     "MYSQL-1969": _SLOW,
     "MYSQL-3024": _SLOW,
     "MYSQL-1044": _FORBIDDEN,

@@ -33,6 +33,8 @@ _NOT_FOUND = 404
 _SERVER_ERROR = 500
 _TOO_MANY = 429
 _REFUSED = (401, 403)
+_WELL_KNOWN = ("descriptor", "any", "duration", "empty", "field_mask", "struct", "timestamp", "wrappers")
+"""Files that every Protobuf schema may import without naming where they are; those that are imported first."""
 
 
 @dataclass
@@ -240,30 +242,10 @@ def _zigzag(body: bytes, at: int) -> tuple[int, int]:
 
 
 def _well_known() -> list[Any]:
-    """The files that every Protobuf schema may import without naming where they are."""
-    from google.protobuf import (
-        any_pb2,
-        descriptor_pb2,
-        duration_pb2,
-        empty_pb2,
-        field_mask_pb2,
-        struct_pb2,
-        timestamp_pb2,
-        wrappers_pb2,
-    )
+    """The well-known files, compiled."""
+    from importlib import import_module
 
-    found = []
-    for module in (
-        descriptor_pb2,
-        any_pb2,
-        duration_pb2,
-        empty_pb2,
-        field_mask_pb2,
-        struct_pb2,
-        timestamp_pb2,
-        wrappers_pb2,
-    ):
-        file = descriptor_pb2.FileDescriptorProto()
-        module.DESCRIPTOR.CopyToProto(file)
-        found.append(file)
-    return found
+    from google.protobuf import descriptor_pb2
+
+    modules = (import_module(f"google.protobuf.{name}_pb2") for name in _WELL_KNOWN)
+    return [descriptor_pb2.FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb) for module in modules]

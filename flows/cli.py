@@ -382,7 +382,10 @@ def history(
 
 @app.command(rich_help_panel="Start a run")
 def suggest(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A file, a folder, or a pattern such as 'in/*.csv'.")],
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="A file, a folder, a pattern such as 'in/*.csv', or a pipeline's YAML."),
+    ],
     out: Annotated[Path | None, typer.Option(metavar="F.yaml", help="Write to this file; by default print it.")] = None,
 ) -> None:
     """Suggest a pipeline for a source: a commented YAML with the contract that the data itself keeps."""

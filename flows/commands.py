@@ -322,10 +322,11 @@ def write_map(
 
 def suggest_pipeline(data: Path, out: Path | None) -> None:
     """Print a commented pipeline for a source, or write it to a file that is not there yet."""
-    from blocks.spec import default_pipeline
+    from blocks.spec import default_pipeline, load_pipeline
     from tasks.suggest import suggest, write
 
-    text = suggest(default_pipeline(data), beside=out.parent if out else None)
+    spec = load_pipeline(data) if data.suffix in (".yaml", ".yml") else default_pipeline(data)
+    text = suggest(spec, beside=out.parent if out else None)
     if out is None:
         print(text, end="")  # noqa: T201  (the output itself, for a file or a pipe)
         return

@@ -2,14 +2,16 @@
 
 Nothing is promised that hardly holds: a promise stands in the contract when at least `HOLDS` of the values keep it (of
 what there must be, and may be, `FIRM`), and its comment says how many do not. What would only be a guess is written as
-a comment, for the user to take in. Words that mean "no value" are none.
+a comment, for the user to take in. Words that mean "no value" are none. Where the source has types of its own, they are
+what the contract begins with: digits in a column of text are no numbers.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from tasks.quality.mining import dependencies
 from tasks.quality.model import ColumnProfile, Dataset, Pattern
 from tasks.quality.profile import domains, profile
 from tasks.quality.records import is_numbering, is_unique
+from tasks.quality.typed import ColumnType
 from tasks.quality.wording import plural
 from tasks.quality.words import NO_VALUE
 
@@ -33,6 +36,15 @@ SELDOM = 0.0005
 FEWEST_ROWS = 20
 MOST_ALLOWED = 12
 MOST_DEPENDENCIES = 20
+_TYPES: tuple[tuple[str, ColumnType], ...] = (
+    (r"u?(big|small|tiny|medium|huge)?int(eger)?[0-9]*\b|(big|small)?serial", "integer"),
+    (r"numeric|decimal|number|double|float|real", "number"),
+    (r"timestamp|datetime", "timestamp"),
+    (r"date$", "date"),
+    (r"bool", "boolean"),
+    (r".*(char|text|clob|string)|uuid|enum|name$", "text"),
+)
+"""How types of databases and of Parquet are called, and what they are here."""
 
 
 def suggest(spec: PipelineSpec, beside: Path | None = None) -> str:
@@ -54,7 +66,7 @@ def suggest(spec: PipelineSpec, beside: Path | None = None) -> str:
         with staging.open(batch.snapshot) as tables:
             table, values = tables.table("snapshot"), tables.table("domains")
             data = Dataset(table, values, profile(table, values, batch.snapshot.fingerprint), spec.contract)
-            return "\n".join([*_head(spec, data, beside), *_contract(data), *_tail(spec)]) + "\n"
+            return "\n".join([*_head(spec, data, beside), *_contract(data, batch.types), *_tail(spec)]) + "\n"
 
 
 def _head(spec: PipelineSpec, data: Dataset, beside: Path | None) -> Iterator[str]:
@@ -92,7 +104,7 @@ def _tail(spec: PipelineSpec) -> Iterator[str]:
     yield from (f"  {name}: {_text(str(value))}" for name, value in destination.items() if name != "kind")
 
 
-def _contract(data: Dataset) -> Iterator[str]:
+def _contract(data: Dataset, types: Mapping[str, str]) -> Iterator[str]:
     yield "# What the data promises, as far as it keeps the promise itself."
     yield "contract:"
     keys = [c for c in data.profile.columns if is_unique(c)]
@@ -101,26 +113,44 @@ def _contract(data: Dataset) -> Iterator[str]:
         yield f"  {sign}key: [{_text(column.name)}]  # filled in every row and never twice"
     yield "  columns:"
     for column in data.profile.columns:
-        yield from _column(column)
+        yield from _column(column, types.get(column.name, ""))
     yield from _dependencies(data)
     yield from _rules(data)
     yield ""
 
 
-def _column(column: ColumnProfile) -> Iterator[str]:
-    lines = list(_promises(column))
+def _column(column: ColumnProfile, said: str) -> Iterator[str]:
+    lines = list(_promises(column, said))
     yield f"    {_text(column.name)}:" + (" {}" if not any(not line.startswith("#") for line in lines) else "")
     yield from (f"      {line}" for line in lines)
 
 
-def _promises(column: ColumnProfile) -> Iterator[str]:
-    present = column.present_count
+def known_type(said: str) -> ColumnType | None:
+    """What a type of a database or of Parquet is here; none when it is something else.
+
+    >>> known_type("bigint"), known_type("numeric(10, 2)"), known_type("timestamp with time zone"), known_type("jsonb")
+    ('integer', 'number', 'timestamp', None)
+    >>> known_type("varchar(20)"), known_type("date"), known_type("double precision"), known_type("interval")
+    ('text', 'date', 'number', None)
+    """
+    return next((type_ for pattern, type_ in _TYPES if re.match(pattern, said)), None)
+
+
+def _promises(column: ColumnProfile, said: str) -> Iterator[str]:
+    present, own = column.present_count, known_type(said)
     if not present:
-        yield "# nothing is in it"
+        yield f"type: {own}  # as the source says ({said}); nothing is in it" if own else "# nothing is in it"
         return
     missing = column.missing_count + sum(n for value, n in column.top if _means_nothing(value))
     if column.rows >= FEWEST_ROWS and missing <= (1 - HOLDS) * column.rows:
         yield _firm(f"required: true{_but(missing, 'are missing')}", missing, column.rows)
+    if own == "text":
+        yield from _texts(column)
+        return
+    if own is not None:
+        yield f"type: {own}  # as the source says: {said}"
+        yield from _bounds(column, own)
+        return
     for type_, n in (("integer", column.integer_count), ("number", column.numeric_count), ("date", column.date_count)):
         if n >= HOLDS * present:
             yield f"type: {type_}{_but(present - n, 'are not')}"
@@ -131,7 +161,7 @@ def _promises(column: ColumnProfile) -> Iterator[str]:
 
 
 def _bounds(column: ColumnProfile, type_: str) -> Iterator[str]:
-    if type_ != "date" and column.minimum is not None and column.maximum is not None:
+    if type_ in ("integer", "number") and column.minimum is not None and column.maximum is not None:
         least = min(0, column.minimum)
         yield f"# minimum: {least:.15g}  # from {column.minimum:.15g} to {column.maximum:.15g}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 
@@ -29,6 +30,25 @@ def test_what_the_data_keeps_is_promised(tmp_path):
     assert spec.contract.column("id").pattern == r"\p{L}+-\d+"
     assert [rule.expression for rule in spec.contract.rules] == ['round("quantity" * "price", 2) = "total"']
     assert spec.source.path == "orders.csv"
+
+
+def test_the_types_of_the_source_are_what_the_contract_begins_with(tmp_path):
+    with sqlite3.connect(tmp_path / "shop.db") as shop:
+        shop.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, zip VARCHAR(5), price NUMERIC(10, 2), late DATE)")
+        shop.executemany("INSERT INTO orders VALUES (?, ?, ?, NULL)", [(n, str(10_000 + n), n / 4) for n in range(40)])
+    pipeline = tmp_path / "shop.yaml"
+    pipeline.write_text(
+        "name: shop\nsource: {kind: database, url: 'sqlite:///shop.db', table: orders}\n"
+        "destination: {kind: file, path: out.csv}\n"
+    )
+    command = [sys.executable, "-m", "flows.cli", "suggest", "shop.yaml", "--out", "suggested.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    columns = load_pipeline(tmp_path / "suggested.yaml").contract.columns
+    found = {name: columns[name].type for name in columns}
+    assert found == {"id": "integer", "zip": None, "price": "number", "late": "date"}
+    assert columns["zip"].pattern == r"\d+", "digits in a column of text are no numbers"
+    assert "type: number  # as the source says: numeric(10, 2)" in (tmp_path / "suggested.yaml").read_text()
 
 
 def test_what_too_many_values_break_is_a_comment_and_words_for_nothing_are_no_values(tmp_path):

@@ -21,11 +21,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from blocks.databases import connected, database_url
 from blocks.destinations.base import DestinationModel, LoadBatch, TakenBack, names
 from blocks.destinations.tables import present, table
+from blocks.destinations.target import Validity
 from blocks.probe import Probe, may_write
 from blocks.refusals import LOADING, told
 from tasks.quality.errors import DestinationError, GonogoError, did_you_mean
@@ -39,18 +40,6 @@ if TYPE_CHECKING:
 LONGEST_NAME_BYTES = {"postgresql": 63, "mysql": 64, "mariadb": 64}
 _LAST_IN_NAMES = 0xFFFF  # of MySQL; and SQLAlchemy does not find columns again that have a line break in their name
 KEYED = ("merge", "history")
-
-
-class Validity(BaseModel):
-    """The columns that say from when to when a version of a row holds; the current one has no end."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    since: str = Field(default="valid_from", min_length=1)
-    until: str = Field(default="valid_to", min_length=1)
-    absent: Literal["keep", "end"] = Field(
-        default="keep", description="rows whose key the data does not have: they go on, or end"
-    )
 
 
 class DatabaseDestination(DestinationModel):

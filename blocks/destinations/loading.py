@@ -12,6 +12,7 @@ from blocks.destinations import tables
 from blocks.destinations.base import LoadBatch, Receipt, Typed, may_add, names, taken_back_before, typed
 from blocks.destinations.markers import DONE, PENDING, UNDOING, UNDONE, Markers, receipt_in
 from blocks.destinations.tables import DDL_COMMITS, FORMER, KEYS, NEW, beside
+from blocks.destinations.target import Target
 from tasks.quality.errors import DestinationError, TryAgain
 from tasks.quality.typed import ColumnType
 from tasks.quality.wording import plural
@@ -19,7 +20,6 @@ from tasks.quality.wording import plural
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
-    from blocks.destinations.database import DatabaseDestination
 
 WAIT_SECONDS = 30
 _PREFIX_LETTERS = 100
@@ -67,7 +67,7 @@ def _take_lock(connection: Connection, name: str) -> None:
 class TableLoad:
     """A load under way; left without a commit, nothing was changed."""
 
-    def __init__(self, to: DatabaseDestination, connection: Connection, batch: LoadBatch) -> None:
+    def __init__(self, to: Target, connection: Connection, batch: LoadBatch) -> None:
         self._to, self._connection, self._batch = to, connection, batch
         self._by_name = connection.dialect.name in DDL_COMMITS
         """Whether a table that is made has to be brought in by renaming it."""

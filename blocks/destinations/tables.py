@@ -303,11 +303,12 @@ def _copied(connection: Connection, into: Table, rows: Any) -> int:
 
 
 def _csv(batch: Any) -> memoryview:
-    """A batch as CSV: every value in quotes, null as nothing."""
+    """A batch as CSV: null as nothing, and in quotes what needs them; the engine has no empty text (`typed`)."""
     import pyarrow as pa
     from pyarrow import csv
 
-    options = csv.WriteOptions(include_header=False, quoting_style="all_valid")
+    alone = batch.num_columns == 1  # a line that is \\. alone would end the data
+    options = csv.WriteOptions(include_header=False, quoting_style="all_valid" if alone else "needed")
     out = pa.BufferOutputStream()
     csv.write_csv(pa.RecordBatch.from_arrays(batch.columns, schema=batch.schema), out, options)
     return memoryview(out.getvalue())
@@ -363,7 +364,7 @@ def fingerprint(connection: Connection, rows: Select[Any]) -> str:
 
     The database adds up a hash of each row where it has one (PostgreSQL, DuckDB); elsewhere the rows are fetched.
     """
-    from sqlalchemy import Numeric, String, cast, func, literal_column, select
+    from sqlalchemy import BigInteger, String, cast, func, literal_column, select
     from sqlalchemy.exc import DBAPIError
 
     row: Any = literal_column("r")
@@ -372,7 +373,7 @@ def fingerprint(connection: Connection, rows: Select[Any]) -> str:
         total = connection.execute(select(func.sum(digest)).select_from(rows.subquery("r"))).scalar_one()
         return f"rows:{int(total or 0) % _BITS:032x}"
     if connection.dialect.name == "postgresql":
-        digest = cast(func.hash_record_extended(row, 0), Numeric)
+        digest = func.hash_record_extended(row, 0, type_=BigInteger)
         try:
             with connection.begin_nested():
                 total = connection.execute(select(func.sum(digest)).select_from(rows.subquery("r"))).scalar_one()

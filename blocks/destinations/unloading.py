@@ -15,15 +15,14 @@ from blocks.destinations import tables
 from blocks.destinations.base import Receipt, TakenBack, changed_since, not_loaded
 from blocks.destinations.markers import DONE, MARKERS, PENDING, UNDOING, UNDONE, Markers, receipt_in
 from blocks.destinations.tables import DDL_COMMITS, FORMER, KEYS, beside
+from blocks.destinations.target import Target
 from tasks.quality.errors import DestinationError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
-    from blocks.destinations.database import DatabaseDestination
 
-
-def taken_back(of: DatabaseDestination, connection: Connection, run_id: str) -> TakenBack:
+def taken_back(of: Target, connection: Connection, run_id: str) -> TakenBack:
     """Take back what a run loaded.
 
     Raises:
@@ -39,7 +38,7 @@ def taken_back(of: DatabaseDestination, connection: Connection, run_id: str) -> 
     return _Loaded(of, connection, markers, run_id, marker).taken_back()
 
 
-def fingerprint_now(of: DatabaseDestination, connection: Connection, run_id: str) -> str | None:
+def fingerprint_now(of: Target, connection: Connection, run_id: str) -> str | None:
     """The fingerprint of what a run loaded, as the table holds it now; None when it is gone.
 
     Raises:
@@ -58,7 +57,7 @@ class _Loaded:
     """What a run loaded, by its marker."""
 
     def __init__(
-        self, of: DatabaseDestination, connection: Connection, markers: Markers, run_id: str, marker: Mapping[str, Any]
+        self, of: Target, connection: Connection, markers: Markers, run_id: str, marker: Mapping[str, Any]
     ) -> None:
         self._of, self._connection, self._markers, self._run_id = of, connection, markers, run_id
         self._undo: Mapping[str, Any] = marker["undo"]

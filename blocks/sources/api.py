@@ -27,9 +27,10 @@ from blocks.sources.options import FileOptions
 from blocks.sources.paging import Auto, Page, Paging, Request, first_params, list_path, next_request, total_of, value_at
 from blocks.sources.records import Landed, read_files
 from blocks.sources.web import SHOWN_CHARACTERS, Answer, Asked, Authentication, Manners, Session, session
-from blocks.staging import doing, publish, write_text
+from blocks.staging import connected, doing, publish, write_text
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, did_you_mean
 from tasks.quality.ledger import canonical
+from tasks.quality.model import ROW
 from tasks.quality.secrets import mask
 from tasks.quality.wording import plural
 
@@ -138,7 +139,9 @@ incremental: {field: updated_at, param: since, first: "2026-01-01"}
         ending = files[0].path.suffix[1:]
         batch = read_files(files, self.model_copy(update={"format": ending, "records": None}), reading)
         notes = (*self._notes(pages), *batch.notes)
-        return replace(batch, notes=notes, since=since, position=_position(since, pages) if self.incremental else {})
+        places = _places(files, batch, reading) if ending == "ndjson" and _skips(pages, batch) else ""
+        position = _position(since, pages) if self.incremental else {}
+        return replace(batch, notes=notes, since=since, position=position, places=places)
 
     def _notes(self, pages: Sequence[_Kept]) -> Iterator[str]:
         if how := dict.fromkeys(page.how for page in pages if page.how):
@@ -269,6 +272,33 @@ def _recalled(folder: Path) -> list[_Kept]:
     """The pages that are here, in their order."""
     kept = [json.loads(path.read_text("utf-8", "surrogatepass")) for path in sorted(folder.glob("*.json"))]
     return [_Kept(**{**one, "seen": tuple(one["seen"])}) for one in kept]
+
+
+def _skips(pages: Sequence[_Kept], batch: Batch) -> bool:
+    """Whether a row's place on its page is more than the number of rows before it."""
+    return bool(batch.quarantined or any(page.old for page in pages))
+
+
+def _places(files: Sequence[Landed], batch: Batch, reading: Reading) -> str:
+    """Keep which record of which page each row is; gives the address."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    bad: set[tuple[str, int]] = set()
+    if batch.quarantine:
+        table = pq.read_table(batch.quarantine, columns=["origin", "line"])
+        bad = set(zip(table["origin"].to_pylist(), table["line"].to_pylist(), strict=True))
+    origins, places = [], []
+    for file in files:
+        with file.path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip() and (file.name, number) not in bad:
+                    origins.append(file.name)
+                    places.append(f"record {number:,}")
+    rows = pa.table({ROW: pa.array(range(len(places)), pa.int64()), "origin": origins, "place": places})
+    with connected() as tables:
+        tables.con.register("places", rows)
+        return reading.staging.write_aux(reading.run_id, f"{reading.name}.places", tables.table("places"))[0]
 
 
 def _position(since: Mapping[str, Any], pages: Sequence[_Kept]) -> dict[str, Any]:

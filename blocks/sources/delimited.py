@@ -166,14 +166,14 @@ def is_plain(path: Path, shape: Shape) -> bool:
             seen = tail + chunk
             if b"\0" in chunk or ((b' "' in seen or b'" ' in seen) and any(mark in seen for mark in spaced)):
                 return False
-            newlines += chunk.count(b"\n")
+            newlines += chunk.count(b"\n") if len(shape.names) == 1 else 0
             if b"\r" in seen:
                 returns += chunk.count(b"\r")
                 ends += chunk.count(b"\r\n") + (tail.endswith(b"\r") and chunk.startswith(b"\n"))
             if returns > ends + seen.endswith(b"\r"):
                 return False
             tail = seen[-2:]
-    mixed = bool(returns) and newlines > ends and len(shape.names) == 1
+    mixed = bool(returns) and newlines > ends  # which matters in one column only
     return not (returns > ends or mixed or tail.endswith(b'" '))
 
 

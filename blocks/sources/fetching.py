@@ -149,13 +149,13 @@ class Fetch:
         size = 0
         for place, own in _by_place(messages).items():
             until = None if self._timed else self.plan.until[place]
-            size += sum(map(len, own))
-            self.landing.add(place, own, until)
+            size += self.landing.add(place, own, until)
             if until is not None and own[-1].offset() >= until - 1:
                 self._close(consumer, place)
         for event in events:
             self._event(consumer, event, event.error())
-        self._bytes_each = max(size / len(taken), 1.0)
+        if size:
+            self._bytes_each = max(size / len(messages), 1.0)
 
     def _close(self, consumer: Consumer, place: str) -> None:
         if place in self._open:

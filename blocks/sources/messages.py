@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from blocks.sources.json_values import flat, json_text, parse
 from blocks.sources.pieces import strings
 from blocks.staging import connected, doing, publish
 from tasks.quality.errors import NothingNew, SourceError
-from tasks.quality.model import ROW
+from tasks.quality.model import ROW, Snapshot
 from tasks.quality.queries import quoted, text
 from tasks.quality.wording import plural
 
@@ -55,6 +56,11 @@ decoded one by one.
 """
 
 
+_VALID = f"""SELECT valid, CASE WHEN valid THEN to_json(json_keys(text))::VARCHAR END AS keys
+FROM (SELECT text, flat AND json_valid({_SPELT}) AS valid FROM arriving)"""
+"""Whether the engine decodes a message as it is meant, and the keys of its object as JSON."""
+
+
 @dataclass
 class Landing:
     """The messages of one read that are here, each once; a read that was killed goes on after the last of them.
@@ -65,15 +71,18 @@ class Landing:
         next: place → the offset that is expected next.
         counts: place → messages that are here.
         binary: whether values are no text.
+        json: whether the engine may decode them.
     """
 
     folder: Path
     places: tuple[str, ...]
     begins: Mapping[str, int]
     binary: bool
+    json: bool
     next: dict[str, int] = field(init=False)
     counts: dict[str, int] = field(init=False)
     _writer: ThreadPoolExecutor = field(init=False)
+    _engine: Backend | None = None
     _arrived: list[Any] = field(default_factory=list)
     _bytes: int = 0
     _rows: int = 0
@@ -96,8 +105,8 @@ class Landing:
         """The files, in the order in which they were written."""
         return sorted(self.folder.glob("part-*.parquet"))
 
-    def add(self, place: str, messages: list[Message], until: int | None) -> None:
-        """Take a partition's messages, in its order: those before `until` that are not here yet."""
+    def add(self, place: str, messages: list[Message], until: int | None) -> int:
+        """Take a partition's messages, in its order: those before `until` that are not here yet; gives their bytes."""
         import numpy as np
         from confluent_kafka import Message
 
@@ -107,18 +116,21 @@ class Landing:
             messages = list(_once(messages, self.next[place], until))
             offsets = list(map(Message.offset, messages))
         if not messages:
-            return
-        self._arrived.append(_arrived(self.places.index(place), self.counts[place], offsets, messages, self.binary))
+            return 0
+        batch = _arrived(self.places.index(place), self.counts[place], offsets, messages, self.binary)
+        size = int(batch["text"].nbytes + batch["value"].nbytes)
+        self._arrived.append(batch)
         self.next[place], self.counts[place] = offsets[-1] + 1, self.counts[place] + len(messages)
-        self._bytes += sum(map(len, messages))
+        self._bytes += size
         self._rows += len(messages)
         if self._rows >= _PART_ROWS or self._bytes >= _PART_BYTES:
             self._flush()
+        return size
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """While messages are added; afterwards all of them are in files."""
-        with ThreadPoolExecutor(max_workers=1) as self._writer:
+        with _engine() as self._engine, ThreadPoolExecutor(max_workers=1) as self._writer:
             yield
             self._flush()
             self._wait()
@@ -127,7 +139,8 @@ class Landing:
         self._wait()
         if self._arrived:
             path = self.folder / f"part-{len(self.parts()):06}.parquet"
-            self._writing = self._writer.submit(_write_part, path, self._arrived)
+            engine = self._engine if self.json else None
+            self._writing = self._writer.submit(_write_part, path, self._arrived, engine)
             self._arrived, self._bytes, self._rows = [], 0, 0
 
     def _wait(self) -> None:
@@ -151,7 +164,8 @@ def _arrived(place: int, seen: int, offsets: list[int], messages: list[Message],
     from confluent_kafka import Message
 
     count, values = len(messages), list(map(Message.value, messages))
-    times = [when if kind else None for kind, when in map(Message.timestamp, messages)]
+    moments = np.fromiter(chain.from_iterable(map(Message.timestamp, messages)), "int64", 2 * count).reshape(count, 2)
+    times = pa.array(np.ascontiguousarray(moments[:, 1]), mask=moments[:, 0] == 0)
     body, raw = (pa.nulls(count, pa.string()), pa.array(values, pa.binary())) if binary else _texts(values)
     headers = list(map(Message.headers, messages))
     told = pa.array([each and _headers(each) for each in headers], pa.string()) if any(headers) else None
@@ -160,7 +174,7 @@ def _arrived(place: int, seen: int, offsets: list[int], messages: list[Message],
             "tp": pa.array(np.full(count, place, "int32")),
             "offset": pa.array(offsets, pa.int64()),
             "seq": pa.array(np.arange(seen, seen + count, dtype="int64")),
-            "time": pa.array(times, pa.int64()),
+            "time": times,
             "key": _keys(list(map(Message.key, messages))),
             "headers": pa.nulls(count, pa.string()) if told is None else told,
             "text": body,
@@ -169,18 +183,39 @@ def _arrived(place: int, seen: int, offsets: list[int], messages: list[Message],
     )
 
 
-def _write_part(path: Path, arrived: Sequence[Any]) -> None:
+def _write_part(path: Path, arrived: Sequence[Any], engine: Backend | None) -> None:
+    """Write what arrived, partition by partition, with what the engine makes of it."""
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_batches(arrived)
+    by_place: dict[int, list[Any]] = {}
+    for batch in arrived:
+        by_place.setdefault(batch["tp"][0].as_py(), []).append(batch)
+    partial = path.with_name(f".{path.name}.partial")
+    tables = [_looked_at(pa.Table.from_batches(by_place[place]), engine) for place in sorted(by_place)]
+    options: dict[str, Any] = {"compression": "lz4", "use_dictionary": ["keys"], "write_statistics": ["tp"]}
+    with doing("write", path), pq.ParquetWriter(partial, tables[0].schema, **options) as writer:
+        for table in tables:
+            writer.write_table(table)
+    publish(partial, path)
+
+
+def _looked_at(table: Any, engine: Backend | None) -> Any:
+    """Messages with what is to be known of them: whether the engine can decode them, how, and what keys they have."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     for name, pattern in (("flat", _FLAT), ("odd", _ODD_NUMBER)):
         table = table.append_column(name, pc.match_substring_regex(table["text"], pattern))
-    partial = path.with_name(f".{path.name}.partial")
-    with doing("write", path):
-        pq.write_table(table, partial, compression="lz4", use_dictionary=False, write_statistics=False)
-    publish(partial, path)
+    if engine is None:
+        none = {"valid": pa.nulls(table.num_rows, pa.bool_()), "keys": pa.nulls(table.num_rows, pa.string())}
+    else:
+        engine.con.register("arriving", table.select(["text", "flat", "odd"]))
+        none = engine.con.sql(_VALID).to_arrow_table()
+        engine.con.unregister("arriving")
+    for name in ("valid", "keys"):
+        table = table.append_column(name, none[name])
+    return table
 
 
 def _texts(values: list[bytes | None]) -> tuple[Any, Any]:
@@ -314,9 +349,7 @@ def staged(landing: Landing, topic_ids: Mapping[str, str], wanted: Wanted, readi
         if not rows:
             raise _none_of(tables, quarantined, wanted.where)
         names, renames = staged_names(work.names)
-        snapshot = reading.staging.write(
-            reading.run_id, reading.name, tables.sql(work.table(names, origins)), renames=renames, source=wanted.where
-        )
+        snapshot = work.write(reading, names, origins, renames)
         aside = {"places": work.places(origins)}
         if quarantined:
             aside["quarantine"] = work.quarantine()
@@ -345,6 +378,7 @@ class _Work:
         self._fields: dict[str, tuple[int, tuple[int, int]]] = {}
         self._exprs: list[str] = []
         self._bad = False
+        self._mixed = True
         self.names: list[str] = []
 
     def decode(self) -> None:
@@ -354,13 +388,12 @@ class _Work:
             good, slow = [f'SELECT {_META}, text AS "{BODY}" FROM landed WHERE text IS NOT NULL'], "text IS NULL"
         else:
             keys = self._engine_keys() if self._wanted.engine else []
-            fast = f"flat AND json_valid({_SPELT})" if keys else "false"
-            good, slow = [], f"NOT coalesce({fast}, false)"
+            good, slow = [], "NOT coalesce(valid, false)" if keys else "true"
             paths = ", ".join(text('$."' + key + '"') for key in keys)
             fields = ", ".join(f"found[{i + 1}] AS {quoted(_column(self._place(k)))}" for i, k in enumerate(keys))
             if keys:
                 found = f"json_extract_string({_SPELT}, [{paths}]) AS found"
-                good = [f"SELECT {_META}, {fields} FROM (SELECT {_META}, {found} FROM landed WHERE {fast})"]
+                good = [f"SELECT {_META}, {fields} FROM (SELECT {_META}, {found} FROM landed WHERE valid)"]
         pieces = self._one_by_one(slow)
         if pieces["good"]:
             good.append(f"SELECT * FROM read_parquet({_list(pieces['good'])}, union_by_name = true)")
@@ -369,6 +402,7 @@ class _Work:
         bad = f"SELECT * FROM read_parquet({_list(pieces['bad'])})" if pieces["bad"] else _NO_BAD
         self._tables.raw_sql(f"CREATE VIEW bad AS {bad}")
         self._bad = bool(pieces["bad"])
+        self._mixed = bool(pieces["good"])
         self._columns()
 
     def _place(self, name: str, at: tuple[int, int] = (0, 0)) -> int:
@@ -382,9 +416,9 @@ class _Work:
 
     def _engine_keys(self) -> list[str]:
         """The keys of the objects that the engine decodes; none when it cannot tell one of them."""
-        keys = f"CASE WHEN flat AND json_valid({_SPELT}) THEN json_keys(text) END"
-        query = f'SELECT k, min(row(tp, "offset")) AS at FROM (SELECT {keys} AS k, tp, "offset" FROM landed) GROUP BY k'
-        found = [(each, tuple(at)) for each, at in self._tables.raw_sql(query).fetchall() if each]
+        query = 'SELECT keys, min(row(tp, "offset")) AS at FROM landed WHERE valid GROUP BY keys'
+        found = [(json.loads(each), tuple(at)) for each, at in self._tables.raw_sql(query).fetchall()]
+        found = [(each, at) for each, at in found if each]
         if any(len(set(each)) < len(each) or any(set(key) & set('"\\*') for key in each) for each, _ in found):
             return []
         for each, at in sorted(found, key=lambda known: known[1]):
@@ -456,17 +490,34 @@ class _Work:
                 first += rows
         return tuple(found)
 
-    def table(self, names: Sequence[str], origins: Sequence[Origin]) -> str:
-        """The query for the snapshot's rows."""
-        picked = ", ".join(f"{expr} AS {quoted(name)}" for expr, name in zip(self._exprs, names, strict=True))
-        return f"SELECT {self._row(origins)} AS {quoted(ROW)}{', ' if picked else ''}{picked} FROM good"
+    def write(
+        self, reading: Reading, names: Sequence[str], origins: Sequence[Origin], renames: Sequence[tuple[str, str]]
+    ) -> Snapshot:
+        """Write the snapshot, partition by partition; what the engine decoded comes in order by itself."""
+        about: dict[str, Any] = {"renames": renames, "source": self._wanted.where}
+        if names:
+            return reading.staging.write_rows(reading.run_id, reading.name, names, self._in_order(), **about)
+        rows = self._tables.sql(f"SELECT {self._row(origins)} AS {quoted(ROW)} FROM good")
+        return reading.staging.write(reading.run_id, reading.name, rows, **about)
+
+    def _in_order(self) -> Iterator[Any]:
+        picked, order = ", ".join(self._exprs), ' ORDER BY "offset"' if self._mixed else ""
+        for number in range(len(self._landing.places)):
+            query = f"SELECT {picked} FROM good WHERE tp = {number}{order}"
+            yield from self._tables.con.sql(query).to_arrow_reader(_CHUNK_ROWS)
 
     def places(self, origins: Sequence[Origin]) -> str:
         """The query for where each row is from."""
-        return (
-            f"SELECT {self._row(origins)} AS {quoted(ROW)}, {self._origin()} AS origin, "
-            f'"offset"::VARCHAR AS place FROM good ORDER BY {quoted(ROW)}'
-        )
+        if self._mixed:
+            return f"{self._placed(self._row(origins))} ORDER BY {quoted(ROW)}"
+        row = "0" if self._bad else self._row(origins)
+        parts = [f"{self._placed(row)} WHERE tp = {number}" for number in range(len(self._landing.places))]
+        in_order = " UNION ALL ".join(parts)
+        numbered = f"* REPLACE (row_number() OVER () - 1 AS {quoted(ROW)})"
+        return f"SELECT {numbered} FROM ({in_order})" if self._bad else in_order
+
+    def _placed(self, row: str) -> str:
+        return f'SELECT {row} AS {quoted(ROW)}, {self._origin()} AS origin, "offset"::VARCHAR AS place FROM good'
 
     def quarantine(self) -> str:
         """The query for what could not be decoded."""
@@ -521,8 +572,7 @@ def _bad_schema() -> Any:
 
 @contextmanager
 def _engine() -> Iterator[Backend]:
-    with connected() as tables:
-        tables.raw_sql(f"SET memory_limit = '{_MEMORY}'")
+    with connected(_MEMORY) as tables:
         yield tables
 
 

@@ -29,6 +29,7 @@ _SECONDS = 30
 _MOST_NAMED = 8
 _PATTERN = "*?["
 _GONE = (404, 410)
+_REFUSED = (401, 403)
 _SSH = ("sftp", "ssh")
 _HTTP = ("http", "https")
 
@@ -52,8 +53,8 @@ def fetched(address: Address, reading: Reading) -> list[Landed]:
     """The files of an address, in the order of their paths, fetched into the landing folder.
 
     Raises:
-        Unavailable: the server or the file is not there, or refuses us.
-        SourceError: nothing there is a readable file.
+        Unavailable: the server or the file is not there.
+        SourceError: nothing there is a readable file, or the server refuses us.
     """
     landing, found = reading.landing(), []
     with _told(address.url):
@@ -176,15 +177,27 @@ def _told(address: str) -> Iterator[None]:
     """Tell what a server refuses in words, without the address's password.
 
     Raises:
-        Unavailable: it cannot be reached, or refuses us.
+        SourceError: it refuses us.
+        Unavailable: it cannot be reached.
     """
     import aiohttp
     import paramiko
 
     try:
         yield
+    except paramiko.AuthenticationException as error:
+        todo = "check the user and the password or 'key_file'"
+        raise SourceError("the server refuses this user, password or key", where=mask(address), todo=todo) from error
+    except aiohttp.ClientResponseError as error:
+        if error.status not in _REFUSED:
+            raise _unreachable(error, address) from error
+        what, todo = f"the server refuses us (HTTP {error.status})", "check the address, the user and the password"
+        raise SourceError(what, where=mask(address), todo=todo) from error
     except (OSError, EOFError, TimeoutError, aiohttp.ClientError, paramiko.SSHException) as error:
-        why = mask(str(error)).strip().partition("\n")[0] or type(error).__name__
-        raise Unavailable(
-            f"cannot be fetched: {why}", where=mask(address), todo="check the address, the server and the password"
-        ) from error
+        raise _unreachable(error, address) from error
+
+
+def _unreachable(error: Exception, address: str) -> Unavailable:
+    why = mask(str(error)).strip().partition("\n")[0] or type(error).__name__
+    todo = "check the address, the server and the password"
+    return Unavailable(f"cannot be fetched: {why}", where=mask(address), todo=todo)

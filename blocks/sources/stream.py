@@ -151,7 +151,8 @@ password: ${KAFKA_PASSWORD}
         """
         folder = reading.landing()
         plan = self._planned(folder, reading)
-        landing = Landing(folder, tuple(plan.begin), plan.begin, binary=self.format in ("avro", "protobuf"))
+        binary = self.format in ("avro", "protobuf")
+        landing = Landing(folder, tuple(plan.begin), plan.begin, binary, json=self.format == "json")
         ended = self._fetched(plan, landing, reading)
         position = {"topics": dict(plan.topics), "offsets": dict(ended.offsets)}
         notes = (*plan.notes, *ended.notes)

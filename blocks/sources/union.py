@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from blocks.probe import Probe
 from blocks.sources.base import Batch, Origin, Outcome, Reading, SourceModel, staged_names
+from blocks.sources.pieces import BATCH_ROWS
 from blocks.staging import connected
 from tasks.quality.errors import NothingNew
 from tasks.quality.model import ROW
@@ -128,12 +129,13 @@ sources:
             notes += [f"{name}: {note}" for note in batch.notes]
         staging, run = reading.staging, reading.run_id
         with connected() as tables:
-            parts = (
-                _select(batch, starts[name], name, origin, dict(zip(given, columns, strict=True)))
+            known_as = dict(zip(given, columns, strict=True))
+            rows = (
+                rows
                 for name, batch in batches.items()
+                for rows in tables.con.sql(_select(batch, name, origin, known_as)).to_arrow_reader(BATCH_ROWS)
             )
-            rows = tables.sql(" UNION ALL ".join(parts))
-            snapshot = staging.write(run, reading.name, rows, source=self.describe())
+            snapshot = staging.write_rows(run, reading.name, (origin, *columns), rows, source=self.describe())
             quarantine, places = (
                 self._aside(batches, starts, what, tables, reading) for what in ("quarantine", "places")
             )
@@ -167,13 +169,11 @@ sources:
         return reading.staging.write_aux(reading.run_id, name, tables.sql(" UNION ALL ".join(parts)))[0]
 
 
-def _select(batch: Batch, start: int, name: str, origin: str, columns: Mapping[str, str]) -> str:
+def _select(batch: Batch, name: str, origin: str, columns: Mapping[str, str]) -> str:
+    """The query of a source's rows, which lie in their order."""
     there = set(batch.snapshot.columns)
     picked = (
         f"{quoted(given) if given in there else 'NULL::VARCHAR'} AS {quoted(staged)}"
         for given, staged in columns.items()
     )
-    return (
-        f"SELECT {ROW} + {start} AS {ROW}, {text(name)} AS {quoted(origin)}, {', '.join(picked)} "
-        f"FROM read_parquet({text(batch.snapshot.uri)})"
-    )
+    return f"SELECT {text(name)} AS {quoted(origin)}, {', '.join(picked)} FROM read_parquet({text(batch.snapshot.uri)})"

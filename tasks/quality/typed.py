@@ -64,7 +64,8 @@ def read(text: Any, type: ColumnType, format: str | None = None) -> Any:
     times with an offset become UTC.
     """
     if type == "text":
-        return is_missing(text).ifelse(ibis.null("string"), text)
+        begun = (text >= "!") & (text < "\x80")  # most values begin so, and no blank one does
+        return ibis.cases((begun, text), (is_missing(text), ibis.null("string")), else_=text)
     if format is not None and type in ("date", "timestamp"):
         return _formatted(text.strip(), format, type)
     return _READERS[type](text)

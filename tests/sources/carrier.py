@@ -23,6 +23,10 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
+ORIGIN = "source_of_row"
+"""What a union's column is called in which it says where a row came from; it is left out of what is told."""
+
+_TOLD = ("TEST_", "AWS_", "GONOGO_")
 _STEPS = ("os.rename", "shutil.rmtree")
 
 
@@ -80,7 +84,9 @@ class Carrier:
             "kill_at": kill_at,
             "most_bytes": most_bytes,
             "steps": list(steps),
-            "environment": {name: value for name, value in os.environ.items() if name.startswith(("TEST_", "AWS_"))},
+            "environment": {
+                name: value for name, value in os.environ.items() if name.startswith(("TEST_", "AWS_", "GONOGO_"))
+            },
         }
         print(json.dumps(asked), file=self._process.stdin, flush=True)
         told = json.loads(self._process.stdout.readline())
@@ -173,7 +179,8 @@ def _carry(source: Any, run: str, asked: dict[str, Any]) -> list[list[str | None
     source.acknowledge(batch, reading)
     reading.clear()
     source.settle(batch, Outcome(run, "orders", loaded=True, rows=batch.snapshot.rows, destination="here"), reading)
-    return [list(row.values())[1:] for row in pq.read_table(batch.snapshot.uri).to_pylist()]
+    rows = pq.read_table(batch.snapshot.uri).to_pylist()
+    return [[value for name, value in row.items() if name not in ("_row", ORIGIN)] for row in rows]
 
 
 def _watched(asked: dict[str, Any]) -> itertools.count:

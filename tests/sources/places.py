@@ -19,9 +19,17 @@ from typing import Any, ClassVar
 
 import pytest
 
-from blocks.sources import ApiSource, DatabaseSource, FileSource, S3Source, StreamSource
+from blocks.sources import (
+    ApiSource,
+    DatabaseSource,
+    FileSource,
+    S3Source,
+    StreamSource,
+    UnionSource,
+)
 from tests.services.api import Said, running_api
 from tests.services.process import free_port
+from tests.sources.carrier import ORIGIN
 from tests.sources.topics import Topic
 
 Row = Mapping[str, str]
@@ -103,6 +111,61 @@ class Folder(Place):
         return self.source()
 
 
+class Sftp(Folder):
+    """Files of a folder of an SFTP server, which knows us by a key."""
+
+    service = "sftp_server"
+    troubles = ("absent", "slow", "full", "refuses")
+
+    def prepare(self) -> None:
+        os.environ["GONOGO_KNOWN_HOSTS"] = str(self.server.known_hosts)
+        self.stack.callback(os.environ.pop, "GONOGO_KNOWN_HOSTS")
+        super().prepare()
+
+    def source(self, root: str = "staging", **more: Any) -> FileSource:
+        path = f"{self.server.address}{self.folder}/in/*.csv"
+        own = {"path": path, "key_file": str(self.server.key), "once": True}
+        return FileSource.model_validate({**own, **more})
+
+    def trouble(self, name: str) -> FileSource:
+        if name == "refuses":
+            from cryptography.hazmat.primitives import serialization
+            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+            kinds = serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+            (self.folder / "stranger").write_bytes(Ed25519PrivateKey.generate().private_bytes(*kinds))
+            return self.source(key_file=str(self.folder / "stranger"))
+        says = b"Exceeded MaxStartups\r\n" if name == "full" else b""
+        port = free_port() if name == "absent" else self.stack.enter_context(silent(says, first=True))
+        return self.source(path=f"sftp://ann:{SECRET}@127.0.0.1:{port}{self.folder}/in/*.csv")
+
+
+class Shops(Folder):
+    """Files of two folders, as one table."""
+
+    kind = "union"
+
+    def prepare(self) -> None:
+        for name in ("in", "web"):
+            (self.folder / name).mkdir()
+
+    def source(self, root: str = "staging", **more: Any) -> UnionSource:
+        shops = {name: {"kind": "file", "path": f"{name}/*.csv", "once": True} for name in ("in", "web")}
+        return UnionSource.model_validate({"sources": shops, "origin": ORIGIN, **more})
+
+    def put(self, content: bytes) -> None:
+        self.added += 1
+        folder = "in" if self.added == 1 else "web"
+        (self.folder / folder / f"{self.added:03d}.csv").write_bytes(content)
+
+    def trouble(self, name: str) -> UnionSource:
+        if name == "absent":
+            shops = {n: {"kind": "file", "path": path} for n, path in (("in", "in/*.csv"), ("web", "no/*.csv"))}
+            return self.source(sources=shops)
+        (self.folder / "web" / "002.csv").write_bytes(b"")
+        return self.source()
+
+
 class Sqlite(Place):
     """A table of an SQLite file."""
 
@@ -169,6 +232,28 @@ class Postgres(Sqlite):
         self.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{SECRET}' CONNECTION LIMIT 0")
         self.stack.callback(self.execute, f"DROP ROLE {user}")
         return self.source(url=f"postgresql://{user}:{SECRET}@{at}")
+
+
+class MariaDb(Postgres):
+    """A table of a MariaDB server."""
+
+    service = "mariadb_url"
+
+    def trouble(self, name: str) -> DatabaseSource:
+        at = self.url.partition("@")[2]
+        if name in ("absent", "slow"):
+            port = free_port() if name == "absent" else self.stack.enter_context(silent())
+            return self.source(url=f"mysql://ann:{SECRET}@127.0.0.1:{port}/x")
+        if name == "refuses":
+            return self.source(url=f"mysql://gonogo:{WRONG}@{at}")
+        user = f"full_{uuid.uuid4().hex[:8]}"
+        self.execute(f"CREATE USER {user}@'127.0.0.1' IDENTIFIED BY '{SECRET}' WITH MAX_USER_CONNECTIONS 1")
+        self.stack.callback(self.execute, f"DROP USER {user}@'127.0.0.1'")
+        import sqlalchemy as sa
+
+        nowhere = f"mysql+pymysql://{user}:{SECRET}@{at.partition('/')[0]}"
+        self.stack.enter_context(sa.create_engine(nowhere, poolclass=sa.pool.NullPool).connect())
+        return self.source(url=f"mysql://{user}:{SECRET}@{at}")
 
 
 class Bucket(Place):
@@ -285,7 +370,7 @@ class WebApi(Place):
         return self.source(url=f"http://ann:{WRONG}@127.0.0.1:{port}/x", timeout_seconds=0.3)
 
 
-PLACES = (WebApi, Folder, Sqlite, Postgres, Bucket, Stream)
+PLACES = (WebApi, Folder, Sftp, Shops, Sqlite, Postgres, MariaDb, Bucket, Stream)
 
 
 def _params() -> Iterator[Any]:
@@ -303,11 +388,14 @@ def place(request, tmp_path) -> Iterator[Place]:
 
 
 @contextmanager
-def silent(says: bytes = b"") -> Iterator[int]:
-    """A port that takes connections, and says nothing, or always the same."""
+def silent(says: bytes = b"", *, first: bool = False) -> Iterator[int]:
+    """A port that takes connections, and says nothing, or always the same: when asked, or `first` of all."""
 
     def answer(taken: socket.socket) -> None:
         with taken:
+            if first and says:
+                taken.sendall(says)
+                return
             while says and taken.recv(1 << 16):
                 taken.sendall(says)
             over.wait(30)

@@ -128,6 +128,17 @@ def test_lines_of_json_are_records_and_a_broken_one_is_not(api, tmp_path):
     assert (column(batch), batch.quarantined) == (["Kiel"], 1)
 
 
+def test_a_row_knows_its_record_on_its_page_though_others_there_are_no_rows(api, tmp_path):
+    body = b'{"city": "Kiel"}\n{"city": \n{"city": "Ulm"}\n'
+    api.answers.append(Said(headers={"Content-Type": "application/x-ndjson"}, body=body))
+    batch = read(api, tmp_path)
+    found = pq.read_table(batch.places).to_pylist()
+    assert [(row["_row"], row["origin"], row["place"]) for row in found] == [
+        (0, "page 1", "record 1"),
+        (1, "page 1", "record 3"),
+    ]
+
+
 def test_the_list_of_records_is_found_or_named_and_its_objects_are_flattened(api, tmp_path):
     answer = {"meta": {"tags": ["a"]}, "data": {"items": [{"n": 1.50, "a": {"b": {"c": True}}, "l": [1, {"x": None}]}]}}
     raw = json.dumps(answer).replace("1.5", "1.50").encode()

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 import blocks.databases
 import blocks.s3
+import blocks.sources.remote
 import blocks.streams
 from blocks.sources import Batch, Reading, SourceSpec
 from blocks.staging import Staging
@@ -21,13 +22,14 @@ from tasks.quality.errors import Abort, GonogoError, NothingNew, PilotMustDecide
 from tasks.quality.model import ROW
 from tasks.quality.registry import find_kind
 from tests.quality.opened import opened
-from tests.sources.carrier import Carrier
+from tests.sources.carrier import ORIGIN, Carrier
 from tests.sources.places import PLACES, SECRET, WRONG
 
 FIRST = ({"id": "1", "city": "Bremen"}, {"id": "2", "city": "Kiel"}), ({"id": "3", "city": "Jena"},)
 LATER = {"id": "4", "city": "Ulm"}
 ROWS = (("1", "Bremen"), ("2", "Kiel"), ("3", "Jena"))
-COMPOSED = {"saved", "union"}
+SAVED = {"saved"}
+"""It reads as the source that is saved does: `tests/flows/test_saved.py`."""
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(blocks.databases, "CONNECT_SECONDS", 2)
     monkeypatch.setattr(blocks.streams, "CONNECT_SECONDS", 2)
     monkeypatch.setattr(blocks.s3, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(blocks.sources.remote, "_SECONDS", 0.5)
     monkeypatch.setattr(blocks.s3, "ATTEMPTS", 1)
 
 
@@ -59,7 +62,10 @@ def reading(place, run="r1", progress=lambda *_told: None):
 
 def rows(batch):
     """The staged rows by name, so that neither their order nor new columns matter."""
-    return [{k: v for k, v in row.items() if k != ROW} for row in pq.read_table(batch.snapshot.uri).to_pylist()]
+    return [
+        {k: v for k, v in row.items() if k not in (ROW, ORIGIN)}
+        for row in pq.read_table(batch.snapshot.uri).to_pylist()
+    ]
 
 
 def records(batch):
@@ -67,7 +73,7 @@ def records(batch):
 
 
 def test_every_kind_of_source_is_held_to_this():
-    assert {place.kind for place in PLACES} == set(sources()) - COMPOSED
+    assert {place.kind for place in PLACES} == set(sources()) - SAVED
 
 
 def test_what_is_there_is_staged_as_text_and_numbered_and_every_row_has_an_origin(filled):
@@ -188,7 +194,7 @@ def test_a_new_column_is_staged_and_announced(filled):
 
 
 def _columns(batch):
-    return {name: [row[name] for row in rows(batch)] for name in batch.snapshot.columns}
+    return {name: [row[name] for row in rows(batch)] for name in batch.snapshot.columns if name != ORIGIN}
 
 
 def test_nothing_that_is_kept_or_shown_holds_a_secret(filled):
@@ -227,7 +233,7 @@ def test_what_is_wrong_is_said_with_what_to_do(filled, name):
     assert not last.ok
     for secret in (SECRET, WRONG):
         assert secret not in raised.value.message + last.said + source.describe() + source.identity()
-    assert not list((filled.folder / "staging" / "r1").glob("*.parquet"))
+    assert not (filled.folder / "staging" / "r1" / "source.parquet").exists()
 
 
 def test_a_batch_is_plain_data(filled):

@@ -28,7 +28,7 @@ def messages(values):
 
 def land(folder, found, until=None, place="t/0", **more):
     folder.mkdir(exist_ok=True)
-    landing = Landing(folder, ("t/0", "t/1"), {"t/0": 0, "t/1": 0}, binary=more.pop("binary", False))
+    landing = Landing(folder, ("t/0", "t/1"), {"t/0": 0, "t/1": 0}, binary=more.pop("binary", False), json=True)
     with landing.writing():
         landing.add(place, list(found), until)
     return landing
@@ -157,7 +157,7 @@ def test_each_message_lands_once_in_the_order_of_partitions_and_offsets(tmp_path
     with landing.writing():
         landing.add("t/1", [message(0, '{"n": 90}'), message(2, '{"n": 92}'), message(2, '{"n": 92}')], None)
         landing.add("t/0", [message(n, f'{{"n": {n}}}') for n in (3, 4, 5, 5, 6, 4, 9)], 9)
-    again = Landing(tmp_path / "landing", ("t/0", "t/1"), {"t/0": 0, "t/1": 0}, binary=False)
+    again = Landing(tmp_path / "landing", ("t/0", "t/1"), {"t/0": 0, "t/1": 0}, binary=False, json=True)
     assert (again.next, again.counts) == (landing.next, landing.counts) == ({"t/0": 7, "t/1": 3}, {"t/0": 7, "t/1": 2})
     batch = read(tmp_path, again)
     assert [row["n"] for row in rows(batch)] == ["0", "1", "2", "3", "4", "5", "6", "90", "92"]
