@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from blocks.ledger import opened, transaction
+from blocks.ledger import have_tables, opened, transaction
 from tasks.quality.approval import Person
 from tasks.quality.errors import AnswerError, PilotMustDecide, TamperError, did_you_mean
 
@@ -81,6 +81,9 @@ class Approvers:
 
         Returns:
             The address (otpauth://) that an authenticator scans; it is told this once.
+
+        Raises:
+            PilotMustDecide: somebody else has the same Slack id.
         """
         from pyotp import TOTP, random_base32
 
@@ -88,9 +91,26 @@ class Approvers:
         sealed = self._seal(replace(approver, enrolled_at=datetime.now(UTC).isoformat(timespec="seconds")), secret)
         table, _ = _tables()
         with self._transaction() as connection:
+            self._check_slack(connection, approver.name, approver.slack)
             connection.execute(table.delete().where(table.c.name == approver.name))
             connection.execute(table.insert().values(name=approver.name, sealed=sealed, last_step=0, last_use=""))
         return str(TOTP(secret).provisioning_uri(name=approver.name, issuer_name=ISSUER))
+
+    def give_slack(self, name: str, member: str) -> Approver:
+        """Say which Slack member an approver is; the authenticator stays as it is.
+
+        Raises:
+            PilotMustDecide: there is no such approver, or somebody else is that member.
+        """
+        table, _ = _tables()
+        known = self.named(name)
+        with self._transaction() as connection:
+            self._check_slack(connection, known.name, member)
+            row = connection.execute(table.select().where(table.c.name == known.name)).one()
+            approver, secret = self._unsealed(row.name, row.sealed)
+            now = replace(approver, slack=member)
+            connection.execute(table.update().where(table.c.name == now.name).values(sealed=self._seal(now, secret)))
+        return now
 
     def remove(self, name: str) -> Approver:
         """Let somebody answer no more; what they signed stays.
@@ -117,6 +137,10 @@ class Approvers:
         with self._transaction(write=False) as connection:
             row = connection.execute(table.select().where(table.c.name == name.strip().lower())).first()
         return self._unsealed(row.name, row.sealed)[0] if row else None
+
+    def in_slack(self, member: str) -> Approver | None:
+        """The approver who is this member of Slack, by the id that Slack gives, e.g. "U024BE7LH"."""
+        return next((each for each in self.all() if member and each.slack == member), None)
 
     def named(self, name: str) -> Approver:
         """The approver of this name.
@@ -185,6 +209,15 @@ class Approvers:
         key = hmac.digest(self._key(), b"gonogo signatures", hashlib.sha256)
         return "hmac-sha256:" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
+    def _check_slack(self, connection: Connection, name: str, member: str) -> None:
+        """Raise when somebody else is this member of Slack."""
+        table, _ = _tables()
+        for row in connection.execute(table.select().where(table.c.name != name)) if member else ():
+            other, _secret = self._unsealed(row.name, row.sealed)
+            if other.slack == member:
+                todo = "give each person their own: Slack, profile, ⋮, Copy member ID"
+                raise PilotMustDecide(f"Slack member {member} is {other.name} already", todo=todo)
+
     def _seal(self, approver: Approver, secret: str) -> str:
         return self._fernet(make=True).encrypt(json.dumps({**vars(approver), "secret": secret}).encode()).decode()
 
@@ -225,8 +258,7 @@ class Approvers:
     def _transaction(self, *, write: bool = True) -> Iterator[Connection]:
         if self._engine is None:
             self._engine = opened(self._url)
-            for table in _tables():
-                table.create(self._engine, checkfirst=True)
+            have_tables(self._engine, self._url, _tables())
         with transaction(self._engine, self._url, write=write) as connection:
             yield connection
 

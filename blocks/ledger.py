@@ -226,6 +226,27 @@ def opened(url: str) -> Engine:
         raise _away(url, error) from error
 
 
+def have_tables(engine: Engine, url: str, tables: Iterable[Table]) -> None:
+    """Make these tables where they are not there; of several processes that come first, one makes them.
+
+    Raises:
+        TryAgain: the database is away, locked or full.
+    """
+    from sqlalchemy import inspect
+    from sqlalchemy.exc import OperationalError
+
+    wanted = tuple(tables)
+    try:
+        there = inspect(engine)
+        if all(there.has_table(table.name) for table in wanted):
+            return
+    except OperationalError as error:
+        raise _away(url, error) from error
+    with transaction(engine, url) as connection:
+        for table in wanted:
+            table.create(connection, checkfirst=True)
+
+
 @contextmanager
 def transaction(engine: Engine, url: str, *, write: bool = True) -> Iterator[Connection]:
     """One transaction; of several that write, one goes after the other.

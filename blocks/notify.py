@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from tasks.quality.errors import PilotMustDecide
@@ -10,8 +11,16 @@ BLOCK = "gonogo-notify"
 """Name of both blocks: the outbox (a custom webhook) and, when configured, the Slack webhook."""
 
 
-def outbox_block(url: str, token: str) -> UUID:
-    """Register the local outbox, which the page server keeps, and give the block document's id.
+@dataclass(frozen=True)
+class Place:
+    """A saved notification block: its document, and its kind, e.g. "slack-webhook"."""
+
+    block: UUID
+    kind: str
+
+
+def outbox_block(url: str, token: str) -> Place:
+    """Register the local outbox, which the page server keeps.
 
     Args:
         url: where the page server takes notifications.
@@ -26,10 +35,10 @@ def outbox_block(url: str, token: str) -> UUID:
         headers={"authorization": "Bearer {{token}}"},
         secrets={"token": token},
     )
-    return UUID(str(block.save(BLOCK, overwrite=True)))
+    return Place(UUID(str(block.save(BLOCK, overwrite=True))), "custom-webhook")
 
 
-def slack_block(webhook: str | None) -> UUID | None:
+def slack_block(webhook: str | None) -> Place | None:
     """Register a Slack webhook; without one, the block of this name that somebody saved earlier, if any.
 
     Raises:
@@ -44,15 +53,15 @@ def slack_block(webhook: str | None) -> UUID | None:
     if Apprise.instantiate(webhook) is None:
         todo = "copy it again from Slack: https://hooks.slack.com/services/…"
         raise PilotMustDecide("that is not the address of a Slack webhook", where="--slack-webhook", todo=todo)
-    return UUID(str(SlackWebhook(url=SecretStr(webhook)).save(BLOCK, overwrite=True)))
+    return Place(UUID(str(SlackWebhook(url=SecretStr(webhook)).save(BLOCK, overwrite=True))), "slack-webhook")
 
 
-def saved_slack_block(name: str) -> UUID | None:
+def saved_slack_block(name: str) -> Place | None:
     """The Slack webhook that somebody saved under this name, e.g. in the Prefect UI."""
     return saved_block(f"slack-webhook/{name}")
 
 
-def saved_block(named: str) -> UUID | None:
+def saved_block(named: str) -> Place | None:
     """The notification block that somebody saved, by its kind and name, e.g. `ms-teams-webhook/shop`.
 
     Raises:
@@ -71,4 +80,4 @@ def saved_block(named: str) -> UUID | None:
     if schema is None or "notify" not in schema.capabilities:
         todo = "take e.g. ms-teams-webhook, sendgrid-email, custom-webhook or slack-webhook"
         raise PilotMustDecide(f"a block of kind '{kind}' notifies nobody", where=f"notify: {named}", todo=todo)
-    return document.id
+    return Place(document.id, kind)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import BlockDocument
 
 START = "gonogo-"
+_NOT_FOUND = 404
 
 
 def kinds(union: Any) -> dict[str, type[BaseModel]]:
@@ -128,10 +129,22 @@ def _documents(
             if name:
                 found.append(client.read_block_document_by_name(name, slug(side, kind), include_secrets=True))
             else:
-                found += client.read_block_documents_by_type(slug(side, kind), include_secrets=False)
+                found += of_type(client, slug(side, kind))
         except ObjectNotFound:
             continue
     return found
+
+
+def of_type(client: SyncPrefectClient, slug: str) -> list[BlockDocument]:
+    """The saved blocks of a type, without their secrets; none where the server does not know the type."""
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    try:
+        return client.read_block_documents_by_type(slug, include_secrets=False)
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code == _NOT_FOUND:
+            return []
+        raise
 
 
 def register(client: SyncPrefectClient, side: str, models: Mapping[str, type[BaseModel]]) -> Iterator[str]:

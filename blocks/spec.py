@@ -239,13 +239,16 @@ class Notify(_Model):
 
     Attributes:
         slack: name of a Prefect SlackWebhook block.
-        to: other notification blocks of Prefect, each as KIND/NAME, e.g. `ms-teams-webhook/shop`.
+        to: other notification blocks of Prefect, each as KIND/NAME, e.g. `ms-teams-webhook/shop`; and apps of Slack,
+            `gonogo-slack-app/shop`.
         events: what is told.
+        personal_data: whether messages in Slack's threads may say what columns with personal data hold.
     """
 
     slack: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
     to: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")], ...] = ()
     events: tuple[Literal["gate", "loaded", "stopped", "failed"], ...] = ("gate", "loaded", "stopped", "failed")
+    personal_data: bool = False
 
 
 class Trigger(_Model):

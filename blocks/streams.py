@@ -105,7 +105,7 @@ class Complaints:
 
 
 _AWAY = Refusal(Unavailable, "the cluster cannot be reached", "start it, or check 'servers', then {again}")
-_STRANGER = Refusal(PilotMustDecide, "the cluster refuses this user or password", "check them, then {again}")
+_STRANGER = Refusal(PilotMustDecide, "the cluster refuses this user or password, and says", "check them, then {again}")
 _FORBIDDEN = Refusal(PilotMustDecide, "not allowed", "check the rights (ACLs), then {again}")
 _TLS = Refusal(PilotMustDecide, "TLS fails", "check 'tls' and the certificates, then {again}")
 _ABSENT = Refusal(PilotMustDecide, "there is no such topic or partition", "create it, then {again}")

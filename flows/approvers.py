@@ -33,6 +33,7 @@ def add(name: str, *, full_name: str, roles: Sequence[str], email: str, slack: s
 
     for word in (name, *roles):
         _check(word)
+    _check_member(slack)
     home = Home.here()
     with home.approvers() as approvers:
         if approvers.find(name):
@@ -52,6 +53,21 @@ def re_enrol(name: str) -> None:
         address = approvers.enrol(approver)
     _write_down(home, approver, "enrolled again")
     _show(approver, address)
+
+
+def give_slack(name: str, member: str) -> None:
+    """Say which Slack member an approver is, so that what they press there counts as theirs.
+
+    Raises:
+        PilotMustDecide: that is no member's id, or somebody else's.
+    """
+    _check_member(member)
+    home = Home.here()
+    with home.approvers() as approvers:
+        approver = approvers.give_slack(name, member)
+    _write_down(home, approver, f"is Slack member {member}" if member else "is no Slack member any more")
+    told = f"is Slack member {member}" if member else "can't answer from Slack any more"
+    Console(highlight=False).print(f"{escape(approver.name)} {told}.")
 
 
 def remove(name: str) -> None:
@@ -85,6 +101,12 @@ def _check(word: str) -> None:
     if not re.fullmatch(NAME, word):
         todo = "lower-case letters, digits, and . _ - @ between them, e.g. 'ann.smith'"
         raise PilotMustDecide(f"'{word}' cannot be the name of an approver or role", todo=todo)
+
+
+def _check_member(member: str) -> None:
+    if member and not re.fullmatch(r"[UW][A-Z0-9]{2,20}", member):
+        todo = "in Slack: the person's profile, ⋮, Copy member ID, e.g. U024BE7LH"
+        raise PilotMustDecide(f"'{member}' is not the id of a Slack member", todo=todo)
 
 
 def _write_down(home: Home, approver: Approver, what: str) -> None:

@@ -110,7 +110,7 @@ def stop(run: RunName, comment: Annotated[str, typer.Option(help="Why; written i
     request(run, "stop", comment)
 
 
-approvers = typer.Typer(help="The people who may answer gates that say who: add, list, remove, enrol again.")
+approvers = typer.Typer(help="The people who may answer: add, list, remove, enrol again, name in Slack.")
 app.add_typer(approvers, name="approvers", rich_help_panel="Connect", no_args_is_help=True)
 
 ApproverName = Annotated[str, typer.Argument(metavar="NAME", help="The short name that they answer by.")]
@@ -154,6 +154,17 @@ def approvers_re_enrol(name: ApproverName) -> None:
     from flows.approvers import re_enrol
 
     re_enrol(name)
+
+
+@approvers.command("slack")
+def approvers_slack(
+    name: ApproverName,
+    member: Annotated[str, typer.Argument(metavar="ID", help="Their Slack member id; '' for none any more.")],
+) -> None:
+    """Say which Slack member an approver is; their authenticator stays as it is."""
+    from flows.approvers import give_slack
+
+    give_slack(name, member)
 
 
 policies = typer.Typer(help="Standing decisions: what was to be remembered of answers, and is done without asking.")

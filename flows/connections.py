@@ -108,6 +108,7 @@ def _connections(target: str) -> Iterator[tuple[str, Iterator[Probe]]]:
 
 
 def _saved(name: str) -> Iterator[tuple[str, Iterator[Probe]]]:
+    from blocks import slack
     from blocks.destinations import SavedDestination
     from blocks.sources import SavedSource
 
@@ -125,5 +126,8 @@ def _saved(name: str) -> Iterator[tuple[str, Iterator[Probe]]]:
                 continue
             there += 1
             yield f"saved {side} {name}", saved.probe(Path.cwd())
+        if name in slack.saved_apps():
+            there += 1
+            yield f"Slack app {name}", slack.app_named(name).probe()
         if not there and why:
             raise why

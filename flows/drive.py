@@ -23,9 +23,10 @@ from pydantic import TypeAdapter
 
 from flows.home import Home
 from flows.locks import taken
+from tasks.announce import TAG, pipeline_tag
 from tasks.open import NAMED
 from tasks.quality.approval import DEADLINE, STOPPING
-from tasks.quality.errors import PilotMustDecide, TryAgain, Unavailable
+from tasks.quality.errors import PilotMustDecide, SpecError, TryAgain, Unavailable
 from tasks.quality.model import Answer, Assessment
 from tasks.quality.question import Question, answer_of
 
@@ -56,10 +57,19 @@ def start(client: SyncPrefectClient, pipeline_file: Path, name: str | None = Non
     from flows.pipeline import pipeline
 
     flow_id = client.create_flow(pipeline)
-    deployment = client.create_deployment(flow_id=flow_id, name=TERMINAL, tags=["gonogo"])
+    deployment = client.create_deployment(flow_id=flow_id, name=TERMINAL, tags=[TAG])
     parameters = {"pipeline": str(pipeline_file.resolve())}
-    tags = ["gonogo", *([NAMED] if name else [])]
+    tags = [TAG, *_pipeline_tags(pipeline_file), *([NAMED] if name else [])]
     return client.create_flow_run_from_deployment(deployment, parameters=parameters, name=name, tags=tags).id
+
+
+def _pipeline_tags(file: Path) -> list[str]:
+    """The tag of the pipeline; none where its file cannot be read, which the run itself will tell."""
+    from blocks.spec import load_or_default
+
+    with suppress(SpecError):
+        return [pipeline_tag(load_or_default(str(file)).name)]
+    return []
 
 
 def carry(
@@ -123,11 +133,11 @@ def gate_of(run: FlowRun) -> tuple[str, int]:
 
 def question_of(home: Home, run: FlowRun) -> Question:
     """What a held run asks."""
-    asked, _ = _asked(home, run)
+    asked, _ = asked_of(home, run)
     return TypeAdapter(Question).validate_python(asked)
 
 
-def _asked(home: Home, run: FlowRun) -> tuple[Any, str]:
+def asked_of(home: Home, run: FlowRun) -> tuple[Any, str]:
     """The question that a held run asks as it is kept, and its hash."""
     from blocks.staging import Staging
     from tasks.ask import question_file
@@ -158,7 +168,7 @@ def hand_in(client: SyncPrefectClient, home: Home, run: FlowRun, answer: Answer,
     from flows.form import seen, submission
     from tasks.ask import submit
 
-    question, (_, shown) = question_of(home, run), _asked(home, run)
+    question, (_, shown) = question_of(home, run), asked_of(home, run)
     signed = {"code": code or NO_CODE, "seen": seen(shown)} if question.who.signed else {}
     with Ledger(home.ledger_url) as ledger:
         submit(str(run.id), ledger, answer)
@@ -186,7 +196,7 @@ def held_runs(client: SyncPrefectClient) -> list[FlowRun]:
     from prefect.client.schemas.filters import FlowRunFilter
     from prefect.client.schemas.sorting import FlowRunSort
 
-    paused = FlowRunFilter.model_validate({"state": {"type": {"any_": ["PAUSED"]}}, "tags": {"all_": ["gonogo"]}})
+    paused = FlowRunFilter.model_validate({"state": {"type": {"any_": ["PAUSED"]}}, "tags": {"all_": [TAG]}})
     found = client.read_flow_runs(flow_run_filter=paused, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=200)
     return sorted(
         filter(held, found), key=lambda run: run.state.timestamp if run.state else datetime.min.replace(tzinfo=UTC)
@@ -297,7 +307,7 @@ def _orphans(client: SyncPrefectClient, home: Home) -> list[FlowRun]:
     from prefect.client.schemas.filters import FlowRunFilter
     from prefect.client.schemas.sorting import FlowRunSort
 
-    going = {"state": {"type": {"any_": ["RUNNING", "PENDING", "CRASHED", "SCHEDULED"]}}, "tags": {"all_": ["gonogo"]}}
+    going = {"state": {"type": {"any_": ["RUNNING", "PENDING", "CRASHED", "SCHEDULED"]}}, "tags": {"all_": [TAG]}}
     newest = FlowRunSort.EXPECTED_START_TIME_DESC
     found = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(going), sort=newest, limit=200)
     return [run for run in found if _lost(home, run)]

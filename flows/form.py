@@ -30,13 +30,13 @@ MOST_SELECTS = 40
 OUTLOOKS_SHOWN = 4
 """Options of an issue whose outlook stands beside its select; the others' are in the text above and in the report."""
 
-_WHY = {
+WHY = {
     "never": "Why; written into the ledger",
     "against": "Why; needed when you choose something else than what is preselected, which is recommended",
     "always": "Why; needed",
 }
 
-_REMEMBER = (
+REMEMBER = (
     "Do the same without asking from now on: for how long, e.g. 30d (empty: no). You are asked again when more than "
     "twice as much is affected. Or: {for: 30d, rate: 5 %, issues: [typo-city]}"
 )
@@ -75,7 +75,7 @@ def form(question: Question, problem: str = "", shown: str = "") -> type[GateFor
         ),
         "answered_by": (str, Field(min_length=1, max_length=200, title="Your name", description=_whom(question.who))),
         **(_signing(question, shown) if question.who.signed else {}),
-        "comment": (str, Field(default="", title="Comment", description=_WHY[question.comment])),
+        "comment": (str, Field(default="", title="Comment", description=WHY[question.comment])),
     }
     asked = question.choices[:MOST_SELECTS]
     fields |= {_field(choice): _select(choice) for group in grouped(asked).values() for choice in group}
@@ -94,7 +94,7 @@ def form(question: Question, problem: str = "", shown: str = "") -> type[GateFor
         )
         fields["values"] = (str, Field(default="", title="Values", description=hint))
     if question.memory is not None:
-        fields["remember"] = (str, Field(default="", title="Remember", description=_REMEMBER))
+        fields["remember"] = (str, Field(default="", title="Remember", description=REMEMBER))
     if Verdict.CONFIRM not in question.verdicts:
         stop = "Ask me again before the next stage begins"
         fields["hold"] = (bool, Field(default=False, title="Stop at the next stage", description=stop))

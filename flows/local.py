@@ -213,7 +213,35 @@ def _expect_answer(api: str) -> None:
 def _join_or_start(home: Home, port: int | None, tell: Tell) -> tuple[Addresses, subprocess.Popen[bytes] | None]:
     with (home.locks / "server.start").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return (there, None) if (there := running(home)) else _start(home, port or free_port(), tell)
+        there = running(home) or _busy(home, tell)
+        return (there, None) if there else _start(home, port or free_port(), tell)
+
+
+def _busy(home: Home, tell: Tell) -> Addresses | None:
+    """The server of this home that answers late: a second one on the same data would lock the first one out.
+
+    Raises:
+        TryAgain: it does not answer at all, although its process is there.
+    """
+    addresses, begun = Addresses.read(home), time.monotonic()
+    while addresses and _serves(addresses.pid):
+        tell("waiting for the Prefect server, which is busy …")
+        if answers(addresses, auth=home.auth):
+            return addresses
+        if time.monotonic() - begun > START_SECONDS:
+            what = f"the Prefect server of {home.path} does not answer"
+            raise TryAgain(
+                what, where=addresses.api, todo=f"wait until it is less busy, or end process {addresses.pid}"
+            )
+    return None
+
+
+def _serves(pid: int) -> bool:
+    """Whether a process is a server that we started; where that cannot be told, it is not."""
+    try:
+        return b"flows.local" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _start(home: Home, port: int, tell: Tell) -> tuple[Addresses, subprocess.Popen[bytes]]:

@@ -3,197 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from blocks.spec import REMIND_AFTER
+from flows.automations import automations, channels, pipelines_own
 from flows.home import Home
+from flows.notices import notices
 from flows.triggers import triggers
-from tasks.announce import Happened
-from tasks.quality.errors import PilotMustDecide, SpecError, TryAgain
+from tasks.announce import TAG, pipeline_tag
+from tasks.quality.errors import SpecError, TryAgain
 from tasks.quality.secrets import mask
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
     from prefect.client.schemas.schedules import SCHEDULE_TYPES
-    from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
-    from blocks.spec import Gate, PipelineSpec, Trigger
+    from blocks.spec import PipelineSpec, Trigger
+    from flows.automations import Channels
 
 POOL = "gonogo"
-TAG = "gonogo"
 GONE = "gonogo-file-gone"
 """Marks a deployment that was paused because its file disappeared, so that it wakes when the file is back."""
 
 ENTRYPOINT = "flows.pipeline.pipeline"
 FLOW = "gonogo"
-
-_REPORT_LINK = "{% if event.payload.report_url %}\nReport: {{ event.payload.report_url }}{% endif %}"
-_HEAD = "{% if event.payload.ledger_head %}\nLedger head: {{ event.payload.ledger_head }}{% endif %}"
-_RUN_LINKS = "\nRun: {{ flow_run|ui_url }}" + _REPORT_LINK + _HEAD
-_ANSWER_LINKS = "\nRun: {{ flow_run|ui_url }} – press Resume there" + _REPORT_LINK + _HEAD
-
-
-def _while_held(text: str) -> str:
-    """The text as long as the run is held at the event's gate, else nothing, which is not sent.
-
-    Prefect evaluates events side by side and may lose one when its database is busy, so that an answer can be missed;
-    and a run that was cancelled never answers. The key that a run is held under begins with its gate.
-    """
-    here = "(flow_run.state.state_details.pause_key or '').startswith(event.payload.gate ~ '-a')"
-    loud = "not event.payload.quiet"  # of a gate with quiet hours the scheduled check reminds
-    held = f"{loud} and flow_run and flow_run.state.type == 'PAUSED' and {here}"
-    return f"{{% if {held} %}}{text}{{% endif %}}"
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A notification: which events cause it, and what it says, as Jinja templates over the event.
-
-    Attributes:
-        events: any of these causes it; with `unless`, any of these without one of those in time.
-        about: pattern of the resources the events are about.
-        unless: events about the same resource that make it needless.
-        within: how long they may take; Prefect needs at least 10 s.
-        progress: only for those who watch the outbox; not sent to Slack.
-        tagged: only for events of runs with gonogo's tag; needed for Prefect's own events.
-        pipeline: only for events of this pipeline.
-        gate: only for events of this gate ("source", "quality", "load").
-    """
-
-    name: str
-    says: str
-    events: tuple[str, ...]
-    subject: str
-    body: str
-    about: str
-    unless: tuple[str, ...] = ()
-    within: timedelta = timedelta(0)
-    progress: bool = False
-    tagged: bool = False
-    pipeline: str = ""
-    gate: str = ""
-
-
-def notices(remind_after: timedelta = REMIND_AFTER) -> tuple[Notice, ...]:
-    """Every notification there is."""
-    told = "{{ event.payload.title }}"
-    text = "{{ event.payload.text }}"
-    return (
-        Notice(
-            "gonogo: decision needed",
-            "A gate is open and asks for an answer, or one of several people has given theirs.",
-            (Happened.GATE_OPENED, Happened.GATE_SIGNED),
-            f"Decision needed: {told}",
-            text + _ANSWER_LINKS,
-            "gonogo.gate.*",
-        ),
-        Notice(
-            "gonogo: reminder",
-            "A gate was not answered in time.",
-            (Happened.GATE_OPENED,),
-            _while_held(f"Still waiting for a decision: {told}"),
-            _while_held(f"Nobody has answered for {_length(remind_after)}. {text}" + _ANSWER_LINKS),
-            "gonogo.gate.*",
-            unless=(Happened.GATE_ANSWERED,),
-            within=remind_after,
-        ),
-        Notice(
-            "gonogo: still waiting",
-            "A gate with quiet hours was not answered in time, its deadline has passed, or a second group is asked.",
-            (Happened.GATE_REMINDED, Happened.GATE_ESCALATED, Happened.GATE_OVERDUE),
-            told,
-            text + _ANSWER_LINKS,
-            "gonogo.gate.*",
-        ),
-        Notice(
-            "gonogo: answer not taken",
-            "An answer was refused, or a decision could not be carried out; the gate asks again.",
-            (Happened.ANSWER_REJECTED, Happened.DECISION_FAILED),
-            told,
-            text + _ANSWER_LINKS,
-            "gonogo.*",
-        ),
-        Notice(
-            "gonogo: source not told",
-            "A run ended, but its source could not be told: files to archive or objects to tag stay as they are.",
-            (Happened.SOURCE_NOT_TOLD,),
-            told,
-            text + _RUN_LINKS,
-            "gonogo.*",
-        ),
-        Notice(
-            "gonogo: outcome",
-            "A run was loaded, finished or stopped.",
-            (Happened.LOAD_COMMITTED, Happened.RUN_FINISHED, Happened.RUN_STOPPED),
-            told,
-            text + _RUN_LINKS,
-            "gonogo.run.*",
-        ),
-        Notice(
-            "gonogo: progress",
-            "A stage is done or a gate was answered; for those who watch the outbox.",
-            (Happened.RUN_OPENED, Happened.STAGE_COMPLETED, Happened.GATE_ANSWERED),
-            told,
-            text,
-            "gonogo.*",
-            progress=True,
-        ),
-        Notice(
-            "gonogo: run failed",
-            "A run of gonogo failed or lost its process.",
-            ("prefect.flow-run.Failed", "prefect.flow-run.Crashed"),
-            "Run {{ flow_run.name }}: {{ flow_run.state.name }}",
-            # Prefect's message stays away: it quotes errors of drivers, which may quote addresses with passwords.
-            "Nothing is lost and nothing was loaded twice; the reason is on its page: {{ flow_run|ui_url }}\n"
-            "When it is mended: gonogo resume {{ flow_run.name }}",
-            "prefect.flow-run.*",
-            tagged=True,
-        ),
-    )
-
-
-def notices_of(spec: PipelineSpec) -> tuple[Notice, ...]:
-    """What one pipeline's `notify` section and its gates' `remind` ask for beside the rest."""
-    families = {
-        "decision needed": "gate",
-        "still waiting": "gate",
-        "answer not taken": "gate",
-        "outcome": "loaded",
-        "source not told": "loaded",
-        "run failed": "failed",
-    }
-    own = [
-        replace(notice, name=f"gonogo: {spec.name}: {short}", pipeline=spec.name)
-        for notice in notices()
-        if (spec.notify.slack or spec.notify.to)
-        and families.get(short := notice.name.removeprefix("gonogo: ")) in spec.notify.events
-        and not notice.tagged  # Prefect's own events know no pipeline
-    ]
-    for name, gate in _gates(spec):
-        if gate.remind and not gate.quiet:
-            reminder = next(notice for notice in notices(gate.remind) if notice.unless)
-            own.append(replace(reminder, name=f"gonogo: {spec.name}: remind {name}", pipeline=spec.name, gate=name))
-    return tuple(own)
-
-
-def escalations_of(spec: PipelineSpec) -> tuple[tuple[str, Notice], ...]:
-    """(Slack block, notification) of the second groups that a pipeline's gates tell."""
-    about = next(notice for notice in notices() if Happened.GATE_ESCALATED in notice.events)
-    only = replace(about, says="A second group is asked.", events=(Happened.GATE_ESCALATED,), pipeline=spec.name)
-    return tuple(
-        (gate.escalate.slack, replace(only, name=f"gonogo: {spec.name}: escalate {name}", gate=name))
-        for name, gate in _gates(spec)
-        if gate.escalate and gate.escalate.slack
-    )
-
-
-def _gates(spec: PipelineSpec) -> tuple[tuple[str, Gate], ...]:
-    return (("source", spec.gates.source), ("quality", spec.gates.quality), ("load", spec.gates.load))
 
 
 def provision(
@@ -228,13 +65,13 @@ def provision(
     home.path.mkdir(parents=True, exist_ok=True)
     try:
         with get_client(sync_client=True) as client:
-            channels = _channels(slack_webhook, pages_url, outbox_token)
+            everyones = channels(slack_webhook, pages_url, outbox_token)
             return [
                 *_pool(client),
                 *_block_types(client),
-                *_automations(client, channels, notices(remind_after)),
+                *automations(client, everyones, notices(remind_after)),
                 *_deployments(client, pipelines),
-                *_pipelines_own(client, pipelines, channels),
+                *_pipelines_own(client, pipelines, everyones),
                 *_triggers(client, pipelines),
             ]
     except (httpx.HTTPError, PrefectHTTPStatusError) as error:
@@ -256,103 +93,14 @@ def _pool(client: SyncPrefectClient) -> Iterator[str]:
 
 
 def _block_types(client: SyncPrefectClient) -> Iterator[str]:
-    """Every kind of source and destination as a form under Blocks in the UI."""
+    """Every kind of source and destination, and the Slack app, as forms under Blocks in the UI."""
     from blocks import destinations, sources
     from blocks.saved import kinds, register
+    from blocks.slack import SIDE, SlackApp
 
-    for side, models in (("source", kinds(sources.Single)), ("destination", kinds(destinations.Single))):
+    sides = {"source": kinds(sources.Single), "destination": kinds(destinations.Single), SIDE: kinds(SlackApp)}
+    for side, models in sides.items():
         yield from (f"block type {name} made" for name in register(client, side, models))
-
-
-@dataclass(frozen=True)
-class Channels:
-    """Block documents of the places that notifications go to."""
-
-    outbox: UUID | None
-    slack: UUID | None
-    others: tuple[UUID, ...] = ()
-
-    def of(self, notice: Notice) -> list[UUID]:
-        """Where this notification goes."""
-        people = () if notice.progress else (self.slack, *self.others)
-        return [block for block in (*people, self.outbox) if block]
-
-
-def _channels(slack_webhook: str | None, pages_url: str, outbox_token: str) -> Channels:
-    from blocks.notify import outbox_block, slack_block
-
-    outbox = outbox_block(f"{pages_url}/outbox", outbox_token) if pages_url else None
-    return Channels(outbox, slack_block(slack_webhook))
-
-
-def _automations(client: SyncPrefectClient, channels: Channels, wanted: Sequence[Notice]) -> Iterator[str]:
-    for notice in wanted:
-        found = client.read_automations_by_name(notice.name)
-        for extra in found[1:]:
-            client.delete_automation(extra.id)
-        automation = automation_of(notice, channels.of(notice))
-        if not automation.actions:
-            if found:
-                client.delete_automation(found[0].id)
-                yield f"automation '{notice.name}' removed: there is nowhere to send it"
-        elif not found:
-            client.create_automation(automation)
-            yield f"automation '{notice.name}' made"
-        elif _essence(found[0]) != _essence(automation):
-            automation.enabled = found[0].enabled
-            client.update_automation(found[0].id, automation)
-            yield f"automation '{notice.name}' updated"
-
-
-def automation_of(notice: Notice, blocks: Sequence[UUID]) -> AutomationCore:
-    """The Prefect automation that sends this notification to these blocks."""
-    from prefect.events.actions import SendNotification
-    from prefect.events.schemas.automations import AutomationCore
-
-    return AutomationCore(
-        name=notice.name,
-        description=notice.says,
-        enabled=True,
-        trigger=_trigger(notice),
-        actions=[SendNotification(block_document_id=b, subject=notice.subject, body=notice.body) for b in blocks],
-    )
-
-
-def _trigger(notice: Notice) -> EventTrigger:
-    from prefect.events.schemas.automations import EventTrigger, Posture
-
-    labels = {"gonogo.pipeline": notice.pipeline, "gonogo.gate": notice.gate}
-    match = {"prefect.resource.id": notice.about} | {label: value for label, value in labels.items() if value}
-    common: dict[str, Any] = {"match": match, "threshold": 1}
-    if notice.tagged:
-        common["match_related"] = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
-    if not notice.unless:
-        return EventTrigger(posture=Posture.Reactive, expect=_plain(notice.events), within=timedelta(0), **common)
-    return EventTrigger(
-        posture=Posture.Proactive,
-        after=_plain(notice.events),
-        expect=_plain(notice.unless),
-        for_each={"prefect.resource.id"},
-        within=notice.within,
-        **common,
-    )
-
-
-def _plain(events: Sequence[str]) -> set[str]:
-    return {str(event) for event in events}
-
-
-def _essence(automation: AutomationCore) -> dict[str, Any]:
-    """What makes two automations the same, whoever switched them off."""
-    from prefect.events.schemas.automations import EventTrigger
-
-    trigger = automation.trigger
-    assert isinstance(trigger, EventTrigger)  # noqa: S101 (ours have no other)
-    sets = {name: sorted(getattr(trigger, name)) for name in ("after", "expect", "for_each")}
-    matches = {name: getattr(trigger, name).model_dump() for name in ("match", "match_related")}
-    sends = [a.model_dump(mode="json", include={"block_document_id", "subject", "body"}) for a in automation.actions]
-    timing = {"posture": trigger.posture, "within": trigger.within, "threshold": trigger.threshold}
-    return {"description": automation.description, **sets, **matches, **timing, "actions": sends}
 
 
 @dataclass(frozen=True)
@@ -379,51 +127,10 @@ def _deployments(client: SyncPrefectClient, folder: Path) -> Iterator[str]:
 
 
 def _pipelines_own(client: SyncPrefectClient, folder: Path, everyones: Channels) -> Iterator[str]:
-    """The notifications that pipelines ask for themselves: to their own Slack block, after their own times."""
-    from blocks.notify import saved_slack_block
-    from blocks.spec import YAML_SUFFIXES, load_pipeline
-
-    folder = folder.expanduser().resolve()
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in YAML_SUFFIXES) if folder.is_dir() else []
-    for file in files:
-        try:
-            spec = load_pipeline(file)
-        except SpecError:
-            continue  # told where its deployment is made
-        slack = saved_slack_block(spec.notify.slack) if spec.notify.slack else None
-        if spec.notify.slack and slack is None:
-            yield f"{file.name}: no Slack webhook block '{spec.notify.slack}'; save one under Blocks in the Prefect UI"
-        others, problems = _others(spec)
-        yield from (f"{file.name}: {problem}" for problem in problems)
-        own = notices_of(spec)
-        reminders = [notice for notice in own if notice.unless]
-        rest = [notice for notice in own if not notice.unless]
-        whose = slack if spec.notify.slack else everyones.slack
-        yield from _automations(client, Channels(everyones.outbox, whose, others), reminders)
-        yield from _automations(client, Channels(None, slack, others), rest)
-        for block, notice in escalations_of(spec):
-            there = saved_slack_block(block)
-            if there is None:
-                yield f"{file.name}: no Slack webhook block '{block}'; save one under Blocks in the Prefect UI"
-            yield from _automations(client, Channels(None, there), [notice])
-
-
-def _others(spec: PipelineSpec) -> tuple[tuple[UUID, ...], list[str]]:
-    """The blocks beside Slack that a pipeline notifies, and what is wrong with those that can't be used."""
-    from blocks.notify import saved_block
-
-    found, problems = [], []
-    for named in dict.fromkeys(spec.notify.to):
-        try:
-            block = saved_block(named)
-        except PilotMustDecide as error:
-            problems.append(error.message)
-            continue
-        if block is None:
-            problems.append(f"no notification block '{named}'; save one under Blocks in the Prefect UI")
-        else:
-            found.append(block)
-    return tuple(found), problems
+    """The notifications that pipelines ask for themselves; what is wrong with their files is told elsewhere."""
+    specs, _ = _specs(folder.expanduser().resolve())
+    gone = [deployment.name for deployment in _deployed(client) if GONE in deployment.tags]
+    yield from pipelines_own(client, specs, gone, everyones)
 
 
 def _triggers(client: SyncPrefectClient, folder: Path) -> Iterator[str]:
@@ -434,24 +141,34 @@ def _triggers(client: SyncPrefectClient, folder: Path) -> Iterator[str]:
 
 def _read(folder: Path) -> tuple[dict[str, Wanted], list[str]]:
     """What the folder's files ask for, by name, and what is wrong with those that can't be deployed."""
+    specs, problems = _specs(folder)
+    wanted = (
+        Wanted(spec.name, spec.description, str(folder / file), _schedule(spec), spec.trigger)
+        for file, spec in specs.items()
+    )
+    return {each.name: each for each in wanted}, problems
+
+
+def _specs(folder: Path) -> tuple[dict[str, PipelineSpec], list[str]]:
+    """The folder's pipelines by file, and what is wrong with those that can't be deployed."""
     from blocks.spec import YAML_SUFFIXES, load_pipeline
 
-    wanted: dict[str, Wanted] = {}
     if not folder.is_dir():
-        return wanted, [f"no folder {folder}: no pipelines deployed"]
-    problems = []
+        return {}, [f"no folder {folder}: no pipelines deployed"]
+    found: dict[str, PipelineSpec] = {}
+    problems, names = [], dict[str, str]()
     for file in sorted(path for path in folder.iterdir() if path.suffix.lower() in YAML_SUFFIXES):
         try:
             spec = load_pipeline(file)
         except SpecError as error:
             problems.append(f"{file.name} not deployed: {mask(error.message)}")
             continue
-        if spec.name in wanted:
-            other = Path(wanted[spec.name].file).name
+        if other := names.get(spec.name):
             problems.append(f"{file.name} not deployed: {other} has the name '{spec.name}' already")
             continue
-        wanted[spec.name] = Wanted(spec.name, spec.description, str(file), _schedule(spec), spec.trigger)
-    return wanted, problems
+        names[spec.name] = file.name
+        found[file.name] = spec
+    return found, problems
 
 
 def _schedule(spec: PipelineSpec) -> SCHEDULE_TYPES | None:
@@ -503,7 +220,7 @@ def _create(client: SyncPrefectClient, wanted: Wanted) -> None:
         parameter_openapi_schema=_parameter_schema(),
         entrypoint=ENTRYPOINT,
         work_pool_name=POOL,
-        tags=[TAG],
+        tags=[TAG, pipeline_tag(wanted.name)],
         schedules=[DeploymentScheduleCreate(schedule=wanted.schedule)] if wanted.schedule else [],
     )
 
@@ -521,7 +238,7 @@ def _update(client: SyncPrefectClient, wanted: Wanted, there: DeploymentResponse
         parameters={"pipeline": wanted.file},
         parameter_openapi_schema=_parameter_schema(),
         entrypoint=ENTRYPOINT,
-        tags=sorted({*there.tags, TAG} - {GONE}),
+        tags=sorted({*there.tags, TAG, pipeline_tag(wanted.name)} - {GONE}),
         **changed,
     )
     client.update_deployment(there.id, update)
@@ -540,7 +257,7 @@ def _same(there: DeploymentResponse, wanted: Wanted) -> bool:
         there.parameters == {"pipeline": wanted.file}
         and (there.description or "") == wanted.description
         and there.entrypoint == ENTRYPOINT
-        and TAG in there.tags
+        and {TAG, pipeline_tag(wanted.name)} <= set(there.tags)
         and _on_time(there, wanted)
     )
 
@@ -566,11 +283,3 @@ def _retire(client: SyncPrefectClient, there: DeploymentResponse, wanted: dict[s
     client.update_deployment(there.id, DeploymentUpdate(tags=[*there.tags, GONE], paused=True))
     why = f"{file.name} is called {renamed} now" if renamed else f"{file} is gone"
     yield f"pipeline {there.name} paused: {why}"
-
-
-def _length(time: timedelta) -> str:
-    seconds = int(time.total_seconds())
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= length and seconds % length == 0:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"

@@ -32,7 +32,9 @@ def conclude(console: Console, home: Home, run: FlowRun) -> None:
     from flows.drive import held, question_of
 
     if held(run):
-        console.print(f"\n[yellow]{escape(run.name)} is held.[/] {escape(question_of(home, run).title)}")
+        asked = question_of(home, run)
+        console.print(f"\n[yellow]{escape(run.name)} is held.[/] {escape(asked.title)}", soft_wrap=True)
+        console.print(escape(asked.summary), soft_wrap=True)
         console.print(
             f"Answer with [bold]gonogo decide {escape(run.name)}[/], or in the Prefect UI: [bold]gonogo up[/]"
         )

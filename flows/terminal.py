@@ -79,7 +79,8 @@ _MARKS = {
 def _line(heard: Announcement) -> str:
     seconds = heard.facts.get("seconds")
     took = f"  [dim]{seconds:.1f} s[/]" if seconds is not None else ""
-    return f"{_MARKS.get(heard.happened, '·')} {escape(heard.title)}{took}"
+    mark = "[red]✗[/]" if heard.facts.get("refused") else _MARKS.get(heard.happened, "·")
+    return f"{mark} {escape(heard.title)}{took}"
 
 
 @contextmanager

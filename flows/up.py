@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import fcntl
-import html
 import json
 import os
 import secrets
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,9 +30,9 @@ from blocks.spec import REMIND_AFTER
 from flows.home import Home
 from flows.local import Addresses, end, environment, free_port, running, server, sharing, spawn, tail, variable
 from flows.provision import POOL, provision
-from tasks.quality.errors import GonogoError, PilotMustDecide, TryAgain
+from tasks.quality.errors import GonogoError, PilotMustDecide, TryAgain, Unavailable
 from tasks.quality.secrets import mask
-from tasks.reports.escape import JOINER, printable
+from tasks.reports.escape import printable
 
 SERVER_PORT = 4200
 PAGES_PORT = 4280
@@ -40,6 +40,7 @@ QUERY_SECONDS = 2
 """How often the worker asks for runs: how long a start or an answer in the UI waits at most."""
 
 ADOPT_SECONDS = 5.0
+APPS_SECONDS = 10.0
 _TICK_SECONDS = 0.25
 _STEADY_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -136,6 +137,11 @@ class _Site:
         until = int(time.time()) + VALID_SECONDS
         return signed(f"{self.pages}/", key_in(self.home.path), EVERYTHING, until)
 
+    def listener(self, name: str) -> Child:
+        """What tells runs in a Slack app and takes answers there."""
+        log = f"slack-{name}.log"
+        return Child(f"Slack app {name}", partial(self._start_listener, name, log), self.home.logs / log)
+
     def children(self) -> list[Child]:
         logs = self.home.logs
         return [
@@ -186,6 +192,10 @@ class _Site:
         )
         env = environment(home) | settings.environment()
         return self._spawn("flows.pages", "--port", str(self.pages_port), log="pages.log", env=env)
+
+    def _start_listener(self, name: str, log: str) -> subprocess.Popen[bytes]:
+        more = {"PREFECT_API_URL": self.api, "PREFECT_UI_URL": self.ui, "GONOGO_REPORTS_URL": self.pages}
+        return self._spawn("flows.slack", name, log=log, env=environment(self.home) | more)
 
     def _start_worker(self) -> subprocess.Popen[bytes]:
         more = {"PREFECT_API_URL": self.api, "PREFECT_UI_URL": self.ui, "GONOGO_REPORTS_URL": self.pages}
@@ -277,18 +287,57 @@ def _running(home: Home, port: int | None, say: Callable[[str], None]) -> Iterat
         stack.callback(site.leave)
         site.serve()
         for child in children:
-            stack.callback(child.stop)
             child.tend(say)
+        stack.callback(_stop, children)  # those, too, that come later
         yield site, children
         say("stopping …")
 
 
+def _stop(children: list[Child]) -> None:
+    for child in reversed(children):
+        child.stop()
+
+
+@dataclass
+class _Apps:
+    """The Slack apps that are saved: each gets a listener, and loses it when it is saved no more."""
+
+    site: _Site
+    children: list[Child]
+    running: dict[str, Child] = field(default_factory=dict)
+    looked: float = 0.0
+
+    def tend(self) -> None:
+        """Look now and then which apps there are."""
+        from prefect.exceptions import PrefectException
+
+        from blocks.slack import saved_apps
+
+        if time.monotonic() - self.looked < APPS_SECONDS:
+            return
+        self.looked = time.monotonic()
+        try:
+            saved = saved_apps()
+        except (Unavailable, PrefectException):
+            return  # the server is starting again
+        for name in set(saved) - set(self.running):
+            self.running[name] = self.site.listener(name)
+            self.children.append(self.running[name])
+            self.site.say(f"Slack app {name}: runs are told there")
+        for name in set(self.running) - set(saved):
+            gone = self.running.pop(name)
+            self.children.remove(gone)
+            gone.stop()
+            self.site.say(f"Slack app {name} is saved no more")
+
+
 def _attend(site: _Site, children: list[Child], console: Console, adopting: _Adopting) -> None:
     """Keep everything running and print what happens, for ever."""
-    outbox = Outbox(site.home.outbox)
+    outbox, apps = Outbox(site.home.outbox), _Apps(site, children)
     while True:
         if site.lost():
             _serve_again(site, children)
+        apps.tend()
         for child in children:
             child.tend(site.say)
         for message in outbox.new():
@@ -438,5 +487,5 @@ def _show(console: Console, message: dict[str, Any]) -> None:
 
 
 def _plain(text: str) -> str:
-    """A text that was made safe for Slack, made safe for a terminal instead."""
-    return escape(printable(html.unescape(text.replace(JOINER, ""))))
+    """A text made safe for a terminal."""
+    return escape(printable(text))

@@ -6,6 +6,7 @@ handed to whoever listens in this process (the terminal's progress display).
 
 from __future__ import annotations
 
+import html
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,19 @@ from enum import StrEnum
 from typing import Any
 
 from tasks.quality.secrets import mask
-from tasks.reports.escape import slack
+from tasks.reports.escape import bare, printable
+
+TAG = "gonogo"
+"""Tag of every run, by which Prefect's own events about it are known."""
+
+
+def pipeline_tag(pipeline: str) -> str:
+    """Tag of a pipeline's runs: Prefect's own events know no pipeline.
+
+    >>> pipeline_tag("orders")
+    'pipeline:orders'
+    """
+    return f"pipeline:{pipeline}"
 
 
 class Happened(StrEnum):
@@ -113,10 +126,12 @@ def _emit(announcement: Announcement) -> None:
 
     run_id = announcement.run_id
     subject = f"gonogo.gate.{run_id}.{announcement.gate}" if announcement.gate else f"gonogo.run.{run_id}"
+    said = {"title": printable(mask(announcement.title)), "text": printable(mask(announcement.text))}
     payload = {
-        "title": slack(mask(announcement.title)),
-        "text": slack(mask(announcement.text)),
-        "run": slack(announcement.run),
+        **said,
+        "chat": {name: bare(text) for name, text in said.items()},
+        "html": {name: html.escape(text) for name, text in said.items()},
+        "run": announcement.run,
         "pipeline": announcement.pipeline,
         "stage": announcement.stage,
         "gate": announcement.gate,

@@ -11,7 +11,7 @@ from tasks.quality.approval import UNVERIFIED
 from tasks.quality.ledger import digest
 from tasks.quality.model import Answer, Verdict
 from tasks.quality.question import Question, sealed
-from tasks.record import once, tell
+from tasks.record import once, quoted, summary_of, tell
 from tasks.reports.escape import markdown
 from tasks.run import Run
 
@@ -44,7 +44,7 @@ def open_gate(run: Run, question: Question) -> str:
         payload = {"gate": question.gate, "evidence": question.evidence, "shown": shown, "issues": issues}
         ledger.append(run.id, f"hold-{question.gate}", "hold", payload)
     whom = f" It is for {question.who.told}.{_missing(run, question)}" if question.who.strict else ""
-    text = f"{question.summary}{whom} Press Resume on the run's page, choose a verdict and submit."
+    text = f"{summary_of(run, question)}{whom} Press Resume on the run's page, choose a verdict and submit."
     tell(
         run,
         Happened.GATE_OPENED,
@@ -79,7 +79,7 @@ def refuse_answer(run: Run, gate: str, tries: int, problem: str, who: str = "", 
     payload = {"gate": gate, "reason": problem} | ({"failure": failure} if failure else {})
     with run.open_ledger() as ledger:
         ledger.append(run.id, key, "refused", payload, actor=who or "gonogo", method="unverified" if who else "system")
-    tell(run, Happened.ANSWER_REJECTED, key, f"Answer to {gate} not taken", text=problem, gate=gate)
+    tell(run, Happened.ANSWER_REJECTED, key, f"Answer to {gate} not taken", text=quoted(run, problem), gate=gate)
 
 
 @once("record answer")

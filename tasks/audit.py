@@ -77,7 +77,7 @@ def _answers(entries: Sequence[Entry]) -> Iterator[Answered]:
             printed = f"{signed.full_name} ({signed.name})" if signed.full_name != signed.name else signed.name
             told = (signed.meaning, signed.signed_at, signed.evidence, signed.comment)
             yield Answered(str(said["gate"]), signed.verdict, printed, signed.method, *told)
-        elif entry.kind == "refused":
+        elif entry.kind in ("refused", "attempt"):
             why = str(said["reason"])
             yield Answered(str(said["gate"]), "refused", entry.actor, entry.method, "", entry.at, "", why)
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def _says(loaded: Loaded) -> str:
-    return f"{plural(loaded.rows, 'row')} in {loaded.destination}" if loaded.loaded else f"refused: {loaded.problem}"
+    """What was loaded; why not is asked about, for it may quote rows, which what is announced does not."""
+    there = f"{plural(loaded.rows, 'row')} in {loaded.destination}"
+    return there if loaded.loaded else "refused; the destination is as it was"
 
 
 def to_be_loaded(
@@ -44,7 +46,9 @@ def to_be_loaded(
     )
 
 
-@stage("load", doing="committing to the destination", says=_says, records=asdict)
+@stage(
+    "load", doing="committing to the destination", says=_says, records=asdict, refused=lambda loaded: not loaded.loaded
+)
 def load(
     run: Run,
     examined: Examined,

@@ -18,6 +18,9 @@ from prefect.serializers import JSONSerializer
 from prefect.tasks import Task
 
 from tasks.announce import HEARD_HERE_ONLY, Announcement, Happened, announce
+from tasks.quality.question import Question
+from tasks.quality.secrets import mask
+from tasks.reports.discreet import unquoted
 from tasks.run import Run
 
 ONCE = INPUTS + RUN_ID + CacheKeyFnPolicy(cache_key_fn=lambda context, _: context.task.name)
@@ -47,6 +50,7 @@ def stage(
     doing: str,
     says: Callable[[R], str],
     records: Callable[[R], Mapping[str, Any]],
+    refused: Callable[[R], bool] = lambda _result: False,
 ) -> Callable[[Callable[Concatenate[Run, P], R]], Task[Concatenate[Run, P], R]]:
     """Make a verb a stage.
 
@@ -55,6 +59,7 @@ def stage(
         doing: what it does while it lasts, e.g. "measuring every column".
         says: the numbers of its result in one line.
         records: its ledger entry's payload.
+        refused: whether its result is that it could not be done.
     """
 
     def wrap(verb: Callable[Concatenate[Run, P], R]) -> Task[Concatenate[Run, P], R]:
@@ -68,7 +73,8 @@ def stage(
             seconds = time.monotonic() - started
             with run.open_ledger() as ledger:
                 ledger.append(run.id, key, "stage", {"stage": name, **records(result)})
-            tell(run, Happened.STAGE_COMPLETED, key, f"{name}: {says(result)}", stage=name, facts={"seconds": seconds})
+            facts = {"seconds": seconds, "refused": refused(result)}
+            tell(run, Happened.STAGE_COMPLETED, key, f"{name}: {says(result)}", stage=name, facts=facts)
             return result
 
         return once(name)(staged)
@@ -78,9 +84,32 @@ def stage(
 
 def tell(run: Run, happened: Happened, key: str, title: str, **more: Any) -> None:
     """Announce something about a run, with the head of its ledger."""
-    head = _head(run, happened)
-    key = f"{happened}-{key}"
-    announce(Announcement(happened, run.id, run.name, run.pipeline, key, title, ledger_head=head, **more))
+    head, key = _head(run, happened), f"{happened}-{key}"
+    announcement = Announcement(happened, run.id, run.name, run.pipeline, key, title, ledger_head=head, **more)
+    if happened not in HEARD_HERE_ONLY:
+        _keep(run, announcement)
+    announce(announcement)
+
+
+def quoted(run: Run, text: str) -> str:
+    """The text as messages may say it: without what it quotes, unless the pipeline allows personal data in them."""
+    return text if run.spec().notify.personal_data else unquoted(text)
+
+
+def summary_of(run: Run, question: Question) -> str:
+    """A question's summary as messages may say it: why a load failed may quote the rows that were refused."""
+    failed = question.gate.startswith("load") and question.needs_person and not question.agreed
+    if not failed or run.spec().notify.personal_data:
+        return question.summary
+    return "The load failed; the destination is as it was. Why is on the run's page."
+
+
+def _keep(run: Run, announcement: Announcement) -> None:
+    """Keep it for those who tell it on, however often they are killed: an event may be lost with its process."""
+    names = ("happened", "title", "text", "gate", "report_url")
+    said = {name: mask(str(getattr(announcement, name))) for name in names}
+    with run.open_told() as told:
+        told.add(run.id, announcement.key, {**said, "head": announcement.ledger_head})
 
 
 def _head(run: Run, happened: Happened) -> str:

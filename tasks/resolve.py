@@ -11,7 +11,7 @@ from tasks.quality.carry import carry_out
 from tasks.quality.errors import PilotMustDecide
 from tasks.quality.model import ChangeSet, Decision, Snapshot
 from tasks.quality.wording import plural
-from tasks.record import once, tell
+from tasks.record import once, quoted, tell
 from tasks.route import Leg
 from tasks.run import Run
 from tasks.steps import Steps
@@ -57,8 +57,10 @@ def _fail(run: Run, decision: Decision, why: str) -> None:
     with run.open_ledger() as ledger:
         payload = {"decision": decision.number, "issue": decision.issue, "reason": why}
         ledger.append(run.id, f"failed-{decision.number}", "failed", payload)
-    title = f"decision {decision.number} could not be carried out: {decision.label}"
-    tell(run, Happened.DECISION_FAILED, f"failed-{decision.number}", title, text=why, stage=decision.module)
+    title = quoted(run, f"decision {decision.number} could not be carried out: {decision.label}")
+    tell(
+        run, Happened.DECISION_FAILED, f"failed-{decision.number}", title, text=quoted(run, why), stage=decision.module
+    )
 
 
 def _write_down(run: Run, before: Snapshot, after: Snapshot, leg: Leg, done: list[ChangeSet]) -> None:

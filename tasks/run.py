@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from blocks.sources.base import Progress, Reading
     from blocks.spec import PipelineSpec
     from blocks.staging import Staging
+    from blocks.told import Told
     from tasks.quality.ledger import Entry
 
 T = TypeVar("T")
@@ -61,6 +62,12 @@ class Run:
         from blocks.ledger import Ledger
 
         return Ledger(self.ledger)
+
+    def open_told(self) -> Told:
+        """What was announced; use as a context manager."""
+        from blocks.told import Told
+
+        return Told(self.ledger)
 
     def open_approvers(self) -> Approvers:
         """The people who may answer; use as a context manager."""

@@ -10,6 +10,7 @@ from tasks.announce import Happened
 from tasks.ask import answer_payload, identified, question_file, shown_of
 from tasks.quality.approval import (
     SIGNED,
+    SLACK,
     UNVERIFIED,
     WITHOUT_LEAVE,
     Person,
@@ -23,12 +24,12 @@ from tasks.quality.errors import AnswerError
 from tasks.quality.ledger import canonical, digest
 from tasks.quality.model import Action, Answer, Remember, Verdict
 from tasks.quality.question import Question, sealed
-from tasks.record import once, tell
+from tasks.record import once, summary_of, tell
 from tasks.reports.escape import markdown, visible
 from tasks.run import Run
 
 if TYPE_CHECKING:
-    from blocks.approvers import Approvers
+    from blocks.approvers import Approver, Approvers
 
 EVIDENCE_SHOWN = 16
 """Hexadecimal digits of the question's hash that a form carries, so that what was signed is what was shown."""
@@ -116,6 +117,46 @@ def identify(run: Run, asked: Question, claim: Claim, now: Standing) -> Person:
         return _person(run, approvers, asked, claim, now)
 
 
+def known_in_slack(run: Run, asked: Question, member: str, at: datetime, now: Standing) -> Approver:
+    """The approver who is this member of Slack, if they may answer; who is refused here is not asked for a form.
+
+    Raises:
+        Impostor: it is nobody who may.
+    """
+    whose = f"slack {member}"
+    with run.open_approvers() as approvers:
+        if until := approvers.blocked_until(whose, at):
+            what = f"too many failed attempts by Slack member {member}; answers wait until {until:%H:%M} UTC"
+            raise Impostor(what, where=asked.gate)
+        known = approvers.in_slack(member)
+        why = "" if known else f"Slack member {member} is no approver, so this was not taken"
+        if known and asked.who.strict:
+            why = _barred(run, asked, known.person) or _again(known.person, now)
+        if known is None or why:
+            approvers.failed(whose, at)
+            todo = "" if known else f"ask whoever runs gonogo for: gonogo approvers slack NAME {member}"
+            raise Impostor(why, where=asked.gate, todo=todo)
+    return known
+
+
+def record_attempt(run: Run, gate: str, member: str, why: str, key: str) -> None:
+    """Write down that somebody in Slack tried to answer who may not; the gate goes on asking."""
+    payload = {"gate": gate, "reason": why, "failure": why, "member": member}
+    with run.open_ledger() as ledger:
+        ledger.append(
+            run.id, f"attempt-{digest(key)[7:39]}", "attempt", payload, actor=member, method=slack_method(member)
+        )
+
+
+def slack_method(member: str) -> str:
+    """How we know who it is: by the id that Slack gives to who clicked.
+
+    >>> slack_method("U024BE7LH")
+    'Slack, member U024BE7LH'
+    """
+    return f"{SLACK}, member {member}"
+
+
 def sign(run: Run, asked: Question, kept_as: str, claim: Claim, person: Person, answer: Answer) -> Signature:
     """What a person's answer to a strict gate is as a signature.
 
@@ -134,7 +175,7 @@ def sign(run: Run, asked: Question, kept_as: str, claim: Claim, person: Person, 
     signature = Signature(
         name=person.name,
         full_name=person.printed,
-        method=SIGNED if signed else method,
+        method=_signed_by(method) if signed else method,
         verdict=answer.verdict.value,
         comment=answer.comment,
         meaning=asked.who.meaning(len(now.signatures)) if signed else "",
@@ -159,7 +200,7 @@ def record_signature(run: Run, asked: Question, tries: int, signature: Signature
     if complete(asked.who, standing(run.entries(), gate)):
         return
     told = f"{gate}: {signature.verdict} by {signature.line}; now somebody else has to answer"
-    tell(run, Happened.GATE_SIGNED, key, told, text=asked.summary, gate=gate, report_url=asked.report_url)
+    tell(run, Happened.GATE_SIGNED, key, told, text=summary_of(run, asked), gate=gate, report_url=asked.report_url)
 
 
 def agreed(question: Question, now: Standing) -> Answer:
@@ -176,6 +217,11 @@ def agreed(question: Question, now: Standing) -> Answer:
         Remember.recalled(said.get("remember")),
         bool(said.get("hold")),
     )
+
+
+def _signed_by(method: str) -> str:
+    """How we know who signed: by the code, and by Slack where it came from there."""
+    return f"{SIGNED}, {method}" if method.startswith(SLACK) else SIGNED
 
 
 def _without_leave(run: Run, asked: Question, claim: Claim) -> bool:

@@ -30,6 +30,9 @@ from tasks.quality.wording import plural
 from tasks.quality.words import NO_VALUE
 
 HOLDS, FIRM = 0.95, 0.995
+SELDOM = 0.0005
+"""Values that so few of a column have, or one, may be errors."""
+
 FEWEST_ROWS = 20
 MOST_ALLOWED = 12
 MOST_DEPENDENCIES = 20
@@ -165,7 +168,7 @@ def _bounds(column: ColumnProfile, type_: str) -> Iterator[str]:
 
 def _texts(column: ColumnProfile) -> Iterator[str]:
     present = column.present_count - sum(n for value, n in column.top if _means_nothing(value))
-    frequent = [(v, n) for v, n in column.top if n >= max(2, (1 - FIRM) * present) and not _means_nothing(v)]
+    frequent = [(v, n) for v, n in column.top if n >= max(2, SELDOM * present) and not _means_nothing(v)]
     covered = sum(n for _value, n in frequent)
     listed = 2 <= len(frequent) <= MOST_ALLOWED and covered >= HOLDS * present  # noqa: PLR2004
     if listed and present >= FEWEST_ROWS:

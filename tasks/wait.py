@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks.announce import Happened
 from tasks.quality.question import Question
-from tasks.record import tell
+from tasks.record import summary_of, tell
 from tasks.run import Run
 
 WAITING = ("reminded", "escalated", "overdue")
@@ -58,4 +58,4 @@ def _once(run: Run, question: Question, kind: str, number: str, happened: Happen
     gate, key = question.gate, f"{kind}-{question.gate}{number}"
     with run.open_ledger() as ledger:
         ledger.append(run.id, key, kind, {"gate": gate, **more})
-    tell(run, happened, key, title, text=question.summary, gate=gate, report_url=question.report_url)
+    tell(run, happened, key, title, text=summary_of(run, question), gate=gate, report_url=question.report_url)

@@ -19,6 +19,9 @@ MEANINGS: tuple[Meaning, ...] = get_args(Meaning)
 SIGNED = "signed code"
 """How we know who it is: by a code of their authenticator."""
 
+SLACK = "Slack"
+"""How we know who it is: by the member whom Slack says to have clicked."""
+
 UNVERIFIED = "form, unverified"
 """How we know who it is: by what they typed."""
 

@@ -55,12 +55,13 @@ def _map_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG0
     if certain:
         left = issue.count - sum(facts["counts"][old] for old in certain)
         leaves = plural(left, "cell that is less certain", "cells that are less certain") if left else ""
-        label = f"write the usual value for {len(certain):,} certain ones"
-        yield Option("map-certain", "map_values", label, {"values": certain}, issue.why, leaves, facts["sure"], True)
+        label = f"write the usual value for {plural(len(certain), 'that is certain', 'that are certain')}"
+        why = _shown(certain, facts["counts"])
+        yield Option("map-certain", "map_values", label, {"values": certain}, why, leaves, facts["sure"], True)
     if len(certain) < len(every):
         label = f"write the usual value for all {len(every):,}"
         why = "look at each line: some may be names of their own"
-        yield Option("map", "map_values", label, {"values": every}, why, confidence=issue.confidence)
+        yield Option("map", "map_values", label, {"values": every}, why)
 
 
 # --- inconsistent spelling ----------------------------------------------------------------------------------

@@ -49,7 +49,6 @@ from tasks.quality.records import (
     leaving,
     merged,
     pairs_by_chance,
-    percent,
     placed_in,
     plain_text,
     repeats,
@@ -72,7 +71,7 @@ from tasks.quality.voting import (
     statements,
     winners,
 )
-from tasks.quality.wording import plural
+from tasks.quality.wording import plural, rate
 
 TELLING = 0.5
 """Columns in which rows agree less than this by chance say something when they do agree."""
@@ -136,7 +135,7 @@ def exact_duplicate_rows(data: Dataset, settings: Settings[ExactDuplicateSetting
         count=count,
         checked=data.profile.rows,
         title=f"{plural(count, 'row repeats', 'rows repeat')} an earlier row exactly "
-        f"({percent(count, data.profile.rows)})",
+        f"({rate(count / data.profile.rows)})",
         why="every column is the same; chance would bring "
         + ("next to none" if safe else f"about {share:.0%} of them"),
         severity=Severity.HIGH if safe else Severity.INFO,
@@ -219,7 +218,7 @@ def key_duplicates(data: Dataset, settings: Settings[KeyDuplicateSettings]) -> I
         count=count,
         checked=data.profile.rows,
         title=f"{plural(count, 'row shares its', 'rows share their')} {named} with another row "
-        f"({percent(count, data.profile.rows)})",
+        f"({rate(count / data.profile.rows)})",
         why=(f"{named} tells nearly all rows apart and its repeats agree almost everywhere" if mined else "")
         or f"the contract says that {named} is the key",
         severity=Severity.MEDIUM if mined else Severity.HIGH,
@@ -240,7 +239,7 @@ def _source_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
     left = plural(open_, "cell whose dispute no vote settles", "cells whose dispute no vote settles") if open_ else ""
     label, sure = "write what most sources say", issue.confidence
     yield Option("vote", "vote", label, shared, why, left, sure, safe=bool(facts["safe"]))
-    known = ", ".join(f"{name} {percent(same, cells)} of {cells:,}" for name, same, cells in facts["agreement"])
+    known = ", ".join(f"{name} {rate(same / cells)} of {cells:,}" for name, same, cells in facts["agreement"])
     why = f"you know best whom; of the cells that a vote settles, they say the same in: {known}"
     yield Option("trust", "trust", f"trust one {facts['source']}", shared, why, needs=("trusted",))
 
@@ -283,7 +282,7 @@ def conflicting_sources(data: Dataset, settings: Settings[ConflictingSourceSetti
             count=count,
             checked=checked,
             confidence=round(tally["sure"], 4),
-            title=f"{plural(count, 'cell is', 'cells are')} not what most sources say ({percent(count, checked)})",
+            title=f"{plural(count, 'cell is', 'cells are')} not what most sources say ({rate(count / checked)})",
             why=f"{source} names {plural(data.profile.column(source).distinct_count, 'source')} that describe "
             f"{plural(entities, f'value of {entity}', f'values of {entity}')} and disagree",
             severity=Severity.HIGH,
@@ -333,7 +332,7 @@ def near_duplicate_records(data: Dataset, settings: Settings[NearDuplicateSettin
         count=len(rows),
         checked=data.profile.rows,
         title=f"{plural(len(rows), 'row looks', 'rows look')} like another spelling of a row "
-        f"({percent(len(rows), data.profile.rows)})",
+        f"({rate(len(rows) / data.profile.rows)})",
         why=f"{plural(len(pairs), 'pair agrees', 'pairs agree')} but for small edits in words",
         severity=Severity.LOW,
         unit="row",

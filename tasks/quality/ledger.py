@@ -24,6 +24,7 @@ KINDS = {
     "hold": "a gate asked, on this evidence",
     "submission": "an identified person handed in an answer",
     "refused": "an answer could not be taken",
+    "attempt": "somebody who may not answer tried to",
     "signature": "one of the people that a strict gate needs said this",
     "answer": "a gate was answered",
     "decision": "a remedy was decided",

@@ -39,7 +39,7 @@ from tasks.quality.model import (
 from tasks.quality.profile import TOP_LENGTH, is_missing, may_hold, number, pattern_of
 from tasks.quality.queries import only
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
-from tasks.quality.wording import plural, some_of
+from tasks.quality.wording import plural, rate, some_of
 from tasks.quality.words import AMBIGUOUS_WORDS, NULL_WORDS
 
 NUMBER_SENTINELS = (-1, -9, -99, -999, -9999, 99, 999, 9999, 99999, 999999)
@@ -122,11 +122,11 @@ def missing_value(data: Dataset, settings: Settings[MissingValueSettings]) -> It
     ]
     unreached = _unreached(data, [c.name for c in raised])
     for column in raised:
-        count, rate, required = column.missing_count, column.missing_rate, _required(data, column.name)
-        why = f"{some_of(count, column.rows, 'row', 'holds', 'hold')} nothing ({rate:.1%})" + (
+        count, share, required = column.missing_count, column.missing_rate, _required(data, column.name)
+        why = f"{some_of(count, column.rows, 'row', 'holds', 'hold')} nothing ({rate(share)})" + (
             ", but the contract requires it" if required else ""
         )
-        severity = Severity.HIGH if required else Severity.MEDIUM if rate >= 0.05 else Severity.LOW  # noqa: PLR2004
+        severity = Severity.HIGH if required else Severity.MEDIUM if share >= 0.05 else Severity.LOW  # noqa: PLR2004
         cells = suspects(data, column.name, partial(_gap, column.name))
         yield Finding((column.name,), cells, count, column.rows, why, severity, facts=unreached[column.name])
 
@@ -186,7 +186,8 @@ def _to_null(issue: Issue, key: str, values: Sequence[str], why: str, *, safe: b
 def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings]) -> Iterable[Finding]:
     """Words such as N/A, and numbers or dates such as 9999 that stand out from their column.
 
-    A word that the contract allows is a value.
+    A word that the contract allows is a value. Any other is certain amid values that all have digits, in a column with
+    gaps: where what is not there is left empty, no word is needed for it.
     """
     words, met = _word_values(data, settings), _sentinels(data)
     for column in data.profile.columns:
@@ -197,7 +198,8 @@ def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings
         counts = {**found, **standing_out}
         if not counts:
             continue
-        certain = sorted(v for v in counts if v in found and _certain(v, column, chosen.words))
+        gaps = column.missing_count > 0 and _all_have_digits(column, found)
+        certain = sorted(v for v in counts if v in found and (gaps or _certain(v, column, chosen.words)))
         certain += sorted(v for v in standing_out if re.fullmatch("-?9{3,}", v) and standing_out[v] >= SENTINEL_ROWS)
         shown = ", ".join(
             f"'{_short(value)}' {n:,}×" for value, n in sorted(counts.items(), key=lambda i: (-i[1], i[0]))[:6]
@@ -434,6 +436,17 @@ def _certain(value: str, column: ColumnProfile, own: Sequence[str]) -> bool:
     return word.lower() in NULL_WORDS and not (word.isalpha() and word.istitle()) and (_spelled(word) or not signs)
 
 
+DIGITED, FEWEST_DIGITED = 0.98, 20
+"""Share of the values that say something that must have a digit, and how many rows, for words to be strangers."""
+
+
+def _all_have_digits(column: ColumnProfile, found: Mapping[str, int]) -> bool:
+    """Whether hardly a value of the column is without a digit, but for words that may mean null."""
+    words = sum(n for value, n in found.items() if not re.search("[0-9]", value))
+    with_digits = sum(p.rows for p in column.patterns if "9" in p.text)
+    return with_digits >= max(FEWEST_DIGITED, DIGITED * (column.present_count - words))
+
+
 def _spelled(value: str) -> bool:
     return any(c.isalnum() for c in value)
 
@@ -509,7 +522,7 @@ def _derived(data: Dataset, target: ColumnProfile, formula: Formula, held: dict[
         count=held["gaps"],
         checked=target.rows,
         why=f"{held['gaps']:,} are missing that {said} gives; "
-        f"it holds in {share:.1%} of {held['complete']:,} complete rows",
+        f"it holds in {rate(share)} of {held['complete']:,} complete rows",
         severity=Severity.MEDIUM,
         title=f"Derivable missing values in {target.name}",
         facts={"formula": formula.model_dump(), "exact": math.isclose(share, 1) or share >= 0.99, **held},  # noqa: PLR2004
@@ -539,7 +552,7 @@ def _unpaired(data: Dataset, settings: Settings[ConditionalMissingSettings]) -> 
             best[b.name] = (with_b, a, gaps)
     for name, (share, a, gaps) in best.items():
         why = f"{plural(gaps, 'row has', 'rows have')} {a.name} but no {name}; "
-        why += f"in {share:.1%} of rows with {a.name} both are there"
+        why += f"in {rate(share)} of rows with {a.name} both are there"
         cells = suspects(data, name, partial(_alone, a.name, name), a.name)
         yield Finding((name, a.name), cells, gaps, a.present_count, why, Severity.LOW)
 

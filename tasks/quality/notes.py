@@ -97,12 +97,17 @@ def _dependencies(dependencies: Sequence[Dependency], data: Dataset) -> Iterator
         counted = table.group_by(*d.columns, d.dependent).agg(n=_.count())
         groups = counted.group_by(*d.columns).agg(rows=_.n.sum(), agreeing=_.n.max())
         sql = _sql(groups.agg(rows=_["rows"].sum(), agreeing=_.agreeing.sum()))
-        text, figures = f"{' and '.join(d.columns)} determines {d.dependent}, but for errors", dict[str, float]()
+        text, figures = f"{' and '.join(d.columns)} determines {d.dependent}", dict[str, float]()
         if data.profile.rows <= MOST_ROWS:
             figures = _figures(data, sql)
-            rows = plural(int(figures["rows"]), "row")
-            text += f": {figures['agreeing']:,} of {rows} say what most of their group do"
+            text += _but_for(int(figures["agreeing"]), int(figures["rows"]))
         yield Note("dependency", (*d.columns, d.dependent), text, figures, sql)
+
+
+def _but_for(agreeing: int, rows: int) -> str:
+    if agreeing == rows:
+        return f" in all {plural(rows, 'row')}"
+    return f", but for errors: {agreeing:,} of {plural(rows, 'row')} say what most of their group do"
 
 
 # --- correlation ------------------------------------------------------------------------------------------------

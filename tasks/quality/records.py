@@ -25,7 +25,6 @@ from tasks.quality.queries import only
 Rule: TypeAlias = Literal["most_frequent", "longest", "first", "last", "max", "min"]
 """Which of a group's values survives."""
 
-LEAST_PERCENT = 0.1
 
 SPACES = r"[\s\x0b\x1c-\x1f\x85\p{Z}]+"
 """White space in the sense of Unicode, however much of it."""
@@ -196,13 +195,3 @@ def whole_rows(table: ibis.Table) -> ibis.Table:
 def count_rows(table: ibis.Table) -> int:
     """The number of rows."""
     return int(table.count().to_pyarrow().as_py())
-
-
-def percent(count: int, total: int) -> str:
-    """A share as people write it.
-
-    >>> percent(37, 3000), percent(1, 10**6)
-    ('1.2 %', 'less than 0.1 %')
-    """
-    share = 100 * count / total
-    return f"{share:.1f} %" if share >= LEAST_PERCENT else "less than 0.1 %"

@@ -20,7 +20,7 @@ from tasks.quality.queries import apart, only, quoted, suspects
 from tasks.quality.records import check_columns, count_rows, whole_rows
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.typed import ColumnType, column_types, date_formats
-from tasks.quality.wording import plural
+from tasks.quality.wording import plural, rate
 from tasks.quality.words import bare
 
 # --- broken dependency ----------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def _broken(
     likely = suspects.confidence[suspects.confidence >= chosen.certain]
     count, certain = suspects.rows.size, likely.size
     sure = math.fsum(likely) / certain if certain else 0.0
-    named = ", ".join(f"{' + '.join(d.columns)} ({d.accuracy:.1%})" for d in determinants)
+    named = ", ".join(f"{' + '.join(d.columns)} ({rate(d.accuracy)})" for d in determinants)
     yield Finding(
         (name, *dict.fromkeys(column for d in determinants for column in d.columns)),
         suspects.cells(data, name),

@@ -37,7 +37,7 @@ from tasks.quality.records import whole_rows
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.shifts import shifts
 from tasks.quality.typed import date_formats, read
-from tasks.quality.wording import plural, some_of
+from tasks.quality.wording import plural, rate, some_of
 from tasks.quality.words import bare
 
 FEWEST_ROWS = 20
@@ -382,7 +382,7 @@ def _gaps(data: Dataset, then: ColumnProfile, chosen: ShiftSettings) -> Iterator
             cells_where(data, then.name, is_missing),
             now.missing_count,
             now.rows,
-            f"{now.missing_rate:.1%} are missing, {then.missing_rate:.1%} were in the last run",
+            f"{rate(now.missing_rate)} are missing, {rate(then.missing_rate)} were in the last run",
             Severity.LOW,
             title=f"More gaps in {then.name}",
             facts={"column": then.name, "source": LAST_RUN, "measure": "gaps", "value": round(risen, 4)},

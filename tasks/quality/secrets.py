@@ -20,7 +20,7 @@ _HOOKS = re.compile(
 )
 _AUTHORIZATION = re.compile(r"(?i)(?P<head>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=\-]{6,}")
 _KNOWN_TOKEN = re.compile(
-    r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk-|sk_live_|AKIA|ASIA|eyJ[\w\-]+\.eyJ)[\w.\-]{12,}"
+    r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|xapp-|sk-|sk_live_|AKIA|ASIA|eyJ[\w\-]+\.eyJ)[\w.\-]{12,}"
 )
 _NAMED = re.compile(
     r"(?i)(?P<head>\b(?:\w*(?:password|passwd|passphrase|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key"

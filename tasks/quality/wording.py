@@ -1,6 +1,8 @@
-"""How counts and scores are said in sentences, everywhere alike."""
+"""How counts, rates and scores are said, everywhere alike. Rates round towards doubt: 99.97 % is never 100 %."""
 
 from __future__ import annotations
+
+from decimal import ROUND_DOWN, Decimal
 
 
 def plural(count: int, one: str, many: str = "") -> str:
@@ -21,6 +23,17 @@ def some_of(count: int, total: int, noun: str, one: str, many: str) -> str:
     return f"{count:,} of {plural(total, noun)} {one if count == 1 else many}"
 
 
+def rate(value: float) -> str:
+    """A share (0 to 1) in per cent; only all is "100%", only none is "0%".
+
+    >>> rate(0), rate(0.00001), rate(0.1234), rate(0.9999), rate(1)
+    ('0%', '<0.1%', '12.3%', '99.9%', '100%')
+    """
+    if value in (0, 1):
+        return f"{value:.0%}"
+    return "<0.1%" if 0 < value < 0.001 else f"{_down(value * 100)}%"  # noqa: PLR2004
+
+
 def score_text(value: float) -> str:
     """A score from 0 to 100 with one decimal; only 100 is said to be 100.
 
@@ -28,3 +41,7 @@ def score_text(value: float) -> str:
     ('88.6', '99.9', '100')
     """
     return "100" if value == 100 else f"{min(value, 99.9):.1f}"  # noqa: PLR2004
+
+
+def _down(value: float) -> str:
+    return str(Decimal(repr(round(value, 9))).quantize(Decimal("0.1"), rounding=ROUND_DOWN))

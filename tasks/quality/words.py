@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 NULL_WORDS = (
-    "n/a", "#n/a", "n.a.", "null", "(null)", "<null>", "nan", "<na>", "nil", "?", "??", "-", "--", "---",
+    "n/a", "#n/a", "n.a.", "null", "(null)", "<null>", "nan", "<na>", "nil", "?", "??", "-", "--", "---", ".",
 )  # fmt: skip
 """Words that can mean nothing but "no value", compared trimmed and in lower case."""
 

@@ -61,7 +61,7 @@ def starred(value: str | None) -> str | None:
 
 def _issue(issue: Issue, columns: AbstractSet[str]) -> Issue:
     hidden = columns & set(issue.columns)
-    told = issue.why if not hidden or issue.kind == PERSONAL else _unquoted(issue.why)
+    told = issue.why if not hidden or issue.kind == PERSONAL else unquoted(issue.why)
     options = tuple(
         _option(option, columns, hidden=bool(hidden) and issue.kind != PERSONAL) for option in issue.options
     )
@@ -75,11 +75,16 @@ def _option(option: Option, columns: AbstractSet[str], *, hidden: bool) -> Optio
         seen = replace(seen, changes=changes, surprising=surprising)
     if not hidden:
         return replace(option, preview=seen)
-    label = _BRACKETED.sub("(…)", _unquoted(option.label))
-    return replace(option, label=label, why=_unquoted(option.why), leaves=_unquoted(option.leaves), preview=seen)
+    label = _BRACKETED.sub("(…)", unquoted(option.label))
+    return replace(option, label=label, why=unquoted(option.why), leaves=unquoted(option.leaves), preview=seen)
 
 
-def _unquoted(text: str) -> str:
+def unquoted(text: str) -> str:
+    """The text without what stands in quotation marks.
+
+    >>> unquoted("no action 'ann@x.org' here")
+    "no action '…' here"
+    """
     return _QUOTED.sub("'…'", text)
 
 

@@ -75,6 +75,15 @@ def slack(text: str, limit: int = 2900) -> str:
     return "".join(_ENTITIES.get(c, c) for c in shown)
 
 
+def bare(text: str, limit: int = 2900) -> str:
+    """The text for a chat whose sender escapes by itself: no mention, no link, no formatting, and no entity.
+
+    >>> bare("<!channel> now & [here](https://evil.example)").replace(JOINER, "")
+    '‹!channel› now & [here](https://evil.example)'
+    """
+    return html.unescape(slack(text, limit).replace("&lt;", "‹").replace("&gt;", "›")).replace("](", f"]{JOINER}(")
+
+
 def safe_url(url: str) -> str:
     r"""The address if a page may link to it (http, https, file, or relative), else an empty string.
 

@@ -1,11 +1,10 @@
-"""Numbers as a reader sees them. Rates round towards doubt: 99.97 % is never shown as 100 %."""
+"""Numbers as a reader sees them."""
 
 from __future__ import annotations
 
 import math
-from decimal import ROUND_DOWN, Decimal
 
-from tasks.quality.wording import plural, score_text
+from tasks.quality.wording import plural, rate, score_text
 
 __all__ = ["ARROW", "MINUS", "NOTHING", "change", "count", "number", "plural", "rate", "score"]
 
@@ -22,17 +21,6 @@ def count(value: float) -> str:
     '1,234,567'
     """
     return f"{int(value):,}".replace("-", MINUS)
-
-
-def rate(value: float) -> str:
-    """A share (0 to 1) in per cent; only all is "100%", only none is "0%".
-
-    >>> rate(0), rate(0.00001), rate(0.1234), rate(0.9999), rate(1)
-    ('0%', '<0.1%', '12.3%', '99.9%', '100%')
-    """
-    if value in (0, 1):
-        return f"{value:.0%}"
-    return "<0.1%" if 0 < value < 0.001 else f"{_down(value * 100)}%"  # noqa: PLR2004
 
 
 def number(value: float | None) -> str:
@@ -60,7 +48,3 @@ def change(before: float, after: float) -> str:
     if not difference:
         return "±0"
     return f"{'+' if difference > 0 else MINUS}{number(round(abs(difference), 1) or abs(difference))}"
-
-
-def _down(value: float) -> str:
-    return str(Decimal(repr(round(value, 9))).quantize(Decimal("0.1"), rounding=ROUND_DOWN))

@@ -140,3 +140,22 @@ def test_postgresql_keeps_approvers_as_well(postgres_url, tmp_path):
         store.failed("ann", NOON)
         assert [approver.name for approver in store.all()] == ["ann"]
         store.remove("ann")
+
+
+def test_somebody_is_found_by_the_slack_id_that_nobody_else_can_have(store):
+    address = store.enrol(Approver("ann", "Ann Smith", slack="U024BE7LH"))
+    store.enrol(Approver("bob"))
+    found = store.in_slack("U024BE7LH")
+    assert (found.name, store.in_slack("U9"), store.in_slack("")) == ("ann", None, None)
+    with pytest.raises(PilotMustDecide, match="Slack member U024BE7LH is ann already"):
+        store.enrol(Approver("eve", slack="U024BE7LH"))
+    with pytest.raises(PilotMustDecide, match="is ann already"):
+        store.give_slack("bob", "U024BE7LH")
+    assert store.find("eve") is None
+    store.enrol(found)  # again, with a new secret
+    address = store.enrol(found)
+    store.give_slack("ann", "U2")
+    assert (store.in_slack("U2").name, store.in_slack("U024BE7LH")) == ("ann", None)
+    store.use("ann", code(address), "one", NOON)  # the authenticator is the same
+    store.give_slack("bob", "U024BE7LH")
+    assert store.in_slack("U024BE7LH").name == "bob"

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from blocks.destinations import DatabaseDestination, loading, tables
 from blocks.destinations.markers import Markers
 from tasks.quality.errors import DestinationError, SpecError, TryAgain, Unavailable
+from tasks.quality.secrets import mask
 from tests.destinations.places import Database, batch
 
 SECRET = "s3cret-Passw0rd"
@@ -357,7 +358,7 @@ def test_mariadb_says_that_a_user_may_not_write(mariadb):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("gonogo:s3cret-Passw0rd@", "gonogo:wr0ng-s3cret@"), "refuses this user or password: .*check them"),
+        (("gonogo:s3cret-Passw0rd@", "gonogo:wr0ng-s3cret@"), "refuses this user or password, and says: .*check them"),
         (("/shop", "/nonesuch"), "no such database or schema: .*nonesuch.*create it"),
     ],
 )
@@ -492,13 +493,14 @@ def test_postgres_names_are_at_most_63_bytes(postgres):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("gonogo:s3cret-Passw0rd@", "gonogo:wr0ng-s3cret@"), "refuses this user or password: .*check them"),
+        (("gonogo:s3cret-Passw0rd@", "gonogo:wr0ng-s3cret@"), "refuses this user or password, and says: .*check them"),
         (("/postgres", "/nonesuch"), "no such database or schema: .*nonesuch.*create it"),
     ],
 )
 def test_postgres_says_why_it_lets_nobody_in(postgres, change, said):
     with pytest.raises(DestinationError, match=said) as caught:
         postgres.load(people("1", "x", "run-1"), url=postgres.url.replace(*change))
+    assert mask(str(caught.value)) == str(caught.value), "no word of the reason is taken for a password"
     shown = "".join(traceback.format_exception(caught.value))
     assert SECRET not in shown
     assert "wr0ng" not in shown

@@ -1,6 +1,7 @@
 """The container files hold together: what they name is there, nothing is open to the network, no secret is written."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,36 @@ def test_what_the_image_copies_is_in_its_context():
     copied = {name for line in re.findall(r"^COPY (.+) \S+$", recipe, re.MULTILINE) for name in line.split()}
     assert copied == allowed
     assert all((REPOSITORY / name).exists() for name in copied)
+
+
+def test_the_image_has_what_its_services_and_every_kind_of_database_need_in_pinned_versions():
+    recipe, pinned = (DOCKER / "Dockerfile").read_text(), (REPOSITORY / "constraints.txt").read_text()
+    (extras, beside) = re.findall(r"'\.\[([\w,]+)\]' ([\w -]+?) \\", recipe)[0]
+    with (REPOSITORY / "pyproject.toml").open("rb") as file:
+        known = tomllib.load(file)["project"]["optional-dependencies"]
+    assert {"postgres", "mysql"} <= set(extras.split(",")) <= set(known)
+    for name in beside.split():
+        assert re.search(rf"^{name}==", pinned, re.MULTILINE), f"{name} is not pinned"
+    environment = services(DOCKER / "compose.yaml")["server"]["environment"]
+    assert environment["PREFECT_MESSAGING_BROKER"] == "prefect_redis.messaging"
+
+
+def test_prefect_knows_every_setting_that_the_containers_give_it():
+    from prefect.settings import Settings
+    from prefect.settings.legacy import _get_valid_setting_names
+
+    known = _get_valid_setting_names(Settings)
+    for name, service in services(DOCKER / "compose.yaml").items():
+        for setting in service.get("environment", {}):
+            if setting.startswith("PREFECT_") and not setting.startswith("PREFECT_REDIS_"):  # prefect-redis reads those
+                assert setting in known, f"{name}: {setting}"
+
+
+def test_the_configs_that_services_name_are_there():
+    for path in COMPOSED:
+        composed = yaml.safe_load(path.read_text())
+        named = {c["source"] for service in composed["services"].values() for c in service.get("configs", [])}
+        assert named == set(composed.get("configs", {}))
 
 
 def test_the_image_runs_as_nobody_special_with_pinned_versions():

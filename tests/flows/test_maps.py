@@ -53,7 +53,7 @@ def test_lines_left_out_are_excluded_and_new_targets_are_changes(file):
         (b"old,new,why\nKoln,x,y\n", "unknown column 'why' in .*line 1"),
         (b"old,new\nKoln,x\nKoln,y\n", "'Koln' is in line 2 already in .*line 3"),
         (b'old,new\n"Koln\n",x\nBon\n', r"'Koln\n' is not among.*line 2"),
-        (b"old,new\nKoln\n", "1 fields where 2 are needed in .*line 2"),
+        (b"old,new\nKoln\n", "1 field where 2 are needed in .*line 2"),
         (b'old,new\n"Koln"x,y\n', "not CSV.*line 2"),
     ],
 )

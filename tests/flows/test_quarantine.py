@@ -177,7 +177,7 @@ def test_a_row_that_breaks_again_is_refused_with_the_reason_and_none_comes_back(
         ("_row,quantitty\n3,7\n", r"unknown column 'quantitty'.*line 1.*Did you mean 'quantity'"),
         ("_row,quantity\nx,7\n", r"'x' is no row number.*line 2"),
         ("_row,quantity\n3,7\n3,8\n", r"row 3 is there twice.*line 3"),
-        ("_row,quantity\n3\n", r"1 fields where 2 are needed.*line 2"),
+        ("_row,quantity\n3\n", r"1 field where 2 are needed.*line 2"),
     ],
 )
 def test_a_file_of_another_shape_says_in_which_line(tmp_path, content, message):

@@ -2,12 +2,19 @@
 
 import sqlite3
 
+from rich.console import Console
+
 from blocks import databases
+from flows.story import conclude
+from flows.terminal import _line
+from tasks.announce import Happened, listening
 from tasks.verify import verify
 
 
-def test_a_load_that_fails_holds_the_run_with_the_reason_and_go_tries_again(pilot, orders, monkeypatch):
+def test_a_load_that_fails_holds_the_run_with_the_reason_and_go_tries_again(pilot, orders, monkeypatch, capsys):
     from flows.drive import question_of
+
+    said = []
 
     monkeypatch.setattr(databases, "BUSY_SECONDS", 0)
     with sqlite3.connect(pilot.folder / "out.db") as own:
@@ -17,8 +24,13 @@ def test_a_load_that_fails_holds_the_run_with_the_reason_and_go_tries_again(pilo
     assert pilot.go() == "Suspended"
     with sqlite3.connect(pilot.folder / "out.db", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert pilot.answer() == "Suspended"
+        with listening(said.append):
+            assert pilot.answer() == "Suspended"
     other.close()
+    told = [_line(each) for each in said if each.happened is Happened.STAGE_COMPLETED]
+    assert [line.partition(" ")[0] for line in told] == ["[red]✗[/]"]
+    conclude(Console(), pilot.home, pilot.run)
+    assert "the database is locked" in capsys.readouterr().out
     asked = question_of(pilot.home, pilot.run)
     assert asked.gate == "load-2"
     assert asked.summary.startswith("The load failed and the destination is as it was: the database is locked: ")

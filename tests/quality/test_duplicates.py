@@ -101,7 +101,7 @@ def test_extra_copies_are_suspect_and_the_first_is_not():
     (finding,) = found(data, "exact_duplicate_rows")
 
     assert suspects(finding) == [60, 61, 62]
-    assert finding.title == "3 rows repeat an earlier row exactly (4.8 %)"
+    assert finding.title == "3 rows repeat an earlier row exactly (4.7%)"
     assert finding.severity is Severity.HIGH
     assert options(data, "exact_duplicate_rows")["keep-first"].safe
 

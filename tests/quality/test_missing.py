@@ -341,3 +341,16 @@ def test_a_word_that_the_contract_allows_is_a_value():
         found = issues(data)
         assert found["disguised-missing-size"].facts["values"] == {"null": 10}
         assert found["disguised-missing-other"].facts["values"] == {"N/A": 10}
+
+
+def test_words_amid_values_with_digits_are_null_where_gaps_are_left_empty():
+    """'empty' amid percentages may be what a table writes on purpose; beside real gaps it is not."""
+    shares = [f"{n % 90}%" for n in range(60)]
+    names = [f"Anna {n}" if n % 2 else "Anna" for n in range(60)]
+    strange = ["empty", "empty", ".", None]
+    columns = {"kept": [*shares, *strange[:3], "5%"], "gaps": [*shares, *strange], "name": [*names, *strange]}
+    with opened(columns) as data:
+        found = issues(data)
+        assert found["disguised-missing-kept"].facts["certain"] == ["."]
+        assert found["disguised-missing-gaps"].facts["certain"] == [".", "empty"]
+        assert found["disguised-missing-name"].facts["certain"] == ["."]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tasks.reports.escape import JOINER, markdown, printable, safe_url, slack, visible
+from tasks.reports.escape import JOINER, bare, markdown, printable, safe_url, slack, visible
 
 NASTY = st.text(
     st.one_of(
@@ -95,6 +95,13 @@ def test_slack_gets_no_mention_link_or_formatting(value):
     assert not re.search(r"[<>*`~\n\r]", text)
     assert not re.search(r"&(?!amp;|lt;|gt;)", text)
     assert not re.search(r"(^|\W)_|_(\W|$)", text)
+
+
+def test_a_chat_whose_sender_escapes_gets_nothing_to_escape_and_no_link():
+    text = bare("<!channel> a & b <@U1> [x](https://evil.example) *b*")
+    assert text.replace(JOINER, "") == "‹!channel› a & b ‹@U1› [x](https://evil.example) ∗b∗"
+    assert "](" not in text
+    assert "https://" not in text
 
 
 @given(st.text())

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
+from functools import partial
 
 import httpx
 import pytest
 
+from flows import local
 from flows.local import Addresses, answers, authorization, free_port, running, server
 from flows.up import _secure
 from tasks.quality.errors import PilotMustDecide, TryAgain
@@ -51,6 +54,28 @@ def test_a_server_is_there_inside_and_gone_afterwards(home):
     assert any("ready after" in line for line in told)
 
 
+def test_a_server_that_is_too_busy_to_answer_is_waited_for_and_no_second_one_is_started(home, monkeypatch):
+    with server(home):
+        busy = running(home)
+        os.kill(busy.pid, signal.SIGSTOP)
+        told = []
+
+        def tell(line):
+            told.append(line)
+            os.kill(busy.pid, signal.SIGCONT)
+
+        assert local._join_or_start(home, None, tell) == (busy, None)
+        assert told == ["waiting for the Prefect server, which is busy …"]
+        assert running(home) == busy
+        os.kill(busy.pid, signal.SIGSTOP)
+        monkeypatch.setattr(local, "START_SECONDS", 0)
+        monkeypatch.setattr(local, "answers", partial(answers, timeout_seconds=0.1))
+        with pytest.raises(TryAgain, match=rf"does not answer .*wait until it is less busy, or end process {busy.pid}"):
+            local._join_or_start(home, None, print)
+        os.kill(busy.pid, signal.SIGCONT)
+        monkeypatch.undo()
+
+
 def test_a_secured_server_asks_everybody_and_commands_of_its_home_bring_what_it_asks_for(home):
     from prefect.client.orchestration import get_client
 
@@ -88,7 +113,7 @@ def test_commands_that_start_at_once_share_one_server_and_the_first_to_end_leave
     addresses = running(home)
     assert addresses
     said = first.finish() + "".join(second.lines)
-    assert said.count("starting the Prefect server") == 1
+    assert sum(line.startswith("starting the Prefect server") for line in said.splitlines()) == 1
     assert answers(addresses)
     second.finish()
     eventually(lambda: not listens(addresses))

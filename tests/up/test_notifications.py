@@ -27,7 +27,7 @@ PIPELINE = """
 name: orders
 source: {kind: file, path: orders.csv}
 destination: {kind: file, path: out.parquet}
-notify: {to: [custom-webhook/shop, custom-webhook/absent, secret/password], events: [gate]}
+notify: {to: [custom-webhook/shop, custom-webhook/absent, secret/password], events: [gate, failed]}
 """
 
 
@@ -119,7 +119,7 @@ def subjects(home: Home) -> list[str]:
     return [message["subject"] for message in outbox(home)]
 
 
-def a_run(*, gate: str = "quality-1") -> str:
+def a_run(*, gate: str = "quality-1", tags: list[str] | None = None) -> str:
     """A flow run for events to be about, held at a gate if one is named."""
     from prefect import flow
     from prefect.client.orchestration import get_client
@@ -129,7 +129,7 @@ def a_run(*, gate: str = "quality-1") -> str:
     def tiny() -> None: ...
 
     with get_client(sync_client=True) as client:
-        run = client.create_flow_run(tiny, name="orders-7f3a", tags=["gonogo"]).id
+        run = client.create_flow_run(tiny, name="orders-7f3a", tags=["gonogo", *(tags or [])]).id
         client.set_flow_run_state(run, Running(), force=True)
     if gate:
         held_at(str(run), gate)
@@ -164,7 +164,7 @@ def test_an_open_gate_is_announced_with_the_numbers_what_is_asked_and_where_to_a
     eventually(lambda: any("Quality: go?" in str(heard) for heard in slack.heard))
 
 
-def test_what_data_says_reaches_slack_and_a_pipelines_own_hook_without_mention_link_or_markup(
+def test_what_data_says_reaches_slack_without_mention_link_or_markup_and_a_plain_hook_as_it_is(
     told, slack, shop, eventually
 ):
     run = a_run()
@@ -175,12 +175,18 @@ def test_what_data_says_reaches_slack_and_a_pipelines_own_hook_without_mention_l
     eventually(lambda: any("Value" in str(heard) for heard in slack.heard))
     eventually(lambda: "not asked for" in subjects(told))
     (own,) = (heard for heard in shop.heard if "Value" in heard["about"])
-    (everyones,) = (str(heard) for heard in slack.heard if "Value" in str(heard))
+    (everyones,) = (heard for heard in slack.heard if "Value" in str(heard))
     ui = json.loads(told.server_file.read_text())["ui"]
-    for message in (own["about"] + own["said"], everyones):
-        assert not any(mark in message for mark in ("<", ">", "*bold*", "`code`", "http://evil", "https://evil"))
+    for message in (own["about"] + own["said"], str(everyones)):
         assert f"{ui}/runs/flow-run/{run}" in message
         assert REPORT in message
+    assert own["about"] == f"Decision needed: Value {hostile}"
+    assert own["said"].startswith(f"column {hostile}\n")
+    assert "‹!channel›" in everyones["title"]
+    assert not any(
+        mark in str(everyones) for mark in ("<", ">", "&amp;", "*bold*", "`code`", "http://evil", "https://evil")
+    )
+    assert all(line["subject"] != own["about"] or hostile in line["body"] for line in outbox(told))
     assert not any("not asked for" in heard["about"] for heard in shop.heard)
 
 
@@ -219,12 +225,17 @@ def test_the_same_announcement_sent_again_is_not_told_again(told, eventually):
     assert subjects(told).count("stopped once") == 1
 
 
-def test_a_failed_run_is_told_without_quoting_the_failure(told, eventually):
+def test_a_failed_run_is_told_also_to_its_pipelines_own_hook_without_quoting_the_failure(told, shop, eventually):
     from prefect.client.orchestration import get_client
     from prefect.states import Failed
 
     with get_client(sync_client=True) as client:
-        client.set_flow_run_state(uuid.UUID(a_run(gate="")), Failed(message="postgresql://ann:s3cret@db"), force=True)
+        for tags in ([], ["pipeline:orders"], ["pipeline:others"]):
+            run = uuid.UUID(a_run(gate="", tags=tags))
+            client.set_flow_run_state(run, Failed(message="postgresql://ann:s3cret@db"), force=True)
+    eventually(lambda: subjects(told).count("Run orders-7f3a: Failed") == 3)
+    eventually(lambda: "Run orders-7f3a: Failed" in [heard["about"] for heard in shop.heard])
+    assert [heard["about"] for heard in shop.heard].count("Run orders-7f3a: Failed") == 1
     eventually(lambda: "Run orders-7f3a: Failed" in subjects(told))
     body = next(m["body"] for m in outbox(told) if m["subject"] == "Run orders-7f3a: Failed")
     assert "gonogo resume orders-7f3a" in body

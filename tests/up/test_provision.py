@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.provision import POOL, notices, provision
+from flows.notices import notices
+from flows.provision import POOL, provision
 from tasks.announce import HEARD_HERE_ONLY, Happened
 from tasks.quality.errors import PilotMustDecide
 
@@ -84,7 +85,7 @@ def test_a_pipeline_is_deployed_by_module_with_its_file_and_schedule(served, cli
     assert daily.entrypoint == "flows.pipeline.pipeline"
     assert daily.parameters == {"pipeline": str(folder / "daily.yaml")}
     assert daily.work_pool_name == POOL
-    assert daily.tags == ["gonogo"]
+    assert daily.tags == ["gonogo", "pipeline:daily"]
     assert daily.description == "Orders of the shop"
     assert (daily.schedules[0].schedule.cron, daily.schedules[0].schedule.timezone) == ("0 6 * * *", "Europe/Berlin")
     assert deployment(client, "hourly").schedules[0].schedule.interval == timedelta(hours=1)
@@ -124,7 +125,7 @@ def test_a_file_that_is_gone_pauses_its_deployment_until_it_is_back(served, clie
     away.rename(folder / "daily.yaml")
     assert provision(served, folder, **PAGES) == ["pipeline daily deployed again: its file is back"]
     assert not deployment(client, "daily").paused
-    assert deployment(client, "daily").tags == ["gonogo"]
+    assert deployment(client, "daily").tags == ["gonogo", "pipeline:daily"]
 
 
 def test_a_pipeline_with_a_new_name_leaves_its_old_deployment_paused(served, client, folder):
@@ -149,6 +150,29 @@ def test_files_that_cannot_be_deployed_are_named_and_do_not_stop_the_others(serv
     assert "readme" not in said
 
 
+def test_what_a_pipeline_asks_no_more_is_removed_and_what_another_folder_asks_stays(served, client, folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    elsewhere, daily = write(other, "elsewhere", DAILY), folder / "daily.yaml"
+    asked, plain = "gates: {quality: {remind: 1h}, load: {remind: 1h}}\n", daily.read_text()
+    for file in (elsewhere, daily):
+        file.write_text(file.read_text() + asked)
+    provision(served, other, **PAGES)
+    assert "automation 'gonogo: daily: remind load' made" in provision(served, folder, **PAGES)
+    daily.write_text(plain + "gates: {load: {remind: 1h}}\n")
+    gone = "removed: its pipeline does not ask for it any more"
+    assert provision(served, folder, **PAGES) == [f"automation 'gonogo: daily: remind quality' {gone}"]
+    daily.unlink()
+    assert f"automation 'gonogo: daily: remind load' {gone}" in provision(served, folder, **PAGES)
+    names = {automation["name"] for automation in everything(client)["automations"]}
+    assert {name for name in names if ": remind " in name} == {
+        "gonogo: elsewhere: remind quality",
+        "gonogo: elsewhere: remind load",
+    }
+    elsewhere.unlink()
+    provision(served, other, **PAGES)
+
+
 def test_no_folder_is_said(served, tmp_path):
     assert f"no folder {tmp_path / 'none'}: no pipelines deployed" in provision(served, tmp_path / "none", **PAGES)
 
@@ -167,7 +191,7 @@ def test_every_event_that_is_sent_is_announced_by_some_notification():
 
 def test_the_second_group_of_a_gate_is_told_where_it_is_and_quiet_gates_have_no_reminding_automation(tmp_path):
     from blocks.spec import load_pipeline
-    from flows.provision import escalations_of, notices_of
+    from flows.notices import escalations_of, notices_of
 
     file = write(tmp_path, "daily", DAILY)
     gates = (

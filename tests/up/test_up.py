@@ -28,7 +28,7 @@ from rich.console import Console
 from flows import up
 from blocks.links import EVERYTHING, key_in, signed
 from flows.home import Home
-up.SERVER_PORT, up.PAGES_PORT, up.ADOPT_SECONDS = int(sys.argv[3]), int(sys.argv[4]), 0.5
+up.SERVER_PORT, up.PAGES_PORT, up.ADOPT_SECONDS, up.APPS_SECONDS = int(sys.argv[3]), int(sys.argv[4]), 0.5, 0.5
 adopted = iter([["orders-7f3a: carried on"]])
 up.up(Home(Path(sys.argv[1])), Path(sys.argv[2]), secure=True, console=Console(width=200),
       adopt=lambda: next(adopted, []))
@@ -122,7 +122,7 @@ def test_everything_runs_heals_itself_and_is_gone_after_ctrl_c(home, started, po
     door = signed(f"{addresses.pages}/", key_in(home.path), EVERYTHING, int(time.time()) + 60)
     assert "No runs yet" in httpx.get(door, follow_redirects=True).text
     home.outbox.write_text(
-        json.dumps({"at": "2026-01-01T10:11:12", "subject": "[b]&lt;x&gt; o.\u2060csv", "body": "one\ntwo"}) + "\n"
+        json.dumps({"at": "2026-01-01T10:11:12", "subject": "[b]<x> o.csv", "body": "one\ntwo"}) + "\n"
     )
     assert "10:11:12 [b]<x> o.csv" in started.until("10:11:12")
 
@@ -144,6 +144,30 @@ def test_everything_runs_heals_itself_and_is_gone_after_ctrl_c(home, started, po
     assert rest.rstrip().endswith("over")
     assert not [process for process in everything if process.is_running()]
     assert not home.server_file.exists()
+
+
+def test_a_slack_app_that_is_saved_is_connected_again_when_its_listener_dies(home, started, eventually):
+    from prefect.client.orchestration import get_client
+
+    from blocks.saved import block_type
+    from blocks.slack import SIDE, SLUG, SlackApp
+    from tests.services.slack import APP, BOT, CHANNEL, running_slack
+
+    with running_slack() as slack, server(home), get_client(sync_client=True) as client:
+        app = block_type(SIDE, SlackApp)(bot_token=BOT, app_token=APP, channel=CHANNEL, base_url=slack.url)
+        app.save("shop")
+        started.until("Slack app shop: runs are told there")
+        eventually(lambda: slack.sockets, within_seconds=60)
+        one(descendants(started), "flows.slack").kill()
+        assert "it is started again in 1 s" in started.until("the Slack app shop ended")
+        eventually(lambda: not slack.sockets)
+        eventually(lambda: slack.sockets, within_seconds=60)
+        client.delete_block_document(client.read_block_document_by_name("shop", SLUG).id)
+        started.until("Slack app shop is saved no more")
+        eventually(lambda: not slack.sockets)
+    logs = "".join(log.read_text() for log in home.logs.iterdir())
+    assert BOT not in logs
+    assert APP not in logs
 
 
 def test_a_second_one_says_where_the_first_is_and_nothing_outlives_a_kill(
