@@ -12,20 +12,19 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from blocks.ledger import have_tables, opened, transaction
+from blocks.ledger_database import LedgerDatabase
 from tasks.quality.approval import Person
 from tasks.quality.errors import AnswerError, PilotMustDecide, TamperError, did_you_mean
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Table
 
 KEY_FILE = "approvers.key"
 KEY_VARIABLE = "GONOGO_APPROVERS_KEY"
@@ -56,7 +55,7 @@ class Approver:
         return Person(self.name, self.full_name, self.roles)
 
 
-class Approvers:
+class Approvers(LedgerDatabase):
     """Everybody who may answer.
 
     Args:
@@ -65,16 +64,8 @@ class Approvers:
     """
 
     def __init__(self, url: str, key_file: Path) -> None:
-        self._url, self._key_file = url, key_file
-        self._engine: Engine | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+        super().__init__(url)
+        self._key_file = key_file
 
     def enrol(self, approver: Approver) -> str:
         """Make somebody an approver, or give one a new secret; the old one counts no more.
@@ -254,13 +245,8 @@ class Approvers:
                 "the key of the approvers is not there", where=str(self._key_file), todo=todo
             ) from error
 
-    @contextmanager
-    def _transaction(self, *, write: bool = True) -> Iterator[Connection]:
-        if self._engine is None:
-            self._engine = opened(self._url)
-            have_tables(self._engine, self._url, _tables())
-        with transaction(self._engine, self._url, write=write) as connection:
-            yield connection
+    def _tables(self) -> Iterable[Table]:
+        return _tables()
 
 
 def _make_key(path: Path) -> None:

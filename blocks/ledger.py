@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from blocks.ledger_database import LedgerDatabase
 from tasks.quality.approval import Signature
-from tasks.quality.errors import PilotMustDecide, TryAgain, did_you_mean
+from tasks.quality.errors import PilotMustDecide, did_you_mean
 from tasks.quality.ledger import Entry, canonical, link
 from tasks.quality.model import Action, Answer, Remember, Verdict
-from tasks.quality.secrets import mask, redact
+from tasks.quality.secrets import redact
 from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy import Connection, Engine, RowMapping, Table
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy import Connection, RowMapping, Table
 
 JOURNAL = "~"
 """Begins the name of a chain that is no run's: "~approvers", "~policies"."""
 
-_BUSY_SECONDS = 30
-_BUSY_PAUSE_SECONDS = 0.02
+_APPEND_ONLY = {
+    "sqlite": [
+        f"CREATE TRIGGER IF NOT EXISTS gonogo_ledger_no_{verb} BEFORE {verb} ON gonogo_ledger "
+        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+        for verb in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        (
+            "CREATE OR REPLACE FUNCTION gonogo_ledger_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$"
+        ),
+        (
+            "CREATE OR REPLACE TRIGGER gonogo_ledger_append_only BEFORE UPDATE OR DELETE ON gonogo_ledger "
+            "FOR EACH ROW EXECUTE FUNCTION gonogo_ledger_append_only()"
+        ),
+    ],
+}
 
 
 @dataclass(frozen=True)
@@ -43,24 +54,14 @@ class RunSummary:
     head: str
 
 
-class Ledger:
+class Ledger(LedgerDatabase):
     """Every run's diary.
 
     Args:
         url: an SQLAlchemy URL, e.g. `sqlite:////home/ann/.gonogo/ledger.db`; tables are made when first needed.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._engine: Engine | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+    GUARDS = _APPEND_ONLY
 
     def append(
         self,
@@ -204,74 +205,8 @@ class Ledger:
         row = connection.execute(newest).mappings().first()
         return _entry(row) if row else None
 
-    @contextmanager
-    def _transaction(self, *, write: bool = True) -> Iterator[Connection]:
-        if self._engine is None:
-            self._engine = opened(self._url)
-        with transaction(self._engine, self._url, write=write) as connection:
-            yield connection
-
-
-def opened(url: str) -> Engine:
-    """The database's engine; its tables are there.
-
-    Raises:
-        TryAgain: the database is away.
-    """
-    from sqlalchemy.exc import OperationalError
-
-    try:
-        return _engine(url)
-    except OperationalError as error:
-        raise _away(url, error) from error
-
-
-def have_tables(engine: Engine, url: str, tables: Iterable[Table]) -> None:
-    """Make these tables where they are not there; of several processes that come first, one makes them.
-
-    Raises:
-        TryAgain: the database is away, locked or full.
-    """
-    from sqlalchemy import inspect
-    from sqlalchemy.exc import OperationalError
-
-    wanted = tuple(tables)
-    try:
-        there = inspect(engine)
-        if all(there.has_table(table.name) for table in wanted):
-            return
-    except OperationalError as error:
-        raise _away(url, error) from error
-    with transaction(engine, url) as connection:
-        for table in wanted:
-            table.create(connection, checkfirst=True)
-
-
-@contextmanager
-def transaction(engine: Engine, url: str, *, write: bool = True) -> Iterator[Connection]:
-    """One transaction; of several that write, one goes after the other.
-
-    Raises:
-        TryAgain: the database is away, locked or full.
-    """
-    from sqlalchemy import text
-    from sqlalchemy.exc import OperationalError
-
-    try:
-        with engine.connect() as connection:
-            if write and connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            elif write and connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(7407646)"))
-            yield connection
-            connection.commit()
-    except OperationalError as error:
-        raise _away(url, error) from error
-
-
-def _away(url: str, error: OperationalError) -> TryAgain:
-    why = mask(str(error.orig))
-    return TryAgain(f"the ledger cannot be used: {why}", where=mask(url), todo="run it again when it can")
+    def _tables(self) -> Iterable[Table]:
+        return (_table(),)
 
 
 def _table() -> Table:
@@ -287,72 +222,6 @@ def _table() -> Table:
         *(Column(name, Text, nullable=False) for name in names),
         UniqueConstraint("run_id", "key"),
     )
-
-
-_APPEND_ONLY = {
-    "sqlite": [
-        f"CREATE TRIGGER IF NOT EXISTS gonogo_ledger_no_{verb} BEFORE {verb} ON gonogo_ledger "
-        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-        for verb in ("UPDATE", "DELETE")
-    ],
-    "postgresql": [
-        (
-            "CREATE OR REPLACE FUNCTION gonogo_ledger_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$"
-        ),
-        (
-            "CREATE OR REPLACE TRIGGER gonogo_ledger_append_only BEFORE UPDATE OR DELETE ON gonogo_ledger "
-            "FOR EACH ROW EXECUTE FUNCTION gonogo_ledger_append_only()"
-        ),
-    ],
-}
-
-
-def _engine(url: str) -> Engine:
-    """The engine, with the tables and the triggers that keep them append-only."""
-    from pathlib import Path
-
-    from sqlalchemy import create_engine, event, inspect, make_url
-    from sqlalchemy.pool import NullPool
-
-    parsed = make_url(url)
-    sqlite = parsed.get_backend_name() == "sqlite"
-    if sqlite and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": _BUSY_SECONDS} if sqlite else {})
-    if sqlite:
-        event.listen(engine, "connect", _sqlite_connected)
-    if not inspect(engine).has_table("gonogo_ledger"):
-        with engine.connect() as connection:
-            if sqlite:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            elif engine.dialect.name == "postgresql":
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7407646)")
-            _table().create(connection, checkfirst=True)
-            for statement in _APPEND_ONLY.get(engine.dialect.name, []):
-                connection.exec_driver_sql(statement)
-            connection.commit()
-    return engine
-
-
-def _sqlite_connected(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # transactions are begun by us: the driver's own begin too late
-    _write_ahead(connection)
-    connection.execute("PRAGMA synchronous=FULL")
-
-
-def _write_ahead(connection: Any) -> None:
-    """Switch to write-ahead logging once; SQLite does not wait its turn for this, so we do."""
-    import sqlite3
-
-    deadline = time.monotonic() + _BUSY_SECONDS
-    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_BUSY_PAUSE_SECONDS)
 
 
 def _entry(row: RowMapping) -> Entry:

@@ -8,16 +8,15 @@ handed in; one-time codes go with that.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from blocks.ledger import have_tables, opened, transaction
+from blocks.ledger_database import LedgerDatabase
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Table
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Sent:
     since: float
 
 
-class SlackMemory:
+class SlackMemory(LedgerDatabase):
     """What one app has sent and received.
 
     Args:
@@ -45,16 +44,8 @@ class SlackMemory:
     """
 
     def __init__(self, url: str, app: str) -> None:
-        self._url, self._app = url, app
-        self._engine: Engine | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+        super().__init__(url)
+        self._app = app
 
     def sent(self, run_id: str) -> dict[str, Sent]:
         """A run's messages by their keys."""
@@ -116,13 +107,8 @@ class SlackMemory:
         with self._transaction() as connection:
             connection.execute(inbox.update().where(inbox.c.id == id).values(body=""))
 
-    @contextmanager
-    def _transaction(self, *, write: bool = True) -> Iterator[Connection]:
-        if self._engine is None:
-            self._engine = opened(self._url)
-            have_tables(self._engine, self._url, _tables())
-        with transaction(self._engine, self._url, write=write) as connection:
-            yield connection
+    def _tables(self) -> Iterable[Table]:
+        return _tables()
 
 
 def _tables() -> tuple[Table, Table]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from blocks.ledger import have_tables, opened, transaction
+from blocks.ledger_database import LedgerDatabase
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Row, Table
+    from sqlalchemy import Row, Table
 
 
 @dataclass(frozen=True)
@@ -37,24 +36,12 @@ class Telling:
     at: str
 
 
-class Told:
+class Told(LedgerDatabase):
     """Every announcement that was made.
 
     Args:
         url: of the ledger's database.
     """
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._engine: Engine | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
 
     def add(self, run_id: str, key: str, said: Mapping[str, str]) -> None:
         """Keep an announcement, unless the run has one under this key."""
@@ -87,13 +74,8 @@ class Told:
         with self._transaction(write=False) as connection:
             return tuple(_telling(row) for row in connection.execute(wanted))
 
-    @contextmanager
-    def _transaction(self, *, write: bool = True) -> Iterator[Connection]:
-        if self._engine is None:
-            self._engine = opened(self._url)
-            have_tables(self._engine, self._url, [_table()])
-        with transaction(self._engine, self._url, write=write) as connection:
-            yield connection
+    def _tables(self) -> Iterable[Table]:
+        return (_table(),)
 
 
 def _telling(row: Row[Any]) -> Telling:

@@ -1,0 +1,129 @@
+"""The ledger's database, SQLite or PostgreSQL: opened when first used, safe for several processes at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from tasks.quality.errors import TryAgain
+from tasks.quality.secrets import mask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy.exc import OperationalError
+
+_BUSY_SECONDS = 30
+_BUSY_PAUSE_SECONDS = 0.02
+
+
+class LedgerDatabase:
+    """Some tables of it, made where they are not there.
+
+    Args:
+        url: an SQLAlchemy URL, e.g. `sqlite:////home/ann/.gonogo/ledger.db`.
+    """
+
+    GUARDS: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """Kind of database → statements that follow when the tables are made."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._engine: Engine | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    def _tables(self) -> Iterable[Table]:
+        """The tables that are used."""
+        raise NotImplementedError
+
+    @contextmanager
+    def _transaction(self, *, write: bool = True) -> Iterator[Connection]:
+        """One transaction; of several that write, one goes after the other.
+
+        Raises:
+            TryAgain: the database is away, locked or full.
+        """
+        from sqlalchemy.exc import OperationalError
+
+        try:
+            if self._engine is None:
+                self._engine = _engine(self._url)
+                self._make_tables(self._engine)
+            with _begun(self._engine, write=write) as connection:
+                yield connection
+        except OperationalError as error:
+            raise _away(self._url, error) from error
+
+    def _make_tables(self, engine: Engine) -> None:
+        """Of several processes that come first, one makes them."""
+        from sqlalchemy import inspect
+
+        wanted, there = tuple(self._tables()), inspect(engine)
+        if all(there.has_table(table.name) for table in wanted):
+            return
+        with _begun(engine, write=True) as connection:
+            for table in wanted:
+                table.create(connection, checkfirst=True)
+            for statement in self.GUARDS.get(engine.dialect.name, ()):
+                connection.exec_driver_sql(statement)
+
+
+@contextmanager
+def _begun(engine: Engine, *, write: bool) -> Iterator[Connection]:
+    with engine.connect() as connection:
+        if write and connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        elif write and connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7407646)")
+        yield connection
+        connection.commit()
+
+
+def _engine(url: str) -> Engine:
+    from sqlalchemy import create_engine, event, make_url
+    from sqlalchemy.pool import NullPool
+
+    parsed = make_url(url)
+    sqlite = parsed.get_backend_name() == "sqlite"
+    if sqlite and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": _BUSY_SECONDS} if sqlite else {})
+    if sqlite:
+        event.listen(engine, "connect", _sqlite_connected)
+    return engine
+
+
+def _away(url: str, error: OperationalError) -> TryAgain:
+    why = mask(str(error.orig))
+    return TryAgain(f"the ledger cannot be used: {why}", where=mask(url), todo="run it again when it can")
+
+
+def _sqlite_connected(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # transactions are begun by us: the driver's own begin too late
+    _write_ahead(connection)
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _write_ahead(connection: Any) -> None:
+    """Switch to write-ahead logging once; SQLite does not wait its turn for this, so we do."""
+    import sqlite3
+
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_PAUSE_SECONDS)
