@@ -329,8 +329,9 @@ def test_a_table_that_somebody_else_locked_is_to_be_tried_again(server, columns,
 def test_a_server_that_gives_up_because_it_took_too_long_leaves_the_old_table(server, mode, request):
     server.load(people("12", "old", "run-1"), mode=mode, key="id")
     before, tables = server.rows(), server.tables()
-    limit = LIMITS[request.node.callspec.params["server"]].format("50" if "postgres" in server.url else "0.005")
-    many = batch({"id": [str(n) for n in range(60_000)], "name": ["new"] * 60_000}, INTEGER, run="run-2")
+    limit = LIMITS[request.node.callspec.params["server"]].format("20" if "postgres" in server.url else "0.005")
+    rows = 300_000 if "postgres" in server.url else 60_000
+    many = batch({"id": [str(n) for n in range(rows)], "name": ["new"] * rows}, INTEGER, run="run-2")
     with pytest.raises(
         TryAgain, match=r"gave up, for it took too long: .*raise its time limit, then load again"
     ) as told:

@@ -93,7 +93,7 @@ def test_a_load_that_fails_leaves_nothing_to_be_seen(own):
     with pytest.raises(DestinationError, match=r"the cluster refuses: .*[Mm]essage.*size"):
         load(own, too_large)
     assert there(own) == []
-    with pytest.raises(DestinationError, match="values of 'n' are no integer without loss"):
+    with pytest.raises(DestinationError, match="1 value of 'n' is no integer without loss"):
         load(own, batch({"n": ["x"]}, {"n": "integer"}, declared=("n",)), wrong_types="refuse")
     receipt = load(own, batch(columns))
     assert (receipt.rows_before, receipt.rows_after, len(there(own))) == (0, 3000, 3000)
