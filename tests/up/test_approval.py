@@ -100,8 +100,7 @@ def test_a_run_started_in_the_ui_is_approved_from_the_link_in_its_notification(s
         page.screenshot(path=tmp_path / f"form-{gate}.png")
         answer_form(page, form, *("Ada <b>Approver</b>",) if gate == "quality-1" else ("ada", codes.now()))
         page.screenshot(path=tmp_path / f"filled-{gate}.png")
-        form.get_by_role("button", name="Submit").click()
-        form.wait_for(state="hidden")
+        until(lambda: submitted(page, form), what="the form to be sent")
     until(lambda: state()["type"] in ("COMPLETED", "FAILED", "CRASHED"), what="the end of the run")
     assert state()["type"] == "COMPLETED", state()
     assert dialogs == [], "a value from the data was executed"
@@ -114,13 +113,20 @@ def test_a_run_started_in_the_ui_is_approved_from_the_link_in_its_notification(s
     (signed,) = answers["load-1"].payload["signatures"]
     assert (signed["full_name"], signed["method"], signed["meaning"]) == ("Ada Lovelace", "signed code", "responsible")
     assert (tmp_path / "pipelines" / "out.db").exists()
-    report = until(lambda: [n for n in notifications(home) if "quality-1.html" in n], what="the report's link")
-    pages = re.search(r"http://127\.0\.0\.1:\d+/[0-9a-f-]+/quality-1\.html\?[\w=&-]+", report[-1])[0]
+    link = re.compile(r"http://127\.0\.0\.1:\d+/[0-9a-f-]+/quality-1\.html\?[\w=&-]+")
+    pages = until(lambda: link.findall("\n".join(notifications(home))), what="the report's link")[-1]
     page.goto(pages.partition("?")[0])
     assert page.get_by_role("heading", name=re.compile("Quality")).count() == 0, "it takes a signed link"
     page.goto(pages)
     page.get_by_role("heading", name=re.compile("Quality")).first.wait_for()
     page.close()
+
+
+def submitted(page, form) -> bool:
+    """A click while the form still moves is lost, so it may take another."""
+    form.get_by_role("button", name="Submit").click()
+    page.wait_for_timeout(2000)
+    return not form.is_visible()
 
 
 def answer_form(page, form, *typed: str) -> None:
