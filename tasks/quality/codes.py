@@ -63,6 +63,15 @@ class Coded:
         present = self.codes if self.codes.size and self.codes.min() >= 0 else self.codes[self.codes >= 0]
         return np.bincount(present, minlength=len(self.values))
 
+    @cached_property
+    def nothing(self) -> NDArray[np.bool_]:
+        """Per value whether it holds nothing but white space; the last one, −1, is null, which holds nothing."""
+        import numpy as np
+
+        blank = pa.compute.match_substring_regex(self.values, BLANK).to_numpy(zero_copy_only=False)
+        found: NDArray[np.bool_] = np.r_[blank.astype(bool), True]
+        return found
+
     def told(self, codes: Numbers) -> pa.Array:
         """The values of some codes."""
         return self.values.take(pa.array(codes, mask=codes < 0))
@@ -293,16 +302,6 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
         return list(threads.map(work, items))
 
 
-def blank_codes(column: Coded) -> Numbers:
-    """The codes of values that hold nothing but white space."""
-    import numpy as np
-
-    found: Numbers = np.flatnonzero(
-        pa.compute.match_substring_regex(column.values, BLANK).to_numpy(zero_copy_only=False)
-    )
-    return found
-
-
 def count_single_pairs(one: Coded, other: Coded) -> int:
     """How many pairs of values, nulls among them, just one row holds."""
     import numpy as np
@@ -336,14 +335,7 @@ def suspect_rows(data: Dataset, column: str, sql: str) -> pa.Table:
 
 def numbers(data: Dataset, columns: Sequence[Coded]) -> list[NDArray[np.float64]]:
     """Per column the number that each value is by `profile.number`, nan for none; the last one, −1, is null's."""
-    import numpy as np
-
-    every = pa.chunked_array([_NO_VALUES, *(column.values for column in columns)])
-    with lent(data.table.get_backend().con, {"_values": pa.table({"value": every})}):
-        told = data.table.get_backend().con.execute(_numbers_sql()).to_arrow_table()["number"]
-    read = told.to_numpy(zero_copy_only=False) if told.null_count < len(told) else np.full(len(told), np.nan)
-    ends = np.cumsum([0, *(len(column.values) for column in columns)])
-    return [np.r_[read[start:end], np.nan] for start, end in pairwise(ends)]
+    return _of_values(data, columns, _numbers_sql())
 
 
 @cache
@@ -354,11 +346,16 @@ def _numbers_sql() -> str:
 
 def hashes(data: Dataset, columns: Sequence[Coded]) -> list[Numbers]:
     """Per column a number for each value, and at last one for null, that depend on nothing but the value."""
+    return _of_values(data, columns, "SELECT hash(value)::BIT::BIGINT FROM _values")
+
+
+def _of_values(data: Dataset, columns: Sequence[Coded], sql: str) -> list[NDArray[Any]]:
+    """Per column what a query says of each of its values, and at last what it says of null."""
     import numpy as np
 
-    every = pa.chunked_array([pa.array([None], pa.string()), *(column.values for column in columns)])
+    every = pa.chunked_array([*(column.values for column in columns), pa.array([None], pa.string())])
     connection = data.table.get_backend().con
     with lent(connection, {"_values": pa.table({"value": every})}):
-        told = connection.execute("SELECT hash(value)::BIT::BIGINT AS hash FROM _values").fetchnumpy()["hash"]
-    ends = np.cumsum([1, *(len(column.values) for column in columns)])
-    return [np.r_[told[start:end], told[:1]] for start, end in pairwise(ends)]
+        told = connection.execute(sql).to_arrow_table().column(0).to_numpy()
+    ends = np.cumsum([0, *(len(column.values) for column in columns)])
+    return [np.r_[told[start:end], told[-1:]] for start, end in pairwise(ends)]

@@ -10,15 +10,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ibis
 import pyarrow as pa
 
 from tasks.quality.ballot import AGREEING, DOUBTS, GROUP, MUCH_RARER, RARE, slips_sql, votes_sql
-from tasks.quality.codes import Coded, CodedRows, blank_codes, codes, side_by_side
+from tasks.quality.codes import Coded, CodedRows, codes, side_by_side
 from tasks.quality.model import ROW, Dataset
-from tasks.quality.queries import lent, stored, text
+from tasks.quality.queries import asked, stored, text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -197,8 +197,8 @@ def _rounded(shares: NDArray[np.float64]) -> NDArray[np.float64]:
 class _Slips:
     """Which values read like slips of others; the engine is asked of each pair once."""
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    def __init__(self, data: Dataset) -> None:
+        self._data = data
         self._known: dict[tuple[str, str], bool] = {}
 
     def among(self, column: Coded, before: Numbers, candidate: Numbers) -> NDArray[np.bool_]:
@@ -207,8 +207,8 @@ class _Slips:
 
         pairs, place = np.unique(before * len(column.values) + candidate, return_inverse=True)
         pairs_before, pairs_after = np.divmod(pairs, max(len(column.values), 1))
-        texts = zip(column.told(pairs_before).to_pylist(), column.told(pairs_after).to_pylist(), strict=True)
-        listed = list(texts)
+        sides = (column.told(codes).to_pylist() for codes in (pairs_before, pairs_after))
+        listed = list(zip(*sides, strict=True))
         self._ask([pair for pair in listed if pair[0] is not None and pair not in self._known])
         return np.array([self._known.get(pair, False) for pair in listed], bool)[place]
 
@@ -216,13 +216,13 @@ class _Slips:
         if not pairs:
             return
         sides = [pa.array(side, pa.string()) for side in zip(*pairs, strict=True)]
-        with lent(self._connection, {"_pairs": pa.table(dict(zip(("before", "candidate"), sides, strict=True)))}):
-            told = self._connection.execute(slips_sql("_pairs")).fetchall()
+        table = pa.table(dict(zip(("before", "candidate"), sides, strict=True)))
+        told = asked(self._data, slips_sql("_pairs"), {"_pairs": table})
         self._known |= dict(zip(pairs, (slip for (slip,) in told), strict=True))
 
 
 def _slips(data: Dataset) -> _Slips:
-    own: _Slips = data.kept.setdefault("slips", _Slips(data.table.get_backend().con))
+    own: _Slips = data.kept.setdefault("slips", _Slips(data))
     return own
 
 
@@ -242,12 +242,7 @@ def _present(name: str, coded: Mapping[str, Coded], blank: Collection[str]) -> N
     column = coded[name]
     if name not in blank:
         return column.codes
-    nothing = blank_codes(column)
-    return (
-        np.where(np.isin(column.codes, nothing), column.codes.dtype.type(-1), column.codes)
-        if nothing.size
-        else column.codes
-    )
+    return np.where(column.nothing[column.codes], column.codes.dtype.type(-1), column.codes)
 
 
 def _key(columns: Sequence[str], coded: Mapping[str, Coded], blank: Collection[str]) -> Numbers:

@@ -33,7 +33,7 @@ from tasks.quality.model import (
     Severity,
 )
 from tasks.quality.profile import is_missing
-from tasks.quality.queries import kept, quoted
+from tasks.quality.queries import asked, kept, quoted
 from tasks.quality.records import (
     AT,
     INTO,
@@ -539,7 +539,7 @@ def _near_unique_pairs(data: Dataset, columns: Sequence[ColumnProfile], share: f
     hashed = ", ".join(f"hash({quoted(name)}) AS {h}" for name, h in names.items())
     counts = ", ".join(f"count(DISTINCT hash({names[a.name]}, {names[b.name]}))" for a, b in pairs)
     sql = f"SELECT {counts} FROM (SELECT {hashed} FROM ({ibis.to_sql(data.table, dialect='duckdb')}))"
-    found = data.table.get_backend().con.execute(sql).fetchone()  # of hashes: one too few would change nothing
+    (found,) = asked(data, sql)  # of hashes: one too few would change nothing
     return [
         (a.name, b.name) for (a, b), different in zip(pairs, found, strict=True) if share * rows <= different < rows
     ]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import ibis
 from pydantic import Field
 
-from tasks.quality.codes import blank_codes, codes, numbers
+from tasks.quality.codes import codes, numbers
 from tasks.quality.model import ColumnProfile, Dataset
 from tasks.quality.profile import number
 from tasks.quality.registry import Parameters
@@ -83,13 +83,7 @@ class _Table:
 
     def missing(self, name: str, rows: slice) -> NDArray[np.bool_]:
         """Whether a column's cells in some rows are null or blank."""
-        import numpy as np
-
-        own = self._columns[name]
-        nothing = np.zeros(len(own.values) + 1, bool)
-        nothing[-1] = True
-        nothing[blank_codes(own)] = True
-        return nothing[own.codes[rows]]
+        return self._columns[name].nothing[self._columns[name].codes[rows]]
 
     def parts(self) -> Iterator[slice]:
         """All rows, part by part."""

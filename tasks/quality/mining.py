@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from tasks.quality.codes import Coded, blank_codes, codes, hashes, side_by_side
+from tasks.quality.codes import Coded, codes, hashes, side_by_side
 from tasks.quality.model import ColumnProfile, Dataset
 
 ROWS_TO_MINE = 20_000
@@ -116,9 +116,7 @@ def _sampled(
     ordered = np.argsort(_whole(coded, hashed)) if few else np.empty(0, np.int64)
     for column in determinants:
         own, every = coded[column.name], _every(column)
-        looked_at = own.codes >= 0
-        if column.blank_count:
-            looked_at &= ~np.isin(own.codes, blank_codes(own))
+        looked_at = ~own.nothing[own.codes] if column.blank_count else own.codes >= 0
         if every > 1 and _by_value(column):
             looked_at &= (abs(hashed[column.name]) % every == 0)[own.codes]
         rows = np.flatnonzero(looked_at) if every == 1 or _by_value(column) else ordered[looked_at[ordered]][::every]

@@ -18,7 +18,7 @@ from tasks.quality.fences import is_code
 from tasks.quality.mining import Dependency
 from tasks.quality.model import ColumnProfile, Dataset, Note
 from tasks.quality.profile import number
-from tasks.quality.queries import only
+from tasks.quality.queries import asked, only
 from tasks.quality.records import is_unique
 from tasks.quality.wording import plural
 
@@ -134,7 +134,7 @@ def _likely(data: Dataset, columns: Sequence[ColumnProfile]) -> list[tuple[Colum
     pairs = list(combinations(range(len(columns)), 2))
     squares = ", ".join(f"sum(c{i} * c{i})" for i in range(len(columns)))
     products = ", ".join(f"sum(c{i} * c{j})" for i, j in pairs)
-    row = _rows(data, f"SELECT {squares}, {products} FROM ({_centred(data, columns)})")[0]
+    row = asked(data, f"SELECT {squares}, {products} FROM ({_centred(data, columns)})")[0]
     own, mixed = row[: len(columns)], row[len(columns) :]
     strength = {
         (i, j): abs(product or 0) / max((own[i] or 0) * (own[j] or 0), 1) ** 0.5
@@ -211,11 +211,6 @@ def _skewness(data: Dataset, column: ColumnProfile) -> str:
 
 
 # --- queries ------------------------------------------------------------------------------------------------------
-
-
-def _rows(data: Dataset, sql: str) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = data.table.get_backend().raw_sql(sql).fetchall()
-    return found
 
 
 def _figures(data: Dataset, sql: str) -> dict[str, Any]:

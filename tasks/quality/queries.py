@@ -95,15 +95,6 @@ def rows_where(data: Dataset, column: str, suspect: Callable[[Any], Any]) -> int
     return int(own.filter(suspect(own.value)).n.sum().to_pyarrow().as_py() or 0)
 
 
-def rows_where_each(data: Dataset, column: str, suspects: Sequence[Callable[[Any], Any]]) -> list[int]:
-    """The same for several suspicions, asked at once."""
-    own = data.domains.filter(data.domains.column == column)
-    (told,) = (
-        own.agg(**{str(i): own.n.sum(where=of(own.value)) for i, of in enumerate(suspects)}).to_pyarrow().to_pylist()
-    )
-    return [int(n or 0) for n in told.values()]
-
-
 def quoted(name: str) -> str:
     """A name as SQL has it: in double quotes."""
     return '"' + name.replace('"', '""') + '"'
