@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -40,6 +41,19 @@ REMEMBER = (
     "Do the same without asking from now on: for how long, e.g. 30d (empty: no). You are asked again when more than "
     "twice as much is affected. Or: {for: 30d, rate: 5 %, issues: [typo-city]}"
 )
+
+
+HOLD, HOLDING = "Stop at the next stage", "Ask me again before the next stage begins"
+
+
+def others(count: int) -> str:
+    """What the issues that are not asked about one by one are called."""
+    return f"{plural(count, 'other issue')} that {'matters' if count == 1 else 'matter'} less"
+
+
+def signs(question: Question) -> str:
+    """What the next code at a gate is, and what it says."""
+    return f"Six digits from your authenticator. With them you sign: {question.who.meaning(len(question.agreed))}"
 
 
 class GateForm(RunInput):
@@ -83,7 +97,7 @@ def form(question: Question, problem: str = "", shown: str = "") -> type[GateFor
         hint = "Take what is recommended, or leave them as they are. To choose for each: gonogo answers"
         rule = Field(
             default="recommended",
-            title=f"{plural(more, 'other issue')} that {'matters' if more == 1 else 'matter'} less",
+            title=others(more),
             description=hint,
         )
         fields["rest"] = (Literal["recommended", "keep"], rule)
@@ -96,8 +110,7 @@ def form(question: Question, problem: str = "", shown: str = "") -> type[GateFor
     if question.memory is not None:
         fields["remember"] = (str, Field(default="", title="Remember", description=REMEMBER))
     if Verdict.CONFIRM not in question.verdicts:
-        stop = "Ask me again before the next stage begins"
-        fields["hold"] = (bool, Field(default=False, title="Stop at the next stage", description=stop))
+        fields["hold"] = (bool, Field(default=False, title=HOLD, description=HOLDING))
     model = create_model("Answer", __base__=GateForm, **fields)
     refusal = f"> **Not taken:** {problem}\n\n" if problem else ""
     model._description = refusal + question.text  # noqa: SLF001  (Prefect's own hook)
@@ -111,19 +124,31 @@ def said_in(question: Question, submitted: GateForm) -> dict[str, Any]:
         AnswerError: the typed values cannot be read.
     """
     given = submitted.model_dump(mode="json")
-    if given["verdict"] == Verdict.NO_GO:
-        return {name: given[name] for name in ("verdict", "answered_by", "comment")}
+    return said(question, given, lambda _number, choice: str(given[_field(choice)]))
+
+
+def said(question: Question, given: Mapping[str, Any], chosen: Callable[[int, Choice], str]) -> dict[str, Any]:
+    """What was filled in, in the words that `answer_of` takes.
+
+    Args:
+        question: what was asked.
+        given: what is in the fields, by their names.
+        chosen: gives the action for an issue that was asked about by itself, by its number.
+
+    Raises:
+        AnswerError: the typed values cannot be read.
+    """
+    told = {name: given[name] for name in ("verdict", "answered_by", "comment") if name in given}
+    if told["verdict"] == Verdict.NO_GO:
+        return told
     values = values_of(question, given.get("values", ""))
     actions: dict[str, Any] = {}
-    for choice in question.choices[:MOST_SELECTS]:
-        actions[choice.issue] = {"action": given[_field(choice)], **values.pop(choice.issue, {})}
-    return {
-        "verdict": given["verdict"],
-        "answered_by": given["answered_by"],
-        "comment": given["comment"],
-        "rest": given.get("rest", "recommended"),
+    for number, choice in enumerate(question.choices[:MOST_SELECTS]):
+        actions[choice.issue] = {"action": chosen(number, choice), **values.pop(choice.issue, {})}
+    return told | {
+        "rest": given.get("rest") or "recommended",
         "actions": actions | values,
-        "hold": given.get("hold", False),
+        "hold": bool(given.get("hold")),
         "remember": remembered(question, given.get("remember", "")),
     }
 
@@ -201,11 +226,9 @@ def _whom(who: Who) -> str:
 
 def _signing(question: Question, shown: str) -> dict[str, Any]:
     """The fields of a form that is signed."""
-    meaning = question.who.meaning(len(question.agreed))
-    code = f"Six digits from your authenticator. With them you sign: {meaning}"
     proof = "What you sign is what is shown here; leave this as it is"
     return {
-        "code": (str, Field(min_length=6, max_length=9, title="Code", description=code)),
+        "code": (str, Field(min_length=6, max_length=9, title="Code", description=signs(question))),
         "seen": (str, Field(default=seen(shown), title="Evidence", description=proof)),
     }
 

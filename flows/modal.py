@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.form import MOST_SELECTS, OUTLOOKS_SHOWN, REMEMBER, WHY, remembered
+from flows.form import HOLD, HOLDING, MOST_SELECTS, OUTLOOKS_SHOWN, REMEMBER, WHY, others, said, signs
 from tasks.quality.model import Verdict
-from tasks.quality.question import Choice, Question, grouped, values_of
+from tasks.quality.question import Choice, Question, grouped
 from tasks.reports.escape import slack
 from tasks.reports.slack import Block, context, plain, section
 
 CALLBACK = "gonogo-answer"
 _SAID = "said"
-_HOLD = "Ask me again before the next stage begins"
 _TITLE, _LABEL, _HINT, _OPTION = 24, 1900, 1900, 75
 
 
@@ -36,7 +35,7 @@ def modal(question: Question, where: str, links: Sequence[str], verdict: str = "
         blocks += [_select(choice, numbers[choice.issue]) for choice in choices]
     if more := len(question.choices) - len(asked):
         rest = (("recommended", "Take what is recommended"), ("keep", "Leave them as they are"))
-        blocks.append(_choose("rest", f"The other {more} issues, which matter less", rest, "recommended"))
+        blocks.append(_choose("rest", others(more), rest, "recommended"))
     if asked:
         hint = "Only for actions that need a value, a line each: missing-value-price: 0"
         blocks.append(_text("values", "Values", hint, lines=True))
@@ -44,13 +43,11 @@ def modal(question: Question, where: str, links: Sequence[str], verdict: str = "
     if question.memory is not None:
         blocks.append(_text("remember", "Remember", REMEMBER))
     if Verdict.CONFIRM not in question.verdicts:
-        option = {"text": plain(_HOLD, _OPTION), "value": "hold"}
+        option = {"text": plain(HOLDING, _OPTION), "value": "hold"}
         boxes = {"type": "checkboxes", "action_id": _SAID, "options": [option]}
-        blocks.append(_input("hold", "Stop at the next stage", boxes))
+        blocks.append(_input("hold", HOLD, boxes))
     if question.who.signed:
-        meaning = question.who.meaning(len(question.agreed))
-        hint = f"Six digits from your authenticator. With them you sign: {meaning}"
-        blocks.append(_text("code", "Code", hint, optional=False))
+        blocks.append(_text("code", "Code", signs(question), optional=False))
     return {
         "type": "modal",
         "callback_id": CALLBACK,
@@ -74,17 +71,8 @@ def said_in(question: Question, values: Mapping[str, Mapping[str, Mapping[str, A
     Raises:
         AnswerError: the typed values cannot be read.
     """
-    given = {name: _given(block.get(_SAID, {})) for name, block in values.items()}
-    said: dict[str, Any] = {"verdict": given.get("verdict"), "comment": given.get("comment", "")}
-    code = given.get("code", "")
-    if said["verdict"] == Verdict.NO_GO.value:
-        return said, code
-    typed = values_of(question, given.get("values", ""))
-    actions: dict[str, Any] = {}
-    for number, choice in enumerate(question.choices[:MOST_SELECTS]):
-        actions[choice.issue] = {"action": given[f"issue-{number}"], **typed.pop(choice.issue, {})}
-    said |= {"actions": actions | typed, "rest": given.get("rest") or "recommended", "hold": bool(given.get("hold"))}
-    return said | {"remember": remembered(question, given.get("remember", ""))}, code
+    given = {"comment": "", **{name: _given(block.get(_SAID, {})) for name, block in values.items()}}
+    return said(question, given, lambda number, _choice: given[f"issue-{number}"]), given.get("code", "")
 
 
 def _given(element: Mapping[str, Any]) -> str:

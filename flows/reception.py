@@ -18,18 +18,22 @@ from uuid import UUID
 from blocks.slack import SlackRefusal
 from blocks.slack_memory import SlackMemory
 from flows.threads import Threads, recalled
+from tasks.edits import tables
+from tasks.quality.approval import standing
 from tasks.quality.errors import AnswerError, GonogoError, PilotMustDecide, TryAgain, Unavailable
+from tasks.quality.question import Question, answer_of
 from tasks.quality.secrets import mask
 from tasks.reports.escape import slack
 from tasks.reports.slack import BUTTON, OPEN, link, quick
 from tasks.run import Run
+from tasks.sign import Impostor, known_in_slack, record_attempt, slack_method
+from tasks.thread import private, put_to, where
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from slack_sdk.socket_mode.client import BaseSocketModeClient
     from slack_sdk.socket_mode.request import SocketModeRequest
 
-    from tasks.quality.question import Question
 
 _WHERE = re.compile(r"(?P<run>[0-9a-f-]{36}) (?P<gate>[a-z0-9-]{1,60}) (?P<shown>[0-9a-f]{16})")
 """What a button and a modal carry."""
@@ -84,18 +88,15 @@ class Reception:
 
     def _open(self, place: re.Match[str], member: str, trigger: str) -> None:
         from flows.modal import modal
-        from tasks.thread import private
 
         run, question, shown = self._asked(place["run"], place["gate"], "")
         self._person(run, place["gate"], question, member, trigger)
         review = link(f"{self.threads.ui}/runs/flow-run/{run.id}" if self.threads.ui else "", "Review in Prefect")
         links = (review, link(question.report_url, "Report"))
-        self.slack.open_modal(trigger, modal(private(run, question), _where(run.id, place["gate"], shown), links))
+        self.slack.open_modal(trigger, modal(private(run, question), where(run.id, place["gate"], shown), links))
 
     def _submitted(self, socket: BaseSocketModeClient, request: SocketModeRequest) -> None:
         from flows.modal import CALLBACK, note, said_in
-        from tasks.edits import tables
-        from tasks.quality.question import answer_of
 
         payload, view = request.payload, request.payload["view"]
         place, member = _WHERE.fullmatch(str(view.get("private_metadata", ""))), str(payload["user"]["id"])
@@ -112,7 +113,7 @@ class Reception:
             said, code = said_in(question, view["state"]["values"])
             answer_of(question, {**said, "answered_by": person}, method="", tables=tables(run, question.round))
         except AnswerError as error:
-            if isinstance(error, _impostor()):
+            if isinstance(error, Impostor):
                 answer = {"response_action": "update", "view": note("Not taken", error.message)}
             else:
                 answer = {"response_action": "errors", "errors": {_block_of(error, view): error.message[:1900]}}
@@ -153,10 +154,6 @@ class Reception:
             TryAgain: Prefect or the ledger is away.
         """
         from flows.drive import asked_of, gate_of, hand_in, held
-        from tasks.edits import tables
-        from tasks.quality.approval import standing
-        from tasks.quality.question import answer_of
-        from tasks.sign import slack_method
 
         run, member, gate = recalled(self.home, body["run"]), str(body["member"]), str(body["gate"])
         if run is None:
@@ -180,8 +177,6 @@ class Reception:
 
     def _handed_in(self, run: Run, gate: str, member: str) -> int:
         """How many answers this member has handed in at a gate."""
-        from tasks.sign import slack_method
-
         with run.open_ledger() as ledger:
             return sum(entry.method == slack_method(member) for entry in ledger.submissions(run.id, gate))
 
@@ -191,9 +186,6 @@ class Reception:
         Raises:
             PilotMustDecide: it does not wait any more, or asks something else than what was shown.
         """
-        from tasks.quality.approval import standing
-        from tasks.thread import put_to
-
         run = recalled(self.home, run_id)
         if run is None:
             raise PilotMustDecide("the run is not there any more", where=run_id)
@@ -211,9 +203,6 @@ class Reception:
         Raises:
             Impostor: it is nobody who may.
         """
-        from tasks.quality.approval import standing
-        from tasks.sign import known_in_slack, record_attempt
-
         now = datetime.now(UTC)
         try:
             return known_in_slack(run, question, member, now, standing(run.entries(), name)).name
@@ -223,8 +212,6 @@ class Reception:
 
     def _take(self, id: str, body: dict[str, Any]) -> bool:
         """Note what came, with how far its gate was; False when it came before."""
-        from tasks.quality.approval import standing
-
         run = recalled(self.home, body["run"])
         tries = standing(run.entries(), body["gate"]).tries if run else 0
         handed_in = self._handed_in(run, body["gate"], body["member"]) if run else 0
@@ -268,24 +255,12 @@ class Reception:
         return self.threads.memory()
 
 
-def _impostor() -> type[AnswerError]:
-    from tasks.sign import Impostor
-
-    return Impostor
-
-
 def _acknowledge(
     socket: BaseSocketModeClient, request: SocketModeRequest, payload: dict[str, Any] | None = None
 ) -> None:
     from slack_sdk.socket_mode.response import SocketModeResponse
 
     socket.send_socket_mode_response(SocketModeResponse(request.envelope_id, payload))
-
-
-def _where(run_id: str, name: str, shown: str) -> str:
-    from tasks.thread import where
-
-    return where(run_id, name, shown)
 
 
 def _pressed(question: Question, action: str) -> dict[str, str]:
