@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from ibis.backends.duckdb import Backend
 
-ROW_GROUP_ROWS = GROUP_ROWS
 ENGINE_MEMORY = "900MB"
 """Ten million rows of twenty columns are assessed with it; more makes large tables faster."""
 
@@ -41,7 +40,7 @@ LOOKUPS = "lookups.parquet"
 
 _CHUNK_BYTES = 1 << 20
 _KEY_BYTES = 32
-_PARQUET = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+_PARQUET = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS}"
 
 
 class Staging:

@@ -13,6 +13,7 @@ from rich.table import Table
 from flows.home import Home
 from tasks.quality.chronicle import Chronicle, chronicle
 from tasks.quality.errors import PilotMustDecide, did_you_mean
+from tasks.quality.wording import score_text
 from tasks.reports import numbers
 
 _COLOURS = {"loaded": "green", "no-go": "red", "nothing new": "default"}
@@ -57,7 +58,7 @@ def _cells(each: Chronicle) -> Iterator[str]:
     yield each.opened[:16].replace("T", " ")
     rows = [each.rows_read, each.rows_loaded]
     yield " → ".join(f"{n:,}" for n in rows if n is not None) or numbers.NOTHING
-    yield _arrow(*(None if score is None else numbers.score(score) for score in (each.before, each.after)))
+    yield _arrow(*(None if score is None else score_text(score) for score in (each.before, each.after)))
     yield _arrow(*(None if n is None else f"{n:,}" for n in (each.issues_before, each.issues_after)))
     yield f"{each.decisions:,}" + (f" [yellow](−{each.undone:,})[/]" if each.undone else "")
     names = dict.fromkeys(person.partition(" (")[0] for person in each.people)

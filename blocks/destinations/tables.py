@@ -307,7 +307,7 @@ def _csv(batch: Any) -> memoryview:
     import pyarrow as pa
     from pyarrow import csv
 
-    alone = batch.num_columns == 1  # a line that is \\. alone would end the data
+    alone = batch.num_columns == 1  # a line that is \. alone would end the data
     options = csv.WriteOptions(include_header=False, quoting_style="all_valid" if alone else "needed")
     out = pa.BufferOutputStream()
     csv.write_csv(pa.RecordBatch.from_arrays(batch.columns, schema=batch.schema), out, options)

@@ -35,7 +35,7 @@ def as_utf8(file: OpenFile, encoding: str | None, notes: list[str]) -> tuple[Pat
             plain.open(encoding=_without_mark(found), errors="surrogateescape", newline="") as raw,
             copy.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out,
         ):
-            shutil.copyfileobj(raw, out, 1 << 20)
+            shutil.copyfileobj(raw, out, _CHUNK_BYTES)
     except UnicodeError as error:
         why = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
         todo = "set 'encoding', or leave it out to have it sniffed"

@@ -24,7 +24,7 @@ from blocks.sources.pieces import strings
 from blocks.staging import connected, doing, publish
 from tasks.quality.errors import NothingNew, SourceError
 from tasks.quality.model import ROW, Snapshot
-from tasks.quality.queries import quoted, text
+from tasks.quality.queries import lent, quoted, text
 from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
@@ -210,9 +210,8 @@ def _looked_at(table: Any, engine: Backend | None) -> Any:
     if engine is None:
         found = {"valid": pa.nulls(table.num_rows, pa.bool_()), "keys": pa.nulls(table.num_rows, pa.string())}
     else:
-        engine.con.register("arriving", table.select(["text", "flat", "odd"]))
-        found = engine.con.sql(_VALID).to_arrow_table()
-        engine.con.unregister("arriving")
+        with lent(engine.con, {"arriving": table.select(["text", "flat", "odd"])}):
+            found = engine.con.sql(_VALID).to_arrow_table()
     for name in ("valid", "keys"):
         table = table.append_column(name, found[name])
     return table

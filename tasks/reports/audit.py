@@ -10,6 +10,7 @@ from typing import Any
 from tasks.quality.ledger import Entry, canonical
 from tasks.quality.secrets import mask
 from tasks.quality.verify import Check
+from tasks.quality.wording import plural
 from tasks.reports import numbers
 from tasks.reports.escape import visible
 from tasks.reports.page import render
@@ -228,7 +229,7 @@ def _conservation(decisions: Sequence[Decided]) -> Section:
 def _cells(decisions: Sequence[Decided]) -> Section:
     rows = tuple((str(d.number), _text(column), f"{n:,}") for d in decisions for column, n in d.cells_by_column)
     total = sum(d.cells for d in decisions)
-    note = f"{numbers.plural(total, 'cell')} changed; each of them: gonogo export --changes"
+    note = f"{plural(total, 'cell')} changed; each of them: gonogo export --changes"
     return Section("Changed cells", note, ("No.", "Column", "Cells"), rows, frozenset({"No.", "Cells"}))
 
 

@@ -11,8 +11,9 @@ from typing import NamedTuple, TypeAlias
 
 from markupsafe import Markup
 
+from tasks.quality.wording import score_text
 from tasks.reports.escape import visible
-from tasks.reports.numbers import count, number, score
+from tasks.reports.numbers import count, number
 
 
 class Part(NamedTuple):
@@ -63,11 +64,11 @@ def _text(tone: str, x: float, y: float, text: str, anchor: str = "start") -> Ma
 
 def ring(value: float, before: float | None = None) -> Markup:
     """A score (0 to 100) as a ring with its number inside; `before` is the thin inner ring."""
-    title = f"Quality {score(value)} of 100" + ("" if before is None else f", before {score(before)}")
+    title = f"Quality {score_text(value)} of 100" + ("" if before is None else f", before {score_text(before)}")
     parts = [_circle("track", 52, 100), _circle(f"arc {tone_of(value)}", 52, value)]
     if before is not None:
         parts += [_circle("track thin", 43, 100), _circle("arc thin was", 43, before)]
-    parts += [_text("ring-value", 60, 67, score(value), "middle"), _text("ring-unit", 60, 83, "of 100", "middle")]
+    parts += [_text("ring-value", 60, 67, score_text(value), "middle"), _text("ring-unit", 60, 83, "of 100", "middle")]
     return _figure("ring", (120, 120), title, parts)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tasks.quality.wording import plural
 from tasks.reports import numbers
 from tasks.reports.charts import Point
 from tasks.reports.page import render
@@ -66,10 +67,10 @@ def headline(goals: Sequence[Comparison]) -> str:
     if not goals:
         return "No goals were set"
     if not judged:
-        return f"{numbers.plural(len(goals), 'goal')} without a target"
+        return f"{plural(len(goals), 'goal')} without a target"
     if len(judged) == 1:
         return "The goal is met" if met else "The goal is not met"
-    return f"{met} of {numbers.plural(len(judged), 'goal')} met" if met < len(judged) else f"All {met} goals are met"
+    return f"{met} of {plural(len(judged), 'goal')} met" if met < len(judged) else f"All {met} goals are met"
 
 
 def moved(goals: Sequence[Comparison]) -> str:
@@ -79,7 +80,7 @@ def moved(goals: Sequence[Comparison]) -> str:
         return "Name what matters under 'goals' in the pipeline, and it is measured here before and after cleaning."
     if not changed:
         return "Cleaning changed none of the figures."
-    return f"Cleaning changed {numbers.count(changed)} of {numbers.plural(len(goals), 'figure')}."
+    return f"Cleaning changed {numbers.count(changed)} of {plural(len(goals), 'figure')}."
 
 
 def points(goal: Comparison) -> list[Point]:

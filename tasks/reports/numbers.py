@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import math
 
-from tasks.quality.wording import plural, rate, score_text
-
-__all__ = ["ARROW", "MINUS", "NOTHING", "change", "count", "number", "plural", "rate", "score"]
-
-score = score_text
 MINUS = "\N{MINUS SIGN}"
 ARROW = "→"
 NOTHING = "\N{EN DASH}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.quality.model import Assessment, Option, Preview
+from tasks.quality.wording import plural, rate
 from tasks.reports import numbers
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Teller:
 
     def outlook(self, issue: str, option: Option) -> Outlook:
         """What an option of this issue would bring."""
-        sure = "" if option.confidence is None else numbers.rate(option.confidence)
+        sure = "" if option.confidence is None else rate(option.confidence)
         preview = option.preview
         if preview is None:
             what = "not known before it runs" if option.needs else "nothing was previewed"
@@ -87,9 +88,9 @@ class Teller:
         title, count, unit = self._counts.get(name, (self._title(name), 0, "cell"))
         if how == "fewer":
             whole = "all" if n == count else f"{numbers.count(n)} of {numbers.count(count)}" if count else ""
-            return f"{'this issue' if name == own else title}: {whole or numbers.plural(n, unit)}"
+            return f"{'this issue' if name == own else title}: {whole or plural(n, unit)}"
         new = "" if name in self._counts or ": " in name else " (new)"
-        return f"{'this issue' if name == own else title}{new}: {numbers.plural(n, unit)}"
+        return f"{'this issue' if name == own else title}{new}: {plural(n, unit)}"
 
     def _title(self, name: str) -> str:
         return self._counts[name][0] if name in self._counts else name
@@ -111,10 +112,10 @@ class Teller:
 
 def effect(preview: Preview) -> str:
     """What a preview counts: "changes 3 cells in 3 rows, drops price", or "changes nothing"."""
-    rows = numbers.plural(preview.rows_changed, "row")
+    rows = plural(preview.rows_changed, "row")
     parts = [
-        f"changes {numbers.plural(preview.cells_changed, 'cell')} in {rows}" if preview.cells_changed else "",
-        f"takes out {numbers.plural(preview.rows_removed, 'row')}" if preview.rows_removed else "",
+        f"changes {plural(preview.cells_changed, 'cell')} in {rows}" if preview.cells_changed else "",
+        f"takes out {plural(preview.rows_removed, 'row')}" if preview.rows_removed else "",
         f"drops {', '.join(preview.columns_dropped)}" if preview.columns_dropped else "",
         f"adds {', '.join(preview.columns_added)}" if preview.columns_added else "",
         f"renames {', '.join(map(' to '.join, preview.columns_renamed))}" if preview.columns_renamed else "",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from tasks.quality.secrets import mask
+from tasks.quality.wording import plural, rate, score_text
 from tasks.reports import charts, escape, numbers
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def cell(value: object, limit: int = CELL_LIMIT) -> Markup:
         return Markup('<span class="nothing">null</span>')
     text = str(value)
     if not text.strip():
-        blank = "empty" if not text else f"{numbers.plural(len(text), 'blank')}"
+        blank = "empty" if not text else f"{plural(len(text), 'blank')}"
         return Markup('<span class="nothing">{}</span>').format(blank)
     edged = "·" * (len(text) - len(text.lstrip(" "))) + text.strip(" ") + "·" * (len(text) - len(text.rstrip(" ")))
     more = Markup(' <span class="nothing">({} characters)</span>').format(numbers.count(len(text)))
@@ -88,11 +89,11 @@ def _environment() -> Environment:
         "count": numbers.count,
         "masked": mask,
         "number": numbers.number,
-        "rate": numbers.rate,
-        "score": numbers.score,
+        "rate": rate,
+        "score": score_text,
         "shortened": shortened,
         "url": escape.safe_url,
         "visible": escape.visible,
     }
-    environment.globals |= {"plural": numbers.plural, "change": numbers.change, "charts": charts}
+    environment.globals |= {"plural": plural, "change": numbers.change, "charts": charts}
     return environment

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 
 from tasks.quality.model import Assessment
+from tasks.quality.wording import score_text
 from tasks.reports.charts import tone_of
-from tasks.reports.numbers import score
 
 _TONES = {"good": "#2e7d4f", "fair": "#c98a1b", "poor": "#b3372f"}
 _INK, _PALE = "#1f2933", "#e4e7eb"
@@ -30,7 +30,7 @@ def score_png(title: str, now: Assessment, before: Assessment | None = None) -> 
     axes.barh(places, [100] * len(names), color=_PALE, height=0.6)
     axes.barh(places, values, color=[_TONES[tone_of(value)] for value in values], height=0.6)
     for place, value, old in zip(places, values, earlier, strict=True):
-        told = score(value) if old is None else f"{score(old)} → {score(value)}"
+        told = score_text(value) if old is None else f"{score_text(old)} → {score_text(value)}"
         axes.text(101, place, told, va="center", ha="left", color=_INK, fontsize=9)
         if old is not None:
             axes.plot([old, old], [place - 0.4, place + 0.4], color=_INK, linewidth=1.5)

@@ -23,6 +23,7 @@ from tasks.quality.model import (
     Severity,
 )
 from tasks.quality.secrets import mask
+from tasks.quality.wording import plural, rate, score_text
 from tasks.reports import numbers
 from tasks.reports.escape import markdown, safe_url, visible
 from tasks.reports.outlook import Teller
@@ -152,7 +153,7 @@ def issues_table(report: QualityReport) -> list[dict[str, str | int]]:
             "columns": visible(", ".join(issue.columns), 120),
             "dimension": issue.dimension.value,
             "count": "unknown" if issue.failed else issue.count,
-            "rate": numbers.NOTHING if issue.failed else numbers.rate(issue.rate),
+            "rate": numbers.NOTHING if issue.failed else rate(issue.rate),
             "recommended": visible(_recommendation(issue), 120),
         }
         for issue in report.assessment.issues
@@ -166,11 +167,11 @@ def headline(report: QualityReport) -> str:
     """How good the data is, in one line."""
     now = report.assessment.score.overall
     if report.previous is None:
-        return f"Quality {numbers.score(now)} of 100"
+        return f"Quality {score_text(now)} of 100"
     before = report.previous.score.overall
-    if numbers.score(before) == numbers.score(now):
-        return f"Quality unchanged at {numbers.score(now)} of 100"
-    return f"Quality {'rose' if now > before else 'fell'} from {numbers.score(before)} to {numbers.score(now)}"
+    if score_text(before) == score_text(now):
+        return f"Quality unchanged at {score_text(now)} of 100"
+    return f"Quality {'rose' if now > before else 'fell'} from {score_text(before)} to {score_text(now)}"
 
 
 def formula(report: QualityReport) -> str:
@@ -183,13 +184,13 @@ def formula(report: QualityReport) -> str:
 def lead(report: QualityReport) -> str:
     """What was looked at and what was found, in one sentence or two."""
     snapshot, issues = report.assessment.snapshot, report.assessment.issues
-    where = f"{numbers.plural(snapshot.rows, 'row')} and {numbers.plural(len(snapshot.columns), 'column')}"
+    where = f"{plural(snapshot.rows, 'row')} and {plural(len(snapshot.columns), 'column')}"
     if not issues:
         return f"No issues found in {where}."
     by = ", ".join(f"{numbers.count(n)} {name}" for name, n in severity_counts(issues) if n)
-    text = f"{numbers.plural(len(issues), 'issue')} in {where}: {by}."
+    text = f"{plural(len(issues), 'issue')} in {where}: {by}."
     gone = cleared(report.assessment, report.previous)
-    return text + (f" {numbers.plural(len(gone), 'issue')} cleared since the last look." if gone else "")
+    return text + (f" {plural(len(gone), 'issue')} cleared since the last look." if gone else "")
 
 
 def next_steps(issues: Sequence[Issue]) -> list[tuple[str, str]]:
@@ -199,12 +200,12 @@ def next_steps(issues: Sequence[Issue]) -> list[tuple[str, str]]:
     noted = [i for i in issues if not i.failed and i.recommended == KEEP and i.severity is Severity.INFO]
     open_ = [i for i in issues if not (i.failed or i in ready or i in noted)]
     steps = [
-        (f"Accept {numbers.plural(len(ready), 'recommended repair')}", _effect(ready)) if ready else None,
-        (f"Decide on {numbers.plural(len(open_), 'issue')}", "no repair is safe to choose for you") if open_ else None,
-        (f"Look into {numbers.plural(len(failed), 'failed check')}", "nothing is known about what it looks for")
+        (f"Accept {plural(len(ready), 'recommended repair')}", _effect(ready)) if ready else None,
+        (f"Decide on {plural(len(open_), 'issue')}", "no repair is safe to choose for you") if open_ else None,
+        (f"Look into {plural(len(failed), 'failed check')}", "nothing is known about what it looks for")
         if failed
         else None,
-        (f"Note {numbers.plural(len(noted), 'observation')}", "for information, not counted") if noted else None,
+        (f"Note {plural(len(noted), 'observation')}", "for information, not counted") if noted else None,
     ]
     return [step for step in steps if step] or [("Go", "nothing stands against it")]
 
@@ -214,8 +215,8 @@ def _effect(issues: Sequence[Issue]) -> str:
     if not previews:
         return "nothing was previewed"
     cells, rows = sum(p.cells_changed for p in previews), sum(p.rows_removed for p in previews)
-    parts = [f"changes up to {numbers.plural(cells, 'cell')}"] if cells else []
-    parts += [f"removes up to {numbers.plural(rows, 'row')}"] if rows else []
+    parts = [f"changes up to {plural(cells, 'cell')}"] if cells else []
+    parts += [f"removes up to {plural(rows, 'row')}"] if rows else []
     return ", ".join(parts) or "changes nothing"
 
 
@@ -324,22 +325,20 @@ def _markdown(report: QualityReport, shown: Sequence[Issue], detailed: int) -> s
 
 def _markdown_dimensions(report: QualityReport) -> str:
     rows = dimension_rows(report.assessment, report.previous)
-    cells = [(r.name, numbers.score(r.score) if r.before is None else _arrow(r.before, r.score)) for r in rows]
+    cells = [(r.name, score_text(r.score) if r.before is None else _arrow(r.before, r.score)) for r in rows]
     return " · ".join(f"{name} **{value}**" for name, value in cells)
 
 
 def _arrow(before: float, now: float) -> str:
-    return f"{numbers.score(before)} {numbers.ARROW} {numbers.score(now)}"
+    return f"{score_text(before)} {numbers.ARROW} {score_text(now)}"
 
 
 def _markdown_issues(shown: Sequence[Issue], left_out: int, teller: Teller) -> str:
     if not shown:
-        return f"{numbers.plural(left_out, 'issue')}: see the report." if left_out else ""
+        return f"{plural(left_out, 'issue')}: see the report." if left_out else ""
     lines = ["| Severity | Issue | Count | Rate | Recommended | It would |", "|---|---|---:|---:|---|---|"]
     lines += [_markdown_line(issue, teller) for issue in shown]
-    return "\n".join(lines) + (
-        f"\n\n… and {numbers.plural(left_out, 'more issue')}: see the report." if left_out else ""
-    )
+    return "\n".join(lines) + (f"\n\n… and {plural(left_out, 'more issue')}: see the report." if left_out else "")
 
 
 def _markdown_line(issue: Issue, teller: Teller) -> str:
@@ -347,7 +346,7 @@ def _markdown_line(issue: Issue, teller: Teller) -> str:
     counted = (
         f"unknown | {numbers.NOTHING}"
         if issue.failed
-        else f"{numbers.plural(issue.count, issue.unit)} | {markdown(numbers.rate(issue.rate))}"
+        else f"{plural(issue.count, issue.unit)} | {markdown(rate(issue.rate))}"
     )
     recommendation = numbers.NOTHING if issue.failed else markdown(_recommendation(issue), 100)
     safe = recommendation and issue.recommended != KEEP

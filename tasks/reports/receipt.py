@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tasks.quality.approval import Signature
 from tasks.quality.model import ChangeSet, Decision
 from tasks.quality.secrets import mask
+from tasks.quality.wording import plural, score_text
 from tasks.reports import numbers
 from tasks.reports.escape import markdown, visible
 from tasks.reports.page import render
@@ -107,7 +108,7 @@ def headline(receipt: ReceiptReport) -> str:
     """What happened, in one line."""
     where = visible(mask(receipt.destination), 300)
     if is_loaded(receipt):
-        return f"{numbers.plural(receipt.account.here, 'row')} loaded into {where}"
+        return f"{plural(receipt.account.here, 'row')} loaded into {where}"
     return f"{visible(receipt.outcome).capitalize() or 'Ended'}: nothing was loaded{' into ' + where if where else ''}"
 
 
@@ -119,7 +120,7 @@ def gained(before: float | None, after: float | None) -> str:
     """
     if before is None or after is None:
         return ""
-    return numbers.change(float(numbers.score(before)), float(numbers.score(after)))
+    return numbers.change(float(score_text(before)), float(score_text(after)))
 
 
 def is_loaded(receipt: ReceiptReport) -> bool:
@@ -161,7 +162,7 @@ def _markdown(receipt: ReceiptReport, lines: Sequence[tuple[Decision, ChangeSet 
         "\n".join(f"- {markdown(_goal(goal), 400)}" for goal in receipt.goals),
         _markdown_decisions(lines),
         "\n".join(f"- {markdown(gate)}: {markdown(each.line, 300)}" for gate, each in receipt.signatures),
-        f"… and {numbers.plural(left_out, 'more decision')}" if left_out else "",
+        f"… and {plural(left_out, 'more decision')}" if left_out else "",
         f"Ledger head: {markdown(receipt.seal.ledger_head)}" if receipt.seal.ledger_head else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -187,7 +188,7 @@ def _markdown_line(decision: Decision, change: ChangeSet | None) -> str:
 
 def _told(decision: Decision, change: ChangeSet | None) -> str:
     done = totals([change]) if change else Totals(0, 0)
-    effect = f"{numbers.plural(done.cells, 'cell')} changed, {numbers.plural(done.removed, 'row')} removed"
+    effect = f"{plural(done.cells, 'cell')} changed, {plural(done.removed, 'row')} removed"
     who = visible(decision.answered_by)
     return f"{decision.number}. {visible(decision.issue)}: {visible(decision.label)} ({who}): {effect}"
 
@@ -197,5 +198,5 @@ def _goal(goal: GoalLine) -> str:
 
 
 def _scores(receipt: ReceiptReport) -> str:
-    scores = [numbers.score(value) for value in (receipt.before, receipt.after) if value is not None]
+    scores = [score_text(value) for value in (receipt.before, receipt.after) if value is not None]
     return f" {numbers.ARROW} ".join(scores) or "not assessed"

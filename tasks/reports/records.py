@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.quality.model import ChangeSet, Decision
+from tasks.quality.wording import plural
 from tasks.reports import numbers
 from tasks.reports.charts import Part
 
@@ -88,7 +89,7 @@ class Landed:
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
         """What there is to say beside the rows, each by its name."""
-        text = ", ".join(f"{name} ({numbers.plural(n, 'value')} not of its type)" for name, n in self.as_text)
+        text = ", ".join(f"{name} ({plural(n, 'value')} not of its type)" for name, n in self.as_text)
         told = (
             ("mode", self.mode),
             ("took", self.took),

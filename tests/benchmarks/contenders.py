@@ -216,10 +216,10 @@ def rewrite(path: Path, measured: Measured) -> None:
     """The file read and written again by DuckDB as a snapshot is written, and made durable."""
     import duckdb
 
-    from blocks.staging import ROW_GROUP_ROWS
+    from blocks.row_file import GROUP_ROWS
 
     copy = path.with_name(f"{path.stem}.copy")
-    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS}"
     with duckdb.connect() as connection, measured.part("rewrite"):
         connection.execute(f"COPY (SELECT * FROM read_parquet('{path}')) TO '{copy}' ({options})")
         with copy.open("rb+") as file:

@@ -132,10 +132,10 @@ def write(path: Path, rows: int, columns: int = BLOCK, seed: int = 1) -> None:
     """Write the table as a snapshot is written: Parquet, in the order of `_row`."""
     import duckdb
 
-    from blocks.staging import ROW_GROUP_ROWS
+    from blocks.row_file import GROUP_ROWS
 
     with duckdb.connect() as connection:
         connection.execute("SET preserve_insertion_order = true")
         connection.execute("SET enable_progress_bar = false")
-        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS}"
         connection.execute(f"COPY ({query(rows, columns, seed)}) TO '{path}' ({options})")

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.quality.wording import rate, score_text
 from tasks.reports import numbers
 from tasks.reports.charts import Part, Point, bar, bullet, histogram, ring, stacked, ticks, trend
 
@@ -76,7 +77,7 @@ def test_ticks_cover_their_range_evenly(a, b):
 
 @given(st.floats(0, 1))
 def test_only_all_is_a_hundred_per_cent_and_only_none_is_zero(share):
-    text = numbers.rate(share)
+    text = rate(share)
     assert (text == "100%") == (share == 1)
     assert (text in ("0%", "0.0%")) == (share == 0)
     assert re.fullmatch(r"<0\.1%|\d{1,3}(\.\d)?%", text)
@@ -84,7 +85,7 @@ def test_only_all_is_a_hundred_per_cent_and_only_none_is_zero(share):
 
 @given(SCORE)
 def test_a_score_is_rounded_and_only_100_is_100(value):
-    text = numbers.score(value)
+    text = score_text(value)
     assert abs(float(text) - value) <= (0.05 if value < 99.95 else 0.1) + 1e-9
     assert (text == "100") == (value == 100)
 
