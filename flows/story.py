@@ -110,7 +110,7 @@ def _summary(run: Run, by_kind: dict[str, list[Entry]]) -> Iterator[str]:
     yield f"cells changed   {sum(made['cells_changed'] for made in stands.changes):,}"
     yield from (f"goal            {escape(sentence)}" for sentence in _goals(run))
     for commit in by_kind.get("commit", []):
-        receipt = landed(commit.payload)
+        receipt = landed(run.committed(commit))
         yield f"loaded          {plural(receipt.rows_written, 'row')} in {escape(str(commit.payload['destination']))}"
         yield from (f"{name:<15} {escape(value)}" for name, value in receipt.facts if name != "fingerprint")
     for taken in by_kind.get("unloaded", []):

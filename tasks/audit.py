@@ -48,7 +48,7 @@ def audit(run: Run, checks: tuple[Check, ...], verdict: str) -> Audit:
         origins=tuple((o.name, o.rows, o.quarantined, o.fingerprint) for o in batch.origins) if batch else (),
         snapshots=tuple(Kept(s.id, s.fingerprint, s.rows, s.parent or "") for s in run.snapshots()) if batch else (),
         pages=tuple(_pages(Path(run.reports))),
-        receipts=tuple(_receipts(entries)),
+        receipts=tuple(_receipts(run, entries)),
         versions=dict(_versions()),
         entries=entries,
     )
@@ -129,10 +129,10 @@ def _pages(folder: Path) -> Iterator[Kept]:
         yield Kept(page.name, fingerprint_of(page))
 
 
-def _receipts(entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
+def _receipts(run: Run, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
     for entry in entries:
         if entry.kind == "commit":
-            yield {**entry.payload, "at": entry.at}
+            yield {**run.committed(entry), "at": entry.at}
         elif entry.kind == "returned" and entry.payload["loaded"]:
             yield {**entry.payload["loaded"], "at": entry.at}
 

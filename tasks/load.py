@@ -77,7 +77,8 @@ def load(
         return Loaded(False, problem=problem.message)
     run.keep("receipt", receipt)
     with run.open_ledger() as ledger:
-        ledger.append(run.id, "commit", "commit", {**asdict(receipt), "snapshot": examined.snapshot.fingerprint})
+        told = {name: value for name, value in asdict(receipt).items() if name != "seconds"}
+        ledger.append(run.id, "commit", "commit", {**told, "snapshot": examined.snapshot.fingerprint})
     tell(
         run,
         Happened.LOAD_COMMITTED,

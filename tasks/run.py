@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from tasks.quality.errors import PilotMustDecide
+from tasks.quality.errors import PilotMustDecide, Unavailable
 from tasks.quality.history import History, history, revision_at, snapshots
 from tasks.quality.model import Assessment, ChangeSet, Decision, Profile, Snapshot
 
@@ -185,6 +185,18 @@ class Run:
         """The run's diary."""
         with self.open_ledger() as ledger:
             return ledger.entries(self.id)
+
+    def committed(self, entry: Entry) -> dict[str, Any]:
+        """What a load's entry in the ledger says, and how long the load took where its receipt is kept.
+
+        The same input and answers give the same ledger, so a measured time is not in it.
+        """
+        try:
+            kept = self.recall(dict, "receipt")
+        except Unavailable:
+            return dict(entry.payload)
+        same = kept["fingerprint"] == entry.payload["fingerprint"]
+        return {**entry.payload, **({"seconds": kept["seconds"]} if same else {})}
 
     @staticmethod
     def _records(payloads: Sequence[Mapping[str, Any]], record: type[T]) -> tuple[T, ...]:

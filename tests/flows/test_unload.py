@@ -30,7 +30,7 @@ def test_columns_are_asked_about_and_a_load_is_taken_back(pilot, tmp_path, capsy
     assert second["loaded"]
     assert "the table lacks land" in first["problem"]
     assert pilot.loaded("t") == [(1, "Ulm", None), (2, "Bonn", None), (3, "Kiel", "SH")]
-    (commit,) = (e.payload for e in pilot.entries("commit"))
+    (commit,) = map(pilot.record().committed, pilot.entries("commit"))
     assert (commit["added"], commit["rows_before"], commit["rows_after"]) == (["land"], 2, 3)
     assert commit["seconds"] > 0
 
