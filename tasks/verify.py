@@ -46,10 +46,10 @@ def verify(run: Run, head: str | None = None) -> tuple[Check, ...]:
     return (
         *of_ledger,
         same("evidence", evidence(run, entries), "hashes, sealed again"),
-        same("snapshot fingerprints", _snapshots(run, entries), "snapshots"),
-        same("change set fingerprints", _change_sets(entries), "files"),
+        same("snapshot fingerprints", _snapshots(run, entries), "snapshots", "snapshot"),
+        same("change set fingerprints", _change_sets(entries), "files", "file"),
         *(same(name, recounted(run, claims(run, entries)), "computed again") for name, claims in FAMILIES.items()),
-        same("destination", delivered(run, entries), "loads read back"),
+        same("destination", delivered(run, entries), "loads read back", "load read back"),
     )
 
 

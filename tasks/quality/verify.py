@@ -160,13 +160,13 @@ class Unknown:
     why: str
 
 
-def same(name: str, compared: Iterable[tuple[str, object, object]], what: str) -> Check:
-    """Things that must be equal: (what it is, as recorded, as found now or `Unknown`)."""
+def same(name: str, compared: Iterable[tuple[str, object, object]], many: str, one: str = "") -> Check:
+    """Things that must be equal: (what it is, as recorded, as found now or `Unknown`); and how they are called."""
     pairs = list(compared)
     known = [pair for pair in pairs if not isinstance(pair[2], Unknown)]
     unknown = [f"{thing}: {now.why}" for thing, _then, now in pairs if isinstance(now, Unknown)]
     faults = [f"{thing}: recorded {_short(then)}, found {_short(now)}" for thing, then, now in known if then != now]
-    check = _check(name, faults, len(known), f"{len(known)} {what}")
+    check = _check(name, faults, len(known), plural(len(known), one or many, many))
     more = f"; and {len(unknown) - 1} more" if len(unknown) > 1 else ""
     return replace(check, unchecked=unknown[0] + more) if unknown else check
 
