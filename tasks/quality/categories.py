@@ -7,7 +7,6 @@ the contract names. Recommended are only lines that hardly any sound table would
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from tasks.quality.queries import cells_where, only, rows_where
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.values import has_letter, telling_values
 from tasks.quality.wording import plural
+from tasks.quality.words import unaccented
 
 MOST_VALUES = 100_000
 """A column with more distinct values is no list of names; its spellings are not compared."""
@@ -134,11 +134,10 @@ def fingerprint(value: str) -> str:
     >>> fingerprint("Müller, Jörg."), fingerprint("jorg MULLER"), fingerprint("C++")
     ('jorg muller', 'jorg muller', 'c++')
     """
+    plain = unaccented(value)
     if value.isascii():
-        plain = value.lower()
         kept = plain.translate(_APART if "-" in plain else _DROPPED)
     else:
-        plain = "".join(c for c in unicodedata.normalize("NFKD", value.casefold()) if not unicodedata.combining(c))
         kept = _SIGN.sub(" " if "-" in plain else "", plain)
     words = kept.split()
     return (" ".join(sorted(set(words))) if len(words) > 1 else kept.strip()) or value

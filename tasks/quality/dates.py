@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal, TypeAlias
 
-from tasks.quality.months import Locale, bare_name, month_names, months
+from tasks.quality.months import Locale, month_names, months
+from tasks.quality.words import unaccented
 
 Order: TypeAlias = Literal["ymd", "dmy", "mdy", "ydm"]
 
@@ -122,13 +123,13 @@ def _numeric(found: re.Match[str]) -> Written | None:
 
 
 def _named(found: re.Match[str], locale: Locale) -> Written | None:
-    word = bare_name(found["m"])
+    word = unaccented(found["m"])
     month = months(locale).get(word)
     day = _date(_year(found["y"]), month, int(found["d"])) if month else None
     if day is None or month is None:
         return None
     first = found.start("d") < found.start("m")
-    full, short = (bare_name(month_names(locale, short=short)[month - 1]) for short in (False, True))
+    full, short = (unaccented(month_names(locale, short=short)[month - 1]) for short in (False, True))
     name = EITHER if full == short else "a" if len(word) <= len(short) else "aa"  # May, Jan or January
     parts = ("0", found["sep"], name) if first else (name, found["sep"], "0")
     layout = "".join(parts) + found["sep2"] + "0" + _time_layout(found)

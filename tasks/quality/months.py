@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Literal, TypeAlias, get_args
+
+from tasks.quality.words import unaccented
 
 Locale: TypeAlias = Literal["en", "de", "fr", "es", "it", "nl", "pt", "sv"]
 """A language; of dates it says how months are called, of numbers what separates decimals."""
@@ -38,17 +39,6 @@ _ALSO: Mapping[Locale, Mapping[str, int]] = {"de": {"jänner": 1, "mrz": 3}, "es
 SHORTEST = 3
 
 
-def bare_name(name: str) -> str:
-    """A name without case and accents, as names are compared.
-
-    >>> bare_name("FÉVR")
-    'fevr'
-    """
-    if name.isascii():
-        return name.casefold()
-    return "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
-
-
 @cache
 def month_names(locale: Locale, *, short: bool) -> tuple[str, ...]:
     """The twelve names as they are written."""
@@ -66,11 +56,11 @@ def months(locale: Locale) -> Mapping[str, int]:
     told = [(name, n) for n, name in enumerate(month_names(locale, short=False), 1)]
     told += _ALSO.get(locale, {}).items()
     for name, number in told:
-        bare = bare_name(name)
+        bare = unaccented(name)
         for length in range(SHORTEST, len(bare) + 1):
             known.setdefault(bare[:length], set()).add(number)
     found = {name: numbers.pop() for name, numbers in known.items() if len(numbers) == 1}
-    return found | {bare_name(name): n for n, name in enumerate(month_names(locale, short=True), 1)}
+    return found | {unaccented(name): n for n, name in enumerate(month_names(locale, short=True), 1)}
 
 
 def language(words: Iterable[tuple[str, int]]) -> Locale:
@@ -78,5 +68,5 @@ def language(words: Iterable[tuple[str, int]]) -> Locale:
     rows = dict.fromkeys(LOCALES, 0)
     for word, n in words:
         for locale in LOCALES:
-            rows[locale] += n * (bare_name(word) in months(locale))
+            rows[locale] += n * (unaccented(word) in months(locale))
     return max(LOCALES, key=lambda locale: rows[locale])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 NULL_WORDS = (
     "n/a", "#n/a", "n.a.", "null", "(null)", "<null>", "nan", "<na>", "nil", "?", "??", "-", "--", "---", ".",
 )  # fmt: skip
@@ -15,6 +17,17 @@ AMBIGUOUS_WORDS = (
 
 NO_VALUE = frozenset((*NULL_WORDS, *AMBIGUOUS_WORDS))
 """Words that say nothing about what a column holds or how it is written."""
+
+
+def unaccented(text: str) -> str:
+    """A text without case and accents, as names are compared.
+
+    >>> unaccented("FÉVR")
+    'fevr'
+    """
+    if text.isascii():
+        return text.lower()
+    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
 
 
 def bare(text: str) -> str:
