@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from blocks.staging import encoded
 from tasks.quality.categories import extend_set, extended
 from tasks.quality.checks import ContractCheck, check_contract
 from tasks.quality.contract import Contract
@@ -89,7 +91,14 @@ def assess(run: Run, profiled: Profiled, *, round: int) -> Examined:
     with run.open_staging().open(profiled.snapshot) as tables:
         table = tables.table("snapshot")
         contract = allowed_now(run, spec.contract)
-        data = Dataset(table, tables.table("domains"), run.profile(round), contract, last_run(run, round))
+        data = Dataset(
+            table,
+            tables.table("domains"),
+            run.profile(round),
+            contract,
+            last_run(run, round),
+            encoded=partial(encoded, profiled.snapshot),
+        )
         data.kept.update(_tallied(run, round))
         checks: tuple[ContractCheck, ...] = check_contract(table, contract, data.profile)
         found = find_issues(
