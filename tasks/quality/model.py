@@ -452,6 +452,11 @@ class Decision:
     sql: str
     answered_by: str
 
+    @property
+    def round(self) -> int:
+        """Of the assessment that was decided on."""
+        return int(self.gate.rpartition("-")[2])
+
 
 @dataclass(frozen=True)
 class ChangeSet:
