@@ -44,7 +44,7 @@ def read(coded, name):
 
 
 @given(ROWS, st.randoms(use_true_random=False))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_codes_are_in_the_order_of_row_numbers_whatever_the_order_of_the_rows(rows, random):
     with opened(columns(rows)) as data:
         shuffled = list(range(len(rows)))
@@ -59,7 +59,7 @@ def test_codes_are_in_the_order_of_row_numbers_whatever_the_order_of_the_rows(ro
 
 
 @given(ROWS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_table_that_is_read_in_parts_has_the_same_codes(rows):
     with opened(columns(rows)) as data, pytest.MonkeyPatch.context() as patch:
         whole = codes(data).of("abc")
@@ -72,7 +72,7 @@ def test_a_table_that_is_read_in_parts_has_the_same_codes(rows):
 
 
 @given(ROWS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_votes_on_codes_are_those_of_the_query_that_is_kept(rows):
     with opened(columns(rows)) as data:
         votes = votes_on(data, BALLOT)
@@ -82,7 +82,7 @@ def test_votes_on_codes_are_those_of_the_query_that_is_kept(rows):
 
 
 @given(ROWS, st.dictionaries(FEW, FEW, max_size=4), st.sets(st.integers(0, 39), max_size=5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_suspects_after_a_change_are_those_of_the_changed_table(rows, pairs, gone):
     with opened(columns(rows)) as data:
         coded = codes(data).of("abc").mapped("c", pairs)
@@ -101,7 +101,7 @@ def test_suspects_after_a_change_are_those_of_the_changed_table(rows, pairs, gon
 
 
 @given(ROWS, st.dictionaries(st.integers(0, 39), FEW, max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_changes_are_counted_alike_with_the_first_of_their_rows(rows, written):
     with opened(columns(rows)) as data:
         values = pa.array(list(written.values()), pa.string())
@@ -116,7 +116,7 @@ def test_changes_are_counted_alike_with_the_first_of_their_rows(rows, written):
 
 
 @given(ROWS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_first_row_of_a_value_is_told_of_values_that_are_there(rows):
     with opened(columns(rows)) as data:
         cells = [c for _a, _b, c in rows]
@@ -136,7 +136,7 @@ def test_values_are_numbers_as_the_engine_reads_them():
 
 
 @given(ROWS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_pairs_that_one_row_holds_are_counted_with_nulls(rows):
     pairs = [(a, b) for a, b, _c in rows]
     with opened(columns(rows)) as data:
@@ -161,7 +161,7 @@ def test_pairs_of_a_long_table_are_counted_as_long_as_they_can_be_enough(least):
 
 
 @given(ROWS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_query_that_judges_values_selects_the_same_when_it_is_asked_of_the_values(rows):
     with opened(columns(rows)) as data:
         blank = (
@@ -173,7 +173,7 @@ def test_a_query_that_judges_values_selects_the_same_when_it_is_asked_of_the_val
 
 
 @given(st.lists(ASCII, min_size=1, max_size=20))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_texts_read_as_bytes_say_what_regular_expressions_say(texts):
     whole = pa.array(["skipped", *texts])
     runs = [re.sub("[A-Za-z]+", "a", re.sub("[0-9]+", "9", text)) for text in texts]
@@ -253,7 +253,7 @@ def test_the_engine_reads_no_more_columns_than_are_encoded(monkeypatch):
 
 
 @given(st.lists(ASCII, min_size=1, max_size=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_column_may_hold_what_a_value_is_written_like(texts):
     with opened({"a": texts}) as data:
         column = data.profile.column("a")
