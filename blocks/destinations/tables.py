@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from blocks.ahead import ahead
 from blocks.destinations.base import content_fingerprint
+from blocks.destinations.copying import copied
 from tasks.quality.errors import DestinationError
 from tasks.quality.typed import ColumnType
 
@@ -251,7 +250,7 @@ def count(connection: Connection, of: Table) -> int:
 
 def fill(connection: Connection, into: Table, rows: Any) -> int:
     """Bring the rows of an Ibis table into a table by the database's fastest way; gives how many they were."""
-    ways = {"psycopg": _copied, "duckdb_sqlalchemy": _scanned}
+    ways = {"psycopg": copied, "duckdb_sqlalchemy": _scanned}
     return ways.get(connection.dialect.driver, _inserted)(connection, into, rows)
 
 
@@ -278,54 +277,6 @@ def _scanned(connection: Connection, into: Table, rows: Any) -> int:
     finally:
         own.unregister("gonogo_arriving")
     return int(done[0])
-
-
-def _copied(connection: Connection, into: Table, rows: Any) -> int:
-    """PostgreSQL's COPY, in text that the engine writes."""
-    from psycopg import Error, sql
-    from sqlalchemy.exc import DatabaseError
-
-    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in into.c)
-    place = sql.Identifier(*(part for part in (into.schema, into.name) if part))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(place, names)
-    driver: Any = connection.connection.driver_connection
-    written = 0
-    try:
-        texts = ahead((_csv(batch), batch.num_rows) for batch in rows.to_pyarrow_batches(chunk_size=STREAM_ROWS))
-        with driver.cursor().copy(statement) as copy, closing(texts):
-            for text, count in texts:
-                copy.write(text)
-                written += count
-    except Error as error:
-        _refuse_nul(rows)
-        raise DatabaseError(None, None, error) from error
-    return written
-
-
-def _csv(batch: Any) -> memoryview:
-    """A batch as CSV: null as nothing, and in quotes what needs them; the engine has no empty text (`typed`)."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    alone = batch.num_columns == 1  # a line that is \. alone would end the data
-    options = csv.WriteOptions(include_header=False, quoting_style="all_valid" if alone else "needed")
-    out = pa.BufferOutputStream()
-    csv.write_csv(pa.RecordBatch.from_arrays(batch.columns, schema=batch.schema), out, options)
-    return memoryview(out.getvalue())
-
-
-def _refuse_nul(rows: Any) -> None:
-    """Say where the one character is that PostgreSQL's text cannot hold."""
-    first = 0
-    for batch in rows.to_pyarrow_batches(chunk_size=CHUNK_ROWS):
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            for i, value in enumerate(column.to_pylist()):
-                if isinstance(value, str) and "\x00" in value:
-                    raise DestinationError(
-                        f"'{name}' has a NUL character in loaded row {first + i:,}, which PostgreSQL cannot hold",
-                        todo="remove it; nothing was loaded",
-                    )
-        first += batch.num_rows
 
 
 # --- which rows, and what they are ------------------------------------------------------------------------------
