@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from blocks.ahead import ahead
+from blocks.destinations.base import Typed
 from tasks.quality.errors import DestinationError
 
 if TYPE_CHECKING:
@@ -40,12 +41,13 @@ _DAYS_TO_2000 = 10_957
 _MICROSECONDS_TO_2000 = 946_684_800_000_000
 
 
-def copied(connection: Connection, into: Table, rows: Any) -> int:
-    """Copy the rows of an Ibis table into a table; gives how many they were.
+def copied(connection: Connection, into: Table, rows: Typed) -> int:
+    """Copy the rows of a batch into a table; gives how many they were.
 
     Raises:
         DestinationError: a text has a NUL character.
         DatabaseError: the server refuses a row.
+        Lost: the batch was trusted, and should not have been.
     """
     from psycopg import Error, sql
     from sqlalchemy.exc import DatabaseError
@@ -56,7 +58,7 @@ def copied(connection: Connection, into: Table, rows: Any) -> int:
     written = 0
     try:
         found = driver.execute(sql.SQL("SELECT {} FROM {} LIMIT 0").format(names, place)).description
-        binary = _alike([column.type_code for column in found], rows.schema().to_pyarrow())
+        binary = _alike([column.type_code for column in found], rows.schema)
         form = sql.SQL("binary" if binary else "csv")
         statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(place, names, form)
         parts = ahead(_parts(rows, _binary if binary else _csv))
@@ -74,9 +76,9 @@ def copied(connection: Connection, into: Table, rows: Any) -> int:
     return written
 
 
-def _parts(rows: Any, write: Callable[[pa.RecordBatch], memoryview]) -> Iterator[tuple[memoryview, int]]:
+def _parts(rows: Typed, write: Callable[[pa.RecordBatch], memoryview]) -> Iterator[tuple[memoryview, int]]:
     """The rows as COPY reads them, and how many they are."""
-    for batch in rows.to_pyarrow_batches(chunk_size=BATCH_ROWS):
+    for batch in rows.batches(BATCH_ROWS):
         size = max(1, batch.num_rows * MOST_BYTES // max(batch.nbytes, MOST_BYTES))
         for first in range(0, batch.num_rows, size):
             part = batch.slice(first, size)
@@ -95,10 +97,10 @@ def _csv(batch: pa.RecordBatch) -> memoryview:
     return memoryview(out.getvalue())
 
 
-def _refuse_nul(rows: Any) -> None:
+def _refuse_nul(rows: Typed) -> None:
     """Say where the one character is that PostgreSQL's text cannot hold."""
     first = 0
-    for batch in rows.to_pyarrow_batches(chunk_size=BATCH_ROWS):
+    for batch in rows.batches(BATCH_ROWS):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             for i, value in enumerate(column.to_pylist()):
                 if isinstance(value, str) and "\x00" in value:

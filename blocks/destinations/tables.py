@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from blocks.destinations.base import content_fingerprint
+from blocks.destinations.base import Typed, content_fingerprint
 from blocks.destinations.copying import copied
 from tasks.quality.errors import DestinationError
 from tasks.quality.typed import ColumnType
@@ -248,15 +248,15 @@ def count(connection: Connection, of: Table) -> int:
 # --- rows into a table ------------------------------------------------------------------------------------------
 
 
-def fill(connection: Connection, into: Table, rows: Any) -> int:
-    """Bring the rows of an Ibis table into a table by the database's fastest way; gives how many they were."""
+def fill(connection: Connection, into: Table, rows: Typed) -> int:
+    """Bring the rows of a batch into a table by the database's fastest way; gives how many they were."""
     ways = {"psycopg": copied, "duckdb_sqlalchemy": _scanned}
     return ways.get(connection.dialect.driver, _inserted)(connection, into, rows)
 
 
-def _inserted(connection: Connection, into: Table, rows: Any) -> int:
+def _inserted(connection: Connection, into: Table, rows: Typed) -> int:
     written = 0
-    for batch in rows.to_pyarrow_batches(chunk_size=CHUNK_ROWS):
+    for batch in rows.batches(CHUNK_ROWS):
         if batch.num_rows:
             lines = zip(*(column.to_pylist() for column in batch.columns), strict=True)
             connection.execute(into.insert(), [dict(zip(into.c.keys(), line, strict=True)) for line in lines])
@@ -264,14 +264,13 @@ def _inserted(connection: Connection, into: Table, rows: Any) -> int:
     return written
 
 
-def _scanned(connection: Connection, into: Table, rows: Any) -> int:
+def _scanned(connection: Connection, into: Table, rows: Typed) -> int:
     """DuckDB reads the rows as they stream by."""
     import pyarrow as pa
 
-    batches = rows.to_pyarrow_batches(chunk_size=STREAM_ROWS)
     own: Any = connection.connection.driver_connection
     target = _quoted(connection, into)
-    own.register("gonogo_arriving", pa.RecordBatchReader.from_batches(batches.schema, batches))
+    own.register("gonogo_arriving", pa.RecordBatchReader.from_batches(rows.schema, rows.batches(STREAM_ROWS)))
     try:
         done = own.execute(f"INSERT INTO {target} BY NAME SELECT * FROM gonogo_arriving").fetchone()
     finally:

@@ -516,6 +516,24 @@ def test_postgres_holds_every_value_as_it_was_whatever_types_its_table_has(postg
 
 
 @pytest.mark.service
+def test_postgres_begins_anew_as_text_when_the_last_value_of_many_would_be_lost(postgres):
+    postgres.load(people("12", "old", "run-1"))
+    ids = [str(n) for n in range(50_000)] + ["1.5"]
+    many = {"id": ids, "lost0": ["x"] * len(ids)}
+    receipt = postgres.load(replace(batch(many, INTEGER, run="run-2"), declared=("id",)))
+    assert (receipt.rows_before, receipt.rows_after, receipt.as_text) == (2, len(ids), (("id", 1),))
+    assert postgres.execute("SELECT count(DISTINCT id), max(lost0) FROM {out} WHERE id ~ '^[0-9.]+$'") == [
+        (len(ids), "x")
+    ]
+    assert postgres.undo("run-2").rows_restored == 2
+    with pytest.raises(
+        DestinationError, match=r"1 value of 'id' is no integer without loss, e\.g\. '1\.5' in row 50,000"
+    ):
+        postgres.load(replace(batch(many, INTEGER, run="run-3"), declared=("id",)), wrong_types="refuse")
+    assert postgres.rows() == [(1, "old"), (2, "old")]
+
+
+@pytest.mark.service
 def test_postgres_takes_long_rows_in_parts(postgres, monkeypatch):
     monkeypatch.setattr(copying, "MOST_BYTES", 1000)
     texts = [str(n) * 300 for n in range(10)] + ["x"] * 1000
