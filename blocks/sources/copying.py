@@ -75,6 +75,7 @@ def _blocks(
         f"q.{name}::text" if type in _CAST else f"q.{name}" for name, type in zip(names, types, strict=True)
     )
     query = f"COPY (SELECT {picked} FROM ({inner}) q ({', '.join(names)})) TO STDOUT (FORMAT csv)"
+    query = query if bound else query.replace("%%", "%")  # psycopg looks for values only where there are some
     driver: Any = connection.connection.driver_connection
     waiting = io.BytesIO()
     try:
