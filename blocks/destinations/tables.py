@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from blocks.ahead import ahead
+from blocks.databases import of_driver
 from blocks.destinations.base import content_fingerprint
 from tasks.quality.errors import DestinationError
 from tasks.quality.typed import ColumnType
@@ -283,7 +284,6 @@ def _scanned(connection: Connection, into: Table, rows: Any) -> int:
 def _copied(connection: Connection, into: Table, rows: Any) -> int:
     """PostgreSQL's COPY, in text that the engine writes."""
     from psycopg import Error, sql
-    from sqlalchemy.exc import DatabaseError
 
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in into.c)
     place = sql.Identifier(*(part for part in (into.schema, into.name) if part))
@@ -298,7 +298,7 @@ def _copied(connection: Connection, into: Table, rows: Any) -> int:
                 written += count
     except Error as error:
         _refuse_nul(rows)
-        raise DatabaseError(None, None, error) from error
+        raise of_driver(error, connection) from error
     return written
 
 

@@ -13,6 +13,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from blocks.ahead import ahead
+from blocks.databases import of_driver
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,7 +68,6 @@ def _blocks(
 ) -> Iterator[io.BytesIO]:
     """The rows as delimited text, as the server sends it."""
     from psycopg import Error
-    from sqlalchemy.exc import DatabaseError
 
     inner, bound = _compiled(connection, statement, values)
     names = [f"c{place}" for place in range(len(types))]
@@ -87,7 +87,7 @@ def _blocks(
                     yield waiting
                     waiting = io.BytesIO()
     except Error as error:
-        raise DatabaseError(None, None, error) from error
+        raise of_driver(error, connection) from error
     if waiting.tell():
         yield waiting
 

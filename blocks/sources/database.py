@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from blocks.databases import connected, database_url
+from blocks.databases import PATIENCE_SECONDS, connected, database_url
 from blocks.probe import Probe
 from blocks.refusals import READING, told
 from blocks.row_file import write_rows
@@ -76,6 +76,9 @@ incremental: {column: updated_at}   # each run reads what is new
     )
     incremental: Incremental | None = Field(default=None, description="read only what is new")
     chunk_rows: int = Field(default=20_000, ge=1, description="rows that are held in memory at once")
+    patience_seconds: float = Field(
+        default=PATIENCE_SECONDS, gt=0, description="how long the database may say nothing while it is waited for"
+    )
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
 
@@ -144,7 +147,7 @@ incremental: {column: updated_at}   # each run reads what is new
                 raise Unavailable(
                     f"no file '{path.name}'", where=str(path.parent), available=there[:MOST_NAMED], todo=todo
                 )
-        return _Snapshot(url)
+        return _Snapshot(url, self.patience_seconds)
 
     def _land(self, connection: Connection, file: Path, since: Mapping[str, Any], reading: Reading) -> _Landed:
         """Write the rows, as text, into a Parquet file in the landing folder."""
@@ -319,8 +322,8 @@ def _hash(row: Sequence[str | None]) -> str:
 class _Snapshot:
     """A connection whose transaction sees one state of the database and may not write."""
 
-    def __init__(self, url: URL) -> None:
-        self._url, self._open = url, connected(url, "source.url")
+    def __init__(self, url: URL, patience_seconds: float) -> None:
+        self._open = connected(url, "source.url", patience_seconds)
 
     def __enter__(self) -> Connection:
         connection = self._open.__enter__()

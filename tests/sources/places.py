@@ -303,7 +303,7 @@ class Bucket(Place):
         busy = b"HTTP/1.1 503 x\r\nContent-Type: application/xml\r\nContent-Length: 48\r\n\r\n"
         busy += b"<Error><Code>SlowDown</Code><Message/></Error>\r\n"
         port = self.stack.enter_context(silent(b"" if name == "slow" else busy))
-        return self.source(endpoint=f"http://127.0.0.1:{port}")
+        return self.source(endpoint=f"http://127.0.0.1:{port}", patience_seconds=0.3)
 
 
 class Stream(Place):

@@ -42,7 +42,6 @@ def impatient(monkeypatch):
     """Nobody is waited for longer than a test can."""
     monkeypatch.setattr(blocks.databases, "CONNECT_SECONDS", 2)
     monkeypatch.setattr(blocks.streams, "CONNECT_SECONDS", 2)
-    monkeypatch.setattr(blocks.s3, "READ_SECONDS", 0.3)
     monkeypatch.setattr(blocks.sources.remote, "_SECONDS", 0.5)
     monkeypatch.setattr(blocks.s3, "ATTEMPTS", 1)
 
