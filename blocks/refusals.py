@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from blocks.databases import SILENT
 from tasks.quality.errors import (
     DestinationError,
     GonogoError,
@@ -38,6 +39,10 @@ _FULL = Refusal(TryAgain, "the disk is full", "free some space, then {again}")
 _BROKEN = Refusal(TryAgain, "the disk cannot be read or written", "check it, then {again}")
 _SLOW = Refusal(TryAgain, "the database gave up, for it took too long", "raise its time limit, then {again}")
 _AWAY = Refusal(Unavailable, "the database cannot be reached", "start it, then {again}")
+_LOST = Refusal(Unavailable, "the connection to the database was lost", "look after it, then {again}")
+_SILENT = Refusal(
+    Unavailable, "the database has fallen silent", "look after it, or raise 'patience_seconds', then {again}"
+)
 _STRANGER = Refusal(PilotMustDecide, "the database refuses this user or password, and says", "check them, then {again}")
 _FORBIDDEN = Refusal(PilotMustDecide, "not allowed", "check the rights, then {again}")
 _ABSENT = Refusal(PilotMustDecide, "there is no such database or schema", "create it, then {again}")
@@ -82,8 +87,8 @@ _BY_CODE = {
     "MYSQL-1290": _FORBIDDEN,  # read-only
     "MYSQL-1792": _FORBIDDEN,  # the same
     "MYSQL-1049": _ABSENT,
-    "MYSQL-2006": _AWAY,
-    "MYSQL-2013": _AWAY,
+    "MYSQL-2006": _LOST,
+    "MYSQL-2013": _LOST,
     "DUCKDB-IO Error: Could not set lock": _LOCKED,
     "DUCKDB-IO Error: Could not read": _BROKEN,
     "DUCKDB-IO Error: Could not write": _FULL,
@@ -96,6 +101,8 @@ _BY_CODE = {
 """By SQLSTATE, SQLite's name, MySQL's number, or DuckDB's words; or the beginning of it."""
 
 _NO_SPACE = "No space left on device"
+_SILENCE = (SILENT, "(timed out)", "TimeoutError('timed out')")
+"""PostgreSQL's connections say it as ours do; MySQL's when they wait for an answer, and when nobody takes rows."""
 
 _BY_WORDS = (
     ("authentication failed", _STRANGER),
@@ -153,15 +160,18 @@ def told(where: str, side: Side) -> Iterator[None]:
 def _refusal(error: DBAPIError, otherwise: Refusal) -> Refusal:
     from sqlalchemy.exc import OperationalError
 
-    code = _code(error.orig)
-    if _NO_SPACE in str(error.orig):  # DuckDB says it also of a commit that failed, or of a checkpoint
+    code, said = _code(error.orig), str(error.orig)
+    if _NO_SPACE in said:  # DuckDB says it also of a commit that failed, or of a checkpoint
         return _FULL
+    if any(words in said for words in _SILENCE):
+        return _SILENT
     if code is not None:
         known = [refusal for start, refusal in _BY_CODE.items() if str(code).startswith(start)]
         return known[0] if known else otherwise
+    if error.connection_invalidated:
+        return _LOST
     if error.statement is None and isinstance(error, OperationalError):
-        words = str(error.orig).lower()
-        return next(refusal for part, refusal in _BY_WORDS if part in words)
+        return next(refusal for part, refusal in _BY_WORDS if part in said.lower())
     return otherwise
 
 

@@ -18,7 +18,6 @@ from tasks.quality.errors import GonogoError, SpecError, TryAgain, Unavailable, 
 from tasks.quality.secrets import MASK, mask
 
 CONNECT_SECONDS = 10
-READ_SECONDS = 60
 ATTEMPTS = 4
 WORKERS = 8
 """Requests at once."""
@@ -107,6 +106,10 @@ class S3Connection(BaseModel):
         default=True, description="whether the server's certificate must be sound; AWS_CA_BUNDLE names authorities"
     )
 
+    patience_seconds: float = Field(
+        default=60, gt=0, description="how long the server may say nothing before it is asked again"
+    )
+
     @model_validator(mode="after")
     def _credentials_are_whole(self) -> Self:
         if bool(self.access_key) != bool(self.secret_key) or (self.session_token and not self.access_key):
@@ -144,7 +147,7 @@ class S3Connection(BaseModel):
         checks = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
         config = Config(
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
+            read_timeout=self.patience_seconds,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=WORKERS,
             s3={"addressing_style": self.addressing},

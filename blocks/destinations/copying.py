@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from blocks.ahead import ahead
+from blocks.databases import of_driver
 from blocks.destinations.base import Typed
 from tasks.quality.errors import DestinationError
 
@@ -50,7 +51,6 @@ def copied(connection: Connection, into: Table, rows: Typed) -> int:
         Lost: the batch was trusted, and should not have been.
     """
     from psycopg import Error, sql
-    from sqlalchemy.exc import DatabaseError
 
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in into.c)
     place = sql.Identifier(*(part for part in (into.schema, into.name) if part))
@@ -72,7 +72,7 @@ def copied(connection: Connection, into: Table, rows: Typed) -> int:
                 copy.write(_END)
     except Error as error:
         _refuse_nul(rows)
-        raise DatabaseError(None, None, error) from error
+        raise of_driver(error, connection) from error
     return written
 
 

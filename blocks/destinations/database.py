@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from blocks.databases import connected, database_url
+from blocks.databases import PATIENCE_SECONDS, connected, database_url
 from blocks.destinations.base import DestinationModel, LoadBatch, Lost, Receipt, TakenBack, names
 from blocks.destinations.tables import present, table
 from blocks.destinations.target import Validity
@@ -71,6 +71,10 @@ key: [order_id]
         default=True, description="keep what a load replaces until the next one, so that it can be taken back"
     )
 
+    patience_seconds: float = Field(
+        default=PATIENCE_SECONDS, gt=0, description="how long the database may say nothing while it is waited for"
+    )
+
     @field_validator("key", mode="before")
     @classmethod
     def _one_or_many(cls, key: object) -> object:
@@ -98,7 +102,7 @@ key: [order_id]
             if url.get_backend_name() in ("sqlite", "duckdb") and not Path(str(url.database)).exists():
                 yield may_write(Path(str(url.database)))
                 return
-            with told(self.describe(), LOADING), connected(url, "destination.url") as connection:
+            with told(self.describe(), LOADING), connected(url, "destination.url", self.patience_seconds) as connection:
                 yield Probe(what, True, f"{url.get_backend_name()} answers")
                 what = f"look for the table {self.name()}"
                 there = present(connection, self.table, self.schema_name)
@@ -136,7 +140,7 @@ key: [order_id]
         self._check_names(names(batch), url.get_backend_name())
         with (
             told(self.describe(), LOADING),
-            connected(url, "destination.url") as connection,
+            connected(url, "destination.url", self.patience_seconds) as connection,
             alone(connection, self.name()),
         ):
             under_way = TableLoad(self, connection, batch)
@@ -157,7 +161,7 @@ key: [order_id]
         url = self._url(base)
         if url.get_backend_name() in ("sqlite", "duckdb") and not Path(str(url.database)).exists():
             return None
-        with told(self.describe(), LOADING), connected(url, "destination.url") as connection:
+        with told(self.describe(), LOADING), connected(url, "destination.url", self.patience_seconds) as connection:
             return fingerprint_now(self, connection, run_id)
 
     def undo(self, run_id: str, base: Path) -> TakenBack:
@@ -174,7 +178,7 @@ key: [order_id]
         url = self._url(base)
         with (
             told(self.describe(), LOADING),
-            connected(url, "destination.url") as connection,
+            connected(url, "destination.url", self.patience_seconds) as connection,
             alone(connection, self.name()),
         ):
             return taken_back(self, connection, run_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
@@ -41,7 +42,7 @@ from blocks.streams import (
     patient,
     topics_of,
 )
-from tasks.quality.errors import Abort, DestinationError, GonogoError, did_you_mean
+from tasks.quality.errors import Abort, DestinationError, GonogoError, Unavailable, did_you_mean
 from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
@@ -54,7 +55,6 @@ RUN = "gonogo-run"
 _LOADS = ".gonogo-loads"
 _CHUNK_ROWS = 5_000
 _POLL_SECONDS = 0.1
-_COMMIT_SECONDS = 120
 _LONGEST_TRANSACTION_MS = 900_000
 """The longest that brokers allow unless they are told otherwise."""
 
@@ -81,6 +81,10 @@ password: ${KAFKA_PASSWORD}
     kind: Literal["stream"] = "stream"
     topic: str = Field(min_length=1, max_length=200, description="name of the topic; it has to be there")
     key: tuple[str, ...] = Field(default=(), description="columns whose value is the key; several as a JSON list")
+
+    patience_seconds: float = Field(
+        default=120, gt=0, description="how long the cluster may take nothing while it loads"
+    )
 
     @field_validator("key", mode="before")
     @classmethod
@@ -117,7 +121,7 @@ password: ${KAFKA_PASSWORD}
             }
             with telling.told(complaints):
                 producer = Producer({**settings, **own})
-                producer.init_transactions(_COMMIT_SECONDS)
+                producer.init_transactions(self.patience_seconds)
                 try:
                     yield StreamLoad(self, batch, admin, producer, settings)
                 except BaseException:
@@ -251,7 +255,7 @@ class StreamLoad:
         self._producer.begin_transaction()
         digests = (self._send(row) for row in _rows(ready.table))
         self._fingerprint = summed(digests)
-        self._producer.flush()
+        self._arrive()
 
     def _send(self, row: Mapping[str, Any]) -> bytes:
         self._put(self._to.topic, json.dumps(row, ensure_ascii=False), _key(row, self._to.key))
@@ -270,22 +274,36 @@ class StreamLoad:
         columns = names(self._batch)
         marker = {"ranges": ranges, "columns": columns, "receipt": asdict(receipt), "pipeline": self._batch.pipeline}
         self._put(self._to.loads, json.dumps(marker), self._batch.run_id)
-        self._producer.commit_transaction(_COMMIT_SECONDS)
+        self._producer.commit_transaction(self._to.patience_seconds)
         held = self._to.held(self._settings, self._batch.run_id, columns, ranges)
         if held != receipt.fingerprint:
             what = f"the topic holds {held}, but {receipt.fingerprint} was sent"
             raise Abort(what, where=self._to.describe(), todo="look into the topic; the run is loaded")
         return replace(receipt, fingerprint=held)
 
+    def _arrive(self) -> None:
+        """Wait until the cluster has taken what was sent."""
+        while waiting := len(self._producer):
+            if self._producer.flush(self._to.patience_seconds) >= waiting:
+                raise self._silent()
+
     def _put(self, topic: str, value: str, key: str | None) -> None:
+        started = time.monotonic()
         while True:
             try:
                 self._producer.produce(topic, value, key=key, headers=[(RUN, self._batch.run_id)])
                 self._producer.poll(0)
             except BufferError:
+                if time.monotonic() - started > self._to.patience_seconds:
+                    raise self._silent() from None
                 self._producer.poll(_POLL_SECONDS)
             else:
                 return
+
+    def _silent(self) -> Unavailable:
+        what = f"the cluster has taken nothing for {self._to.patience_seconds:g} s"
+        todo = "look after it, or raise 'patience_seconds', then load again"
+        return Unavailable(what, where=self._to.describe(), todo=todo)
 
 
 def _rows(table: Any) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from blocks.ahead import ahead
+from blocks.databases import of_driver
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,7 +72,6 @@ def _blocks(
 ) -> Iterator[io.BytesIO]:
     """The rows as delimited text, as the server sends it."""
     from psycopg import Error
-    from sqlalchemy.exc import DatabaseError
 
     inner, bound = _compiled(connection, statement, values)
     names = [f"c{place}" for place in range(len(types))]
@@ -79,6 +79,7 @@ def _blocks(
         f"q.{name}::text" if type in _CAST else f"q.{name}" for name, type in zip(names, types, strict=True)
     )
     query = f"COPY (SELECT {picked} FROM ({inner}) q ({', '.join(names)})) TO STDOUT (FORMAT csv)"
+    query = query if bound else query.replace("%%", "%")  # psycopg looks for values only where there are some
     driver: Any = connection.connection.driver_connection
     waiting = io.BytesIO()
     try:
@@ -90,7 +91,7 @@ def _blocks(
                     yield waiting
                     waiting = io.BytesIO()
     except Error as error:
-        raise DatabaseError(None, None, error) from error
+        raise of_driver(error, connection) from error
     if waiting.tell():
         yield waiting
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from blocks.databases import connected, database_url
+from blocks.databases import PATIENCE_SECONDS, connected, database_url
 from blocks.probe import Probe
 from blocks.refusals import READING, told
 from blocks.row_file import write_rows
@@ -84,6 +84,9 @@ ranges: {column: id, parts: 4}      # PostgreSQL: four connections at once, in o
     incremental: Incremental | None = Field(default=None, description="read only what is new")
     ranges: Ranges | None = Field(default=None, description="read ranges of a key side by side (PostgreSQL)")
     chunk_rows: int = Field(default=20_000, ge=1, description="rows that are held in memory at once")
+    patience_seconds: float = Field(
+        default=PATIENCE_SECONDS, gt=0, description="how long the database may say nothing while it is waited for"
+    )
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
 
@@ -154,7 +157,7 @@ ranges: {column: id, parts: 4}      # PostgreSQL: four connections at once, in o
                 raise Unavailable(
                     f"no file '{path.name}'", where=str(path.parent), available=there[:MOST_NAMED], todo=todo
                 )
-        return _Snapshot(url, of)
+        return _Snapshot(url, of, self.patience_seconds)
 
     def _land(self, connection: Connection, file: Path, since: Mapping[str, Any], reading: Reading) -> _Landed:
         """Write the rows, as text, into a Parquet file in the landing folder."""
@@ -350,8 +353,8 @@ _IN_POSTGRES = (
 class _Snapshot:
     """A connection whose transaction sees one state of the database, or that of a snapshot, and may not write."""
 
-    def __init__(self, url: URL, of: str | None) -> None:
-        self._of, self._open = of, connected(url, "source.url")
+    def __init__(self, url: URL, of: str | None, patience_seconds: float) -> None:
+        self._of, self._open = of, connected(url, "source.url", patience_seconds)
 
     def __enter__(self) -> Connection:
         connection = self._open.__enter__()

@@ -426,25 +426,29 @@ class _Fetch:
             attempt += 1
             try:
                 self._get(one, start, stop, path)
-            except _broken():  # the client asks again only until the answer begins
+            except _BrokenOff as error:  # the client asks again only until the answer begins
                 if attempt >= ATTEMPTS:
-                    raise
+                    raise error.why from error
         return stop - start
 
-    def _get(self, one: Object, start: int, stop: int, path: Path) -> None:
+    def _asked(self, one: Object, start: int, stop: int) -> Any:
+        """The answer for a part, of which the body is still to come."""
         from botocore.exceptions import ClientError
 
         wanted = {"Bucket": self.source.bucket, "Key": one.key, "IfMatch": f'"{one.etag}"', **self.source.paid}
         wanted |= {"VersionId": self.source.version} if self.source.version else {}
         wanted |= {"Range": f"bytes={start}-{stop - 1}"} if stop - start < one.size else {}
         try:
-            said = self.client.get_object(**wanted)
+            return self.client.get_object(**wanted)
         except ClientError as error:
             if is_lost(error) or is_gone(error):
                 where = self.source.address(one.key)
                 what = "the object changed, or went, while it was read"
                 raise SourceError(what, where=where, todo="read again") from error
             raise
+
+    def _get(self, one: Object, start: int, stop: int, path: Path) -> None:
+        said = self._asked(one, start, stop)
         with closing(said["Body"]) as body:
             if (comes := int(said["ContentLength"])) != stop - start:
                 what = f"{plural(comes, 'byte')} come where {stop - start:,} were asked for"
@@ -452,7 +456,7 @@ class _Fetch:
                 raise Unavailable(what, where=self.source.address(one.key), todo=todo)
             partial = path.with_name(f".{path.name}.{os.getpid()}")
             with doing("write", partial), partial.open("wb") as file:
-                while chunk := body.read(_CHUNK_BYTES):
+                for chunk in _chunks(body):
                     file.write(chunk)
         if start == 0 and (version := _version_in(said)):
             write_text(self._path(one, ".version"), version)
@@ -482,11 +486,21 @@ class _Fetch:
         return self.reading.landing() / f"{one.landing}{more}"
 
 
-def _broken() -> tuple[type[Exception], ...]:
-    """What breaks an answer off in its middle."""
+class _BrokenOff(Exception):
+    """An answer broke off in its middle, and why."""
+
+    def __init__(self, why: Exception) -> None:
+        self.why = why
+
+
+def _chunks(body: Any) -> Iterator[bytes]:
     from botocore.exceptions import HTTPClientError, IncompleteReadError
 
-    return HTTPClientError, IncompleteReadError
+    try:
+        while chunk := body.read(_CHUNK_BYTES):
+            yield chunk
+    except (HTTPClientError, IncompleteReadError) as error:
+        raise _BrokenOff(error) from error
 
 
 def _recalled(kept: Path) -> Listing | None:

@@ -50,13 +50,20 @@ settings:               # instead of what is saved
         """Tell the source that its batch is durably staged."""
         self.source.acknowledge(batch, reading)
 
+    def unread(self, batch: Batch, reading: Reading) -> bool:
+        """Let the next read of the saved source begin where this one did; False where that cannot be."""
+        return self.source.unread(batch, reading)
+
     def settle(self, batch: Batch, outcome: Outcome, reading: Reading) -> str:
         """Tell the source what became of its batch."""
         return self.source.settle(batch, outcome, reading)
 
-    def place(self, origin: Origin, number: int, base: Path) -> str:  # noqa: ARG002  (nothing is looked up for it)
-        """The record's number."""
-        return f"record {number:,}"
+    def place(self, origin: Origin, number: int, base: Path) -> str:
+        """Where the saved source says that the record is; its number, where the block cannot be looked up."""
+        try:
+            return self.source.place(origin, number, base)
+        except GonogoError:
+            return f"record {number:,}"
 
     def probe(self, base: Path) -> Iterator[Probe]:
         """Look the block up, then try the source."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import uuid
 
 import pytest
 
-from tests.destinations.places import Bucket, Database, File
+from tests.destinations.places import Bucket, Database, File, saved
 from tests.services.process import folder
 
 FILES = ("out.parquet", "out.csv", "out.ndjson", "out.csv.gz", "out.json.zst")
 DATABASES = ["sqlite", "duckdb", *(pytest.param(name, marks=pytest.mark.service) for name in ("postgres", "mariadb"))]
+SAVED = "saved "
+BY_BLOCK = [
+    "saved out.parquet",
+    *(pytest.param(f"{SAVED}{name}", marks=pytest.mark.service) for name in ("postgres", "s3")),
+]
 
 
 @pytest.fixture
@@ -80,7 +86,20 @@ def s3(tmp_path, s3_endpoint) -> Bucket:
     return place
 
 
-@pytest.fixture(params=[*DATABASES, *FILES, pytest.param("s3", marks=pytest.mark.service)])
-def place(request, tmp_path) -> Database | File:
+def named(request, name) -> Database | File | Bucket:
+    """A place by its name, which is that of a file, of a fixture, or begins with `saved `."""
+    wanted = name.removeprefix(SAVED)
+    place = File(request.getfixturevalue("tmp_path"), wanted) if "." in wanted else request.getfixturevalue(wanted)
+    if name == wanted:
+        return place
+    block = f"contract-{uuid.uuid4().hex[:12]}"
+    written = place.destination()
+    settings = json.loads(written.model_dump_json(exclude_unset=True, by_alias=True))
+    request.getfixturevalue("saved_blocks").save("destination", written.kind, block, **settings)
+    return saved(place, block)
+
+
+@pytest.fixture(params=[*DATABASES, *FILES, pytest.param("s3", marks=pytest.mark.service), *BY_BLOCK])
+def place(request) -> Database | File | Bucket:
     """Each kind of place there is."""
-    return File(tmp_path, request.param) if request.param in FILES else request.getfixturevalue(request.param)
+    return named(request, request.param)

@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from blocks.destinations import DatabaseDestination, FileDestination, LoadBatch, S3Destination
+from blocks.destinations import DatabaseDestination, FileDestination, LoadBatch, S3Destination, SavedDestination
 
 
 def batch(
@@ -239,8 +239,45 @@ class Bucket:
         ]
 
 
+class Saved:
+    """A place whose destination is named: its settings, secrets included, are a block that a Prefect server keeps."""
+
+    block: str
+
+    @property
+    def spec(self) -> list[str | None]:
+        return ["saved", self.block, *super().spec]
+
+    def destination(self, **more) -> SavedDestination:
+        return SavedDestination(name=self.block, settings=more)
+
+
+class SavedDatabase(Saved, Database):
+    """A table of a database, by a block's name."""
+
+
+class SavedFile(Saved, File):
+    """One file, by a block's name."""
+
+
+class SavedBucket(Saved, Bucket):
+    """A table in a bucket, by a block's name."""
+
+
+SAVED = {Database: SavedDatabase, File: SavedFile, Bucket: SavedBucket}
+
+
+def saved(place: Database | File | Bucket, block: str) -> SavedDatabase | SavedFile | SavedBucket:
+    """The same place, whose destination is saved as a block."""
+    same = SAVED[type(place)](*(getattr(place, field.name) for field in fields(place) if field.init))
+    same.block = block
+    return same
+
+
 def place_of(spec: list[str | None], folder: Path) -> Database | File | Bucket:
     """A place by its `spec`."""
+    if spec[0] == "saved":
+        return saved(place_of(spec[2:], folder), spec[1])
     if spec[0] == "s3":
         return Bucket(folder, *spec[1:])
     return Database(folder, *spec) if "://" in str(spec[0]) else File(folder, *spec)

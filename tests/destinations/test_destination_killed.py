@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.destinations.conftest import DATABASES
+from tests.destinations.conftest import BY_BLOCK, DATABASES, named
 from tests.destinations.killing import MANY
-from tests.destinations.places import Bucket, Database, File, batch
+from tests.destinations.places import Bucket, Database, Saved, batch
 
 REPOSITORY = Path(__file__).parents[2]
 OLD = {"id": ["1", "2"], "name": ["old", "old"]}
@@ -44,19 +44,27 @@ def cases(place) -> list[tuple[str, str, str, int]]:
     return [*loads, ("known", "", "", new), ("undo", "", before, new), ("undo", "", after, 2)]
 
 
-@pytest.fixture(params=[*DATABASES, "out.parquet", "out.csv.gz", pytest.param("s3", marks=pytest.mark.service)])
-def killed(request, tmp_path):
-    return request.getfixturevalue(request.param) if "." not in request.param else File(tmp_path, request.param)
+@pytest.fixture(
+    params=[*DATABASES, "out.parquet", "out.csv.gz", pytest.param("s3", marks=pytest.mark.service), *BY_BLOCK]
+)
+def killed(request):
+    return named(request, request.param)
 
 
-def test_what_is_killed_never_was_or_is_done_and_nothing_is_done_twice(killed):
+@pytest.fixture
+def environment(request, killed):
+    """A child has none of the settings that are this process's own: where saved blocks are looked up, it is told."""
+    saved = isinstance(killed, Saved)
+    return {**os.environ, **({"PREFECT_API_URL": request.getfixturevalue("prefect_server")} if saved else {})}
+
+
+def test_what_is_killed_never_was_or_is_done_and_nothing_is_done_twice(killed, environment):
     place = killed
     place.load(batch(OLD))
     expected = cases(place)
     about = {"place": place.spec, "folder": str(place.folder)}
     told = [about | {"verb": verb, "columns": columns, "moment": moment} for verb, columns, moment, _rows in expected]
     command = [sys.executable, "-m", "tests.destinations.killing"]
-    environment = dict(os.environ)
     done = subprocess.run(
         command, input=json.dumps(told), cwd=REPOSITORY, capture_output=True, text=True, env=environment
     )

@@ -1,4 +1,4 @@
-"""One Prefect server for all flow tests, and a pilot who carries runs through in the test's own process."""
+"""A pilot who carries runs through in the test's own process."""
 
 from __future__ import annotations
 
@@ -19,18 +19,6 @@ ORDERS = """id,customer,price,quantity,total
 7,gus,11,2,22
 8,hal,12,1,12
 """
-
-
-@pytest.fixture(scope="session")
-def prefect_server():
-    from prefect.events.worker import EventsWorker
-    from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
-
-    quiet = {PREFECT_LOGGING_TO_API_ENABLED: False}
-    with prefect_test_harness(server_startup_timeout=120), temporary_settings(quiet):
-        yield PREFECT_API_URL.value()
-        EventsWorker.drain_all(timeout=10)  # events for servers that are gone would be waited for without end
 
 
 @pytest.fixture

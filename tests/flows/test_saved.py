@@ -11,31 +11,8 @@ from tasks.quality.errors import SpecError
 
 
 @pytest.fixture
-def saved(prefect_server):
-    """Saves a block as the Prefect UI does, once its type is known."""
-    from prefect.client.orchestration import get_client
-
-    from blocks import destinations, sources
-    from blocks.saved import block_type, kinds, register
-
-    sides = {"source": kinds(sources.Single), "destination": kinds(destinations.Single)}
-    with get_client(sync_client=True) as client:
-        for side, models in sides.items():
-            list(register(client, side, models))
-            assert list(register(client, side, models)) == [], "known already"
-    made = []
-
-    def save(side, kind, name, **settings):
-        block = block_type(side, sides[side][kind])(**settings)
-        block.save(name, overwrite=True)
-        made.append(f"{block.get_block_type_slug()}/{name}")
-        return block
-
-    yield save
-    with get_client(sync_client=True) as client:
-        for slug in made:
-            kind, name = slug.split("/")
-            client.delete_block_document(client.read_block_document_by_name(name, kind).id)
+def saved(saved_blocks):
+    return saved_blocks.save
 
 
 def pipeline(pilot, **sections):

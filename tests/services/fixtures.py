@@ -14,6 +14,7 @@ from tests.services.chromium import chromium
 from tests.services.kafka import kafka
 from tests.services.mariadb import mariadb
 from tests.services.postgres import postgres
+from tests.services.prefect import SavedBlocks, prefect
 from tests.services.process import NotInstalledError
 from tests.services.redis import redis
 from tests.services.registry import registry
@@ -75,6 +76,24 @@ def redis_url():
 @pytest.fixture(scope="session")
 def s3_endpoint():
     yield from _service(s3, "GONOGO_TEST_S3")
+
+
+@pytest.fixture(scope="session")
+def prefect_server():
+    with prefect() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def block_types(prefect_server):
+    return SavedBlocks()
+
+
+@pytest.fixture
+def saved_blocks(block_types):
+    """Saves sources and destinations as the Prefect UI does, until the test ends."""
+    yield block_types
+    block_types.clear()
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,27 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@contextlib.contextmanager
+def frozen(port: int) -> Iterator[None]:
+    """Stop the processes of the server on a port where they are, without ending them; they go on after the block."""
+    import psutil
+
+    servers = {
+        each.pid
+        for each in psutil.net_connections("tcp")
+        if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid
+    }
+    assert servers, f"nobody listens on {port}"
+    family = [each for pid in servers for each in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))]
+    for each in family:
+        each.suspend()
+    try:
+        yield
+    finally:
+        for each in family:
+            each.resume()
+
+
 def serve(service: Callable[[], contextlib.AbstractContextManager[str]]) -> None:
     """Run a service until Ctrl-C or SIGTERM, as `python -m tests.services.NAME` does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)

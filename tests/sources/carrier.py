@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -65,6 +66,7 @@ class Carrier:
         kill_at: int = 0,
         most_bytes: int = 0,
         steps: Sequence[str] = (),
+        prefect_server: str = "",
     ) -> Carried:
         """Let a child read, stage and acknowledge for each run.
 
@@ -75,6 +77,8 @@ class Carrier:
             kill_at: the step before which it dies; 0: it does not.
             most_bytes: that a file may have, as on a full disk; 0: any.
             steps: functions that are steps, too, e.g. "blocks.sources.stream._commit".
+            prefect_server: that saved blocks are looked up in. A test's own is known to Prefect's settings, which no
+                other process has.
         """
         asked = {
             "source": source.model_dump(mode="json"),
@@ -84,9 +88,8 @@ class Carrier:
             "kill_at": kill_at,
             "most_bytes": most_bytes,
             "steps": list(steps),
-            "environment": {
-                name: value for name, value in os.environ.items() if name.startswith(("TEST_", "AWS_", "GONOGO_"))
-            },
+            "environment": {name: value for name, value in os.environ.items() if name.startswith(_TOLD)},
+            "prefect_server": prefect_server,
         }
         print(json.dumps(asked), file=self._process.stdin, flush=True)
         told = json.loads(self._process.stdout.readline())
@@ -100,31 +103,47 @@ class Carrier:
 
 
 def _serve() -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
     _warm_up()
-    for line in sys.stdin:
-        asked = json.loads(line)
-        told, tell = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(told)
-            with os.fdopen(tell, "w") as answer:
-                json.dump(_carried(asked), answer)
-            os._exit(0)
-        os.close(tell)
-        with os.fdopen(told) as answer:
-            text = answer.read()
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        print(json.dumps({**(json.loads(text) if status == 0 else {}), "status": status}), flush=True)
+    server = ""
+    with ExitStack() as prefect:
+        for line in sys.stdin:
+            asked = json.loads(line)
+            if asked["prefect_server"] not in ("", server):
+                server = asked["prefect_server"]
+                prefect.enter_context(temporary_settings({PREFECT_API_URL: server}))
+            print(json.dumps(_forked(asked)), flush=True)
+
+
+def _forked(asked: dict[str, Any]) -> dict[str, Any]:
+    """What a child says, and how it ended."""
+    told, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(told)
+        with os.fdopen(tell, "w") as answer:
+            json.dump(_carried(asked), answer)
+        os._exit(0)
+    os.close(tell)
+    with os.fdopen(told) as answer:
+        text = answer.read()
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return {**(json.loads(text) if status == 0 else {}), "status": status}
 
 
 def _warm_up() -> None:
     """Import, and read something, so that no child has to."""
     import boto3
     import confluent_kafka.admin
+    import fsspec.implementations.sftp
     import httpx
+    import prefect.client.orchestration
+    import psycopg
+    import pymysql
     import sqlalchemy as sa
 
-    assert all((boto3, confluent_kafka, httpx))
+    assert all((boto3, confluent_kafka, fsspec, httpx, prefect, psycopg, pymysql))
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "a.csv").write_text("id\n1\n")
         with sa.create_engine(f"sqlite:///{folder}/a.db").begin() as connection:

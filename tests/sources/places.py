@@ -24,10 +24,12 @@ from blocks.sources import (
     DatabaseSource,
     FileSource,
     S3Source,
+    SavedSource,
     StreamSource,
     UnionSource,
 )
 from tests.services.api import Said, running_api
+from tests.services.prefect import SavedBlocks
 from tests.services.process import free_port
 from tests.sources.carrier import ORIGIN
 from tests.sources.topics import Topic
@@ -46,6 +48,7 @@ class Place:
         steps: functions that change what is durable elsewhere than in files; tests kill the process around them.
         has_bad_records: whether anything in it can be no record.
         troubles: names of what can go wrong with it: absent, slow, full, refuses.
+        prefect_server: that its source is looked up in.
     """
 
     kind: ClassVar[str]
@@ -53,6 +56,7 @@ class Place:
     steps: ClassVar[tuple[str, ...]] = ()
     has_bad_records: ClassVar[bool] = True
     troubles: ClassVar[tuple[str, ...]] = ("absent", "refuses")
+    prefect_server = ""
 
     def __init__(self, folder: Path, server: Any = None) -> None:
         self.folder, self.server, self.stack = folder, server, ExitStack()
@@ -299,7 +303,7 @@ class Bucket(Place):
         busy = b"HTTP/1.1 503 x\r\nContent-Type: application/xml\r\nContent-Length: 48\r\n\r\n"
         busy += b"<Error><Code>SlowDown</Code><Message/></Error>\r\n"
         port = self.stack.enter_context(silent(b"" if name == "slow" else busy))
-        return self.source(endpoint=f"http://127.0.0.1:{port}")
+        return self.source(endpoint=f"http://127.0.0.1:{port}", patience_seconds=0.3)
 
 
 class Stream(Place):
@@ -370,7 +374,45 @@ class WebApi(Place):
         return self.source(url=f"http://ann:{WRONG}@127.0.0.1:{port}/x", timeout_seconds=0.3)
 
 
-PLACES = (WebApi, Folder, Sftp, Shops, Sqlite, Postgres, MariaDb, Bucket, Stream)
+class Saved(Place):
+    """A place whose source is named: its settings, secrets included, are a block that the Prefect server keeps."""
+
+    kind = "saved"
+    blocks: SavedBlocks
+
+    def prepare(self) -> None:
+        self.block = f"contract-{uuid.uuid4().hex[:12]}"
+        super().prepare()
+
+    def source(self, root: str = "staging", **more: Any) -> SavedSource:
+        written = super().source(root, **more)
+        settings = json.loads(os.path.expandvars(written.model_dump_json(exclude_unset=True, by_alias=True)))
+        self.blocks.save("source", written.kind, self.block, **settings)
+        return SavedSource(name=self.block)
+
+
+class SavedFolder(Saved, Folder):
+    """Files of a folder, by a block's name."""
+
+
+class SavedApi(Saved, WebApi):
+    """Records of an HTTP API, by the name of a block that has its token."""
+
+
+class SavedPostgres(Saved, Postgres):
+    """A table of a PostgreSQL server, by the name of a block that has its password."""
+
+
+class SavedBucket(Saved, Bucket):
+    """Objects of an S3 server, by the name of a block that has the keys."""
+
+
+class SavedStream(Saved, Stream):
+    """A topic of a Kafka cluster, by the name of a block that has the password."""
+
+
+WRITTEN_OUT = (WebApi, Folder, Sftp, Shops, Sqlite, Postgres, MariaDb, Bucket, Stream)
+PLACES = (*WRITTEN_OUT, SavedFolder, SavedApi, SavedPostgres, SavedBucket, SavedStream)
 
 
 def _params() -> Iterator[Any]:
@@ -382,6 +424,9 @@ def _params() -> Iterator[Any]:
 def place(request, tmp_path) -> Iterator[Place]:
     """Every kind of place."""
     server = request.getfixturevalue(request.param.service) if request.param.service else None
+    if issubclass(request.param, Saved):
+        request.param.blocks = request.getfixturevalue("saved_blocks")
+        request.param.prefect_server = request.getfixturevalue("prefect_server")
     made = request.param(tmp_path, server)
     yield made
     made.close()

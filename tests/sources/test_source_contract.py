@@ -23,13 +23,11 @@ from tasks.quality.model import ROW
 from tasks.quality.registry import find_kind
 from tests.quality.opened import opened
 from tests.sources.carrier import ORIGIN, Carrier
-from tests.sources.places import PLACES, SECRET, WRONG
+from tests.sources.places import PLACES, SECRET, WRONG, Sqlite
 
 FIRST = ({"id": "1", "city": "Bremen"}, {"id": "2", "city": "Kiel"}), ({"id": "3", "city": "Jena"},)
 LATER = {"id": "4", "city": "Ulm"}
 ROWS = (("1", "Bremen"), ("2", "Kiel"), ("3", "Jena"))
-SAVED = {"saved"}
-"""It reads as the source that is saved does: `tests/flows/test_saved.py`."""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +42,6 @@ def impatient(monkeypatch):
     """Nobody is waited for longer than a test can."""
     monkeypatch.setattr(blocks.databases, "CONNECT_SECONDS", 2)
     monkeypatch.setattr(blocks.streams, "CONNECT_SECONDS", 2)
-    monkeypatch.setattr(blocks.s3, "READ_SECONDS", 0.3)
     monkeypatch.setattr(blocks.sources.remote, "_SECONDS", 0.5)
     monkeypatch.setattr(blocks.s3, "ATTEMPTS", 1)
 
@@ -73,7 +70,7 @@ def records(batch):
 
 
 def test_every_kind_of_source_is_held_to_this():
-    assert {place.kind for place in PLACES} == set(sources()) - SAVED
+    assert {place.kind for place in PLACES} == set(sources())
 
 
 def test_what_is_there_is_staged_as_text_and_numbered_and_every_row_has_an_origin(filled):
@@ -142,31 +139,50 @@ def test_of_two_runs_that_read_the_same_one_is_acknowledged(filled):
         source.acknowledge(second, reading(filled, "r2"))
 
 
+def test_what_is_to_be_read_again_is_or_it_is_said_that_it_cannot_be(filled):
+    source = filled.source()
+    for run, new, there in (("r1", (), ROWS), ("r2", (LATER,), (("4", "Ulm"),))):
+        for row in new:
+            filled.add(row)
+        batch = source.read(reading(filled, run))
+        source.acknowledge(batch, reading(filled, run))
+        if source.unread(batch, reading(filled, run)):
+            assert source.unread(batch, reading(filled, run)), "told twice"
+            again = source.read(reading(filled, f"{run}-again"))
+            assert records(again) == there
+            source.acknowledge(again, reading(filled, f"{run}-again"))
+        else:
+            assert run == "r1", "only where nothing was known before"
+            with pytest.raises(NothingNew):
+                source.read(reading(filled, f"{run}-again"))
+
+
 def test_killed_before_any_step_each_record_is_staged_once(filled, carrier):
-    steps = filled.steps
-    whole = carrier.carry(filled.source("whole"), filled.folder, "r1", "r2", root="whole", steps=steps)
+    how = {"steps": filled.steps, "prefect_server": filled.prefect_server}
+    whole = carrier.carry(filled.source("whole"), filled.folder, "r1", "r2", root="whole", **how)
     assert whole.said == ("staged", "nothing new")
     assert whole.rows == (ROWS,)
     assert whole.steps >= 4
     for step in range(1, whole.steps + 1):
         root = f"killed-{step}"
         source = filled.source(root)
-        killed = carrier.carry(source, filled.folder, "r1", "r2", root=root, kill_at=step, steps=steps)
+        killed = carrier.carry(source, filled.folder, "r1", "r2", root=root, kill_at=step, **how)
         assert killed.status == -9, f"step {step} of {whole.steps}: {killed}"
-        ended = carrier.carry(source, filled.folder, "r1", "r2", root=root, steps=steps)
+        ended = carrier.carry(source, filled.folder, "r1", "r2", root=root, **how)
         assert (ended.said, ended.rows) == (whole.said, whole.rows), f"killed before step {step} of {whole.steps}"
 
 
 def test_on_a_full_disk_nothing_is_acknowledged_and_it_goes_on_when_there_is_room(filled, carrier):
-    full = carrier.carry(filled.source(), filled.folder, "r1", most_bytes=300, steps=filled.steps)
+    how = {"steps": filled.steps, "prefect_server": filled.prefect_server}
+    full = carrier.carry(filled.source(), filled.folder, "r1", most_bytes=300, **how)
     assert re.match(r"(TryAgain|Unavailable): .*(write|disk).*; .+", full.said[0]), full
-    ended = carrier.carry(filled.source(), filled.folder, "r1", "r2", steps=filled.steps)
+    ended = carrier.carry(filled.source(), filled.folder, "r1", "r2", **how)
     assert (ended.said, ended.rows) == (("staged", "nothing new"), (ROWS,))
 
 
 def test_what_is_no_record_is_in_quarantine_with_its_bytes_and_its_place(filled):
     if not filled.has_bad_records:
-        assert filled.kind == "database", "whatever a database gives is a record"
+        assert isinstance(filled, Sqlite), "whatever a database gives is a record"
         return
     filled.spoil()
     batch = filled.source().read(reading(filled))

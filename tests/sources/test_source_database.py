@@ -77,6 +77,13 @@ def test_a_query_takes_parameters_and_gives_its_columns(place):
     assert (batch.snapshot.columns, rows(batch)) == (("city", "twice"), [("Jena", "6")])
 
 
+def test_a_query_may_have_percent_signs(place):
+    batch = place.read(query=f"SELECT 7 % 4 AS rest, '100%' AS share, id FROM {place.table} WHERE id = 1")
+    assert rows(batch) == [("3", "100%", "1")]
+    batch = place.read("r2", query=f"SELECT '100%' AS share FROM {place.table} WHERE id = :id", parameters={"id": 1})
+    assert rows(batch) == [("100%",)]
+
+
 def test_only_what_is_new_is_read_and_equal_watermarks_lose_nothing(place):
     source = place.source(incremental={"column": "changed"})
     first = source.read(place.reading("r1"))

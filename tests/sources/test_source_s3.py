@@ -645,7 +645,6 @@ def test_a_server_of_another_kind_is_told_from_one_of_s3(tmp_path, monkeypatch, 
 
 def test_an_absent_or_slow_server_is_said_in_time(tmp_path, monkeypatch):
     monkeypatch.setattr(connection, "ATTEMPTS", 1)
-    monkeypatch.setattr(connection, "READ_SECONDS", 0.3)
     source = S3Source.model_validate({**at(free_port()), "prefix": "in/"})
     with pytest.raises(Unavailable, match=r"the server cannot be reached at http://127.*check 'endpoint'"):
         source.read(reading(tmp_path))
@@ -658,7 +657,7 @@ def test_an_absent_or_slow_server_is_said_in_time(tmp_path, monkeypatch):
     with serving(Slow, over=over) as server:
         began = time.monotonic()
         with pytest.raises(Unavailable, match=r"cannot be reached.*Read timeout"):
-            S3Source.model_validate({**at(server), "prefix": "in/"}).read(reading(tmp_path))
+            S3Source.model_validate({**at(server), "prefix": "in/", "patience_seconds": 0.3}).read(reading(tmp_path))
         over.set()
     assert time.monotonic() - began < 10
 

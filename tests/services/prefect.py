@@ -1,0 +1,56 @@
+"""A Prefect server of the tests' own, and blocks saved in it as the Prefect UI does."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def prefect() -> Iterator[str]:
+    from prefect.events.worker import EventsWorker
+    from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    quiet = {PREFECT_LOGGING_TO_API_ENABLED: False}
+    with prefect_test_harness(server_startup_timeout=120), temporary_settings(quiet):
+        yield PREFECT_API_URL.value()
+        EventsWorker.drain_all(timeout=10)  # events for servers that are gone would be waited for without end
+
+
+class SavedBlocks:
+    """Sources and destinations that are saved in the server, whose types it learns first."""
+
+    def __init__(self) -> None:
+        from prefect.client.orchestration import get_client
+
+        from blocks import destinations, sources
+        from blocks.saved import kinds, register
+
+        self._sides = {"source": kinds(sources.Single), "destination": kinds(destinations.Single)}
+        self._made: set[tuple[str, str]] = set()
+        with get_client(sync_client=True) as client:
+            for side, models in self._sides.items():
+                list(register(client, side, models))
+                assert list(register(client, side, models)) == [], "known already"
+
+    def save(self, side: str, kind: str, name: str, **settings: Any) -> None:
+        """Save a block as the form does: what it hides is text."""
+        from blocks.saved import block_type
+
+        block = block_type(side, self._sides[side][kind])
+        hidden = {name for name, field in block.model_fields.items() if "SecretStr" in str(field.annotation)}
+        texts = {n: json.dumps(v) for n, v in settings.items() if n in hidden and not isinstance(v, str)}
+        block(**settings | texts).save(name, overwrite=True)
+        self._made.add((name, block.get_block_type_slug()))
+
+    def clear(self) -> None:
+        """Remove all that was saved."""
+        from prefect.client.orchestration import get_client
+
+        with get_client(sync_client=True) as client:
+            while self._made:
+                name, slug = self._made.pop()
+                client.delete_block_document(client.read_block_document_by_name(name, slug).id)
