@@ -440,16 +440,16 @@ def encoded(snapshot: Snapshot, columns: Sequence[str]) -> Iterator[pa.Table]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(snapshot.uri, read_dictionary=list(columns), pre_buffer=True) as file:
-        for groups, rows in _together(file.metadata, {ROW, *columns}):
-            if rows:
+        for groups, at_once in _together(file.metadata, {ROW, *columns}):
+            if at_once:
                 yield file.read_row_groups(groups, [ROW, *columns])
             else:
                 batches = file.iter_batches(_FEW_ROWS, row_groups=groups, columns=[ROW, *columns])
                 yield from (pa.Table.from_batches([batch]) for batch in batches)
 
 
-def _together(about: Any, columns: Collection[str]) -> Iterator[tuple[list[int], int]]:
-    """Row groups that can be read at once, and their rows; 0 for one that is too large for that."""
+def _together(about: Any, columns: Collection[str]) -> Iterator[tuple[list[int], bool]]:
+    """Row groups, and whether they can be read at once: one that is too large for that comes alone."""
     taken: list[int] = []
     rows = size = 0
     for place in range(about.num_row_groups):
@@ -457,14 +457,14 @@ def _together(about: Any, columns: Collection[str]) -> Iterator[tuple[list[int],
         parts = [group.column(n) for n in range(group.num_columns)]
         own = sum(part.total_uncompressed_size for part in parts if part.path_in_schema in columns)
         if taken and (rows + group.num_rows > _ROWS_AT_ONCE or size + own > _BYTES_AT_ONCE):
-            yield taken, rows
+            yield taken, True
             taken, rows, size = [], 0, 0
         if own > _BYTES_AT_ONCE:
-            yield [place], 0
+            yield [place], False
         else:
             taken, rows, size = [*taken, place], rows + group.num_rows, size + own
     if taken:
-        yield taken, rows
+        yield taken, True
 
 
 def _engine() -> dict[str, str]:

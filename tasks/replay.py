@@ -124,10 +124,10 @@ class _Again:
         round = int(name.rpartition("-")[2])
         assessment = self.run.assessment(round)
         with self.staging.open(parent) as tables:
-            steps = Steps(tables, self.run.contract(round, before=entry.seq))
+            steps, contract = Steps(tables), self.run.contract(round, before=entry.seq)
             for made in told:
                 decision = decisions[int(made["decision"])]
-                data, issue = steps.data(assessment.snapshot.fingerprint), assessment.issue(decision.issue)
+                data, issue = steps.data(contract, assessment.snapshot.fingerprint), assessment.issue(decision.issue)
                 applied = carry_out(data, issue, decision.remedy, decision.parameters, decision.number)
                 changes = steps.carried_out(
                     self.staging, self.run.id, f"decision-{decision.number}", decision.number, applied

@@ -42,9 +42,9 @@ def resolve(run: Run, snapshot: Snapshot, leg: Leg) -> Snapshot:
 
 def _carried_out(run: Run, staging: Staging, tables: Backend, leg: Leg) -> Iterator[ChangeSet]:
     assessment = run.assessment(leg.round)
-    steps = Steps(tables, run.contract(leg.round))
+    steps, contract = Steps(tables), run.contract(leg.round)
     for decision in leg.decisions:
-        data, issue = steps.data(assessment.snapshot.fingerprint), assessment.issue(decision.issue)
+        data, issue = steps.data(contract, assessment.snapshot.fingerprint), assessment.issue(decision.issue)
         try:
             applied = carry_out(data, issue, decision.remedy, decision.parameters, decision.number)
         except PilotMustDecide as problem:

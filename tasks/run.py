@@ -125,9 +125,9 @@ class Run:
         """The column statistics of this round."""
         return self.recall(Profile, f"profile-{round}")
 
-    def decisions(self) -> tuple[Decision, ...]:
-        """Every decision so far that was not undone, by number."""
-        return self._records(self.history().decisions, Decision)
+    def decisions(self, before: int | None = None) -> tuple[Decision, ...]:
+        """Every decision so far, or before a ledger entry, that was not undone, by number."""
+        return self._records(self.history(before).decisions, Decision)
 
     def contract(self, round: int, *, before: int | None = None, without: int = 0) -> Contract:
         """The contract with the values and bounds that pilots had allowed in this run when a round was assessed.
@@ -141,8 +141,7 @@ class Run:
         from tasks.quality.ranges import widen, widened
 
         contract = self.spec(before).contract
-        standing = history([entry for entry in self.entries() if before is None or entry.seq < before]).decisions
-        for decision in self._records(standing, Decision):
+        for decision in self.decisions(before):
             if decision.round >= round or decision.number == without:
                 continue
             if decision.remedy == extend_set.__name__:
@@ -155,9 +154,9 @@ class Run:
         """What every decision that stands did when it was last carried out, by number."""
         return self._records(self.history().changes, ChangeSet)
 
-    def history(self) -> History:
-        """What stands of the run so far."""
-        return history(self.entries())
+    def history(self, before: int | None = None) -> History:
+        """What stands of the run so far, or stood before the ledger entry of this number."""
+        return history([entry for entry in self.entries() if before is None or entry.seq < before])
 
     def rounds(self) -> int:
         """How many assessments there are."""

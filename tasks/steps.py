@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks.quality.carry import carry_out
-from tasks.quality.contract import Contract
 from tasks.quality.effects import Applied, conserve
 from tasks.quality.model import Assessment, ChangeSet, Dataset, Decision, Disposition
 from tasks.quality.profile import changed_domains, changed_profile, domains, profile
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
     from blocks.staging import Staging
+    from tasks.quality.contract import Contract
     from tasks.quality.model import Profile
     from tasks.run import Run
 
@@ -26,13 +26,12 @@ class Steps:
 
     Args:
         tables: a connection with the view `snapshot`, which this replaces; and `domains`.
-        contract: what the data promises, where decisions are not `Repeated`, each under the contract of its time.
         name: of the temporary tables; several can be stepped in one connection, each after its `use`.
         start: the query of the table before the first step; what `snapshot` is without it.
     """
 
-    def __init__(self, tables: Backend, contract: Contract | None = None, name: str = "after", start: str = "") -> None:
-        self._tables, self._contract, self._name, self._steps = tables, contract or Contract(), name, 0
+    def __init__(self, tables: Backend, name: str = "after", start: str = "") -> None:
+        self._tables, self._name, self._steps = tables, name, 0
         self._sql = start
         self._profile: Profile | None = None
         if start:
@@ -44,12 +43,12 @@ class Steps:
         self._tables.raw_sql(f"CREATE OR REPLACE VIEW snapshot AS {self._sql}")
         self._tables.raw_sql(f'CREATE OR REPLACE VIEW domains AS SELECT * FROM "{self._name}_{self._steps}_domains"')
 
-    def data(self, snapshot: str = "") -> Dataset:
-        """The table as it is now; `snapshot` is the fingerprint that its statistics carry."""
+    def data(self, contract: Contract, snapshot: str = "") -> Dataset:
+        """The table as it is now, and what it promises; `snapshot` is the fingerprint that its statistics carry."""
         table, values = self._tables.table("snapshot"), self._tables.table("domains")
         if self._profile is None:
             self._profile = profile(table, values, snapshot)
-        return Dataset(table, values, replace(self._profile, snapshot=snapshot), self._contract)
+        return Dataset(table, values, replace(self._profile, snapshot=snapshot), contract)
 
     def take(self, applied: Applied) -> None:
         """Go on with the table that a decision makes of this one; only what it changed is measured again."""
@@ -138,7 +137,7 @@ class Repeated:
             contract = self._run.contract(decision.round, before=self._before, without=self._without)
             self._contracts[decision.round] = contract
         issue = self._assessments[decision.gate].issue(decision.issue)
-        data = replace(steps.data(), contract=self._contracts[decision.round])
+        data = steps.data(self._contracts[decision.round])
         return carry_out(data, issue, decision.remedy, decision.parameters, decision.number)
 
 

@@ -141,8 +141,8 @@ class _Again:
     def __init__(self, run: Run, tables: Backend, uri: str, undone: int, touched: str) -> None:
         self._run, self._tables, self._touched = run, tables, touched
         self._start = f"SELECT * FROM read_parquet('{escaped(uri)}')"
-        self._before = Steps(tables, name="before", start=self._start)
-        self._after = Steps(tables, name="after", start=self._start)
+        self._before = Steps(tables, "before", self._start)
+        self._after = Steps(tables, "after", self._start)
         self._as_decided, self._repeated = Repeated(run), Repeated(run, without=undone)
         self._again: list[tuple[Decision, bool]] = []
 
@@ -162,7 +162,7 @@ class _Again:
 
     def carried_out(self, name: str) -> Iterator[ChangeSet]:
         """Carry out what stands, writing down what each decision does now; leaves the table as `snapshot`."""
-        steps = Steps(self._tables, name="again", start=self._start)
+        steps = Steps(self._tables, "again", self._start)
         for decision, written in self._again:
             applied = self._repeated.applied(steps, decision)
             if written:

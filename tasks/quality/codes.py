@@ -239,8 +239,8 @@ class Codes:
             return
         table = self._data.table.select(ROW, *names)  # not `only`, of which all is asked for as `*`
         for part in self._cut(table):
-            batches = part.to_pyarrow_batches(chunk_size=self._batch(names))
-            yield pa.Table.from_batches([_encoded(batch) for batch in batches] or [_encoded(_no_rows(names))])
+            if batches := [_encoded(batch) for batch in part.to_pyarrow_batches(chunk_size=self._batch(names))]:
+                yield pa.Table.from_batches(batches)
 
     def _batch(self, names: Sequence[str]) -> int:
         """Rows of one batch."""
@@ -256,11 +256,6 @@ class Codes:
         step = max(PART_ROWS, (ends["high"] - ends["low"]) // MOST_PARTS + 1)
         for start in range(ends["low"], ends["high"] + 1, step):
             yield table.filter(table[ROW].between(start, start + step - 1))
-
-
-def _no_rows(names: Sequence[str]) -> pa.RecordBatch:
-    arrays = [pa.array([], pa.int64()), *(_NO_VALUES for _name in names)]
-    return pa.RecordBatch.from_arrays(arrays, [ROW, *names])
 
 
 def _encoded(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -82,7 +82,7 @@ MOST_TELLING = 60
 FEW_DISPUTES, CLEAR_MAJORITY = 0.05, 2 / 3
 """Where sources hardly ever disagree, as after a vote, what two thirds do not settle is left to the pilot."""
 
-PART = 16
+PARTS = 16
 """Pairs of columns are judged by the rows of one in so many values first."""
 
 FEWEST_KEYED_ROWS = 20
@@ -532,31 +532,30 @@ def _mined_key(data: Dataset, settings: KeyDuplicateSettings) -> tuple[str, ...]
     return ()
 
 
-def _near_unique_pairs(data: Dataset, columns: Sequence[ColumnProfile], share: float) -> list[tuple[str, ...]]:
+def _near_unique_pairs(data: Dataset, columns: Sequence[ColumnProfile], share: float) -> list[tuple[str, str]]:
     rows = data.profile.rows
-    pairs = [(a, b) for a, b in combinations(columns, 2) if a.distinct_count * b.distinct_count >= share * rows]
-    pairs = [(a, b) for a, b in pairs if max(a.distinct_count, b.distinct_count) < share * rows]
-    if not pairs:
-        return []
-    likely = [pair for pair in pairs if _different_in_part(data, pair) >= share * rows]
-    named = [(a.name, b.name) for a, b in likely]
-    return [pair for pair, n in zip(named, _different(data, named), strict=True) if share * rows <= n < rows]
+    likely = [(a, b) for a, b in combinations(columns, 2) if a.distinct_count * b.distinct_count >= share * rows]
+    pairs = [(a.name, b.name) for a, b in likely if max(a.distinct_count, b.distinct_count) < share * rows]
+    for parts in (PARTS, 1):
+        repeats = dict(zip(pairs, _repeats(data, pairs, parts), strict=True))
+        pairs = [pair for pair in pairs if rows - repeats[pair] >= share * rows]
+    return [pair for pair in pairs if repeats[pair]]
 
 
-def _different_in_part(data: Dataset, pair: Sequence[ColumnProfile]) -> int:
-    """How many different pairs there can be at most, judged by the rows of some of one column's values."""
-    (one, other) = (quoted(column.name) for column in pair)
-    part = f"SELECT hash({one}, {other}) AS pair FROM snapshot WHERE hash({one}) % {PART} = 0"
-    ((rows, different),) = asked(data, f"SELECT count(*), count(DISTINCT pair) FROM ({part})")
-    return data.profile.rows - int(rows) + int(different)
+def _repeats(data: Dataset, pairs: Sequence[tuple[str, str]], parts: int) -> tuple[int, ...]:
+    """How many rows hold a pair of values that another one holds, but for one of each such pair.
 
-
-def _different(data: Dataset, pairs: Sequence[tuple[str, str]]) -> tuple[int, ...]:
-    """How many different pairs there are, by their hashes: one too few would change nothing."""
+    Only rows of one in so many values of a pair's first column are looked at. Values are compared by their hashes: one
+    repeat too many would change nothing.
+    """
     if not pairs:
         return ()
-    counts = ", ".join(f"count(DISTINCT hash({quoted(a)}, {quoted(b)}))" for a, b in pairs)
-    return asked(data, f"SELECT {counts} FROM snapshot")[0]
+    counts = (
+        f"count(*) FILTER (WHERE {there}) - count(DISTINCT hash({one}, {other})) FILTER (WHERE {there})"
+        for one, other in (map(quoted, pair) for pair in pairs)
+        for there in (f"hash({one}) % {parts} = 0",)
+    )
+    return asked(data, f"SELECT {', '.join(counts)} FROM snapshot")[0]
 
 
 def _repeats_agree(data: Dataset, key: tuple[str, ...], chance: Mapping[str, float], enough: float) -> bool:

@@ -123,9 +123,7 @@ def _in_small_blocks(data: Dataset, column: str, settings: NearDuplicateSettings
     sizes = np.bincount(place, weights=np.concatenate([[], *(n for _block, n in read)]))  # exact: below 2**53
     small = (known != 0) & (sizes > 1) & (sizes <= settings.block_size)
     known, sizes = known[small], sizes[small]
-    by_number = np.argsort(known)
-    known, sizes = known[by_number], sizes[by_number]
-    order = np.argsort(sizes, kind="stable")
+    order = np.lexsort((known, sizes))
     wanted = known[order[np.cumsum((sizes * (sizes - 1) / 2)[order]) <= settings.pairs]]
     parts = [_NONE_MET]
     if wanted.size:

@@ -154,8 +154,8 @@ def test_what_depends_on_the_whole_table_is_in_doubt(decided):
     whole = "(SELECT count(price) FROM snapshot) > 6"
     everything = f'SELECT _row, NULL AS "column", NULL AS value FROM snapshot WHERE {whole}'
 
-    def decisions(run):
-        return tuple(replace(d, sql=everything) if d.number == later else d for d in real(run))
+    def decisions(run, *before):
+        return tuple(replace(d, sql=everything) if d.number == later else d for d in real(run, *before))
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(tasks.run.Run, "decisions", decisions)
