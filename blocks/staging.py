@@ -15,7 +15,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +38,7 @@ ENGINE_MEMORY = "900MB"
 LOOKUPS = "lookups.parquet"
 """`column`, `value` of the reference tables of a run."""
 
+_ROWS_AT_ONCE, _BYTES_AT_ONCE, _FEW_ROWS = 1_000_000, 500_000_000, 1_000
 _CHUNK_BYTES = 1 << 20
 _KEY_BYTES = 32
 _PARQUET = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS}"
@@ -428,6 +429,42 @@ def doing(what: str, path: Path) -> Iterator[None]:
         why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
         todo = "free some space, then go on with 'gonogo resume'" if error.errno == errno.ENOSPC else "check the folder"
         raise TryAgain(f"cannot {what} {path}: {why}", todo=todo) from error
+
+
+def encoded(snapshot: Snapshot, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """`_row` and columns of a snapshot as dictionaries: its file has most texts as such, so none is read twice.
+
+    Of long texts fewer rows come at once.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(snapshot.uri, read_dictionary=list(columns), pre_buffer=True) as file:
+        for groups, rows in _together(file.metadata, {ROW, *columns}):
+            if rows:
+                yield file.read_row_groups(groups, [ROW, *columns])
+            else:
+                batches = file.iter_batches(_FEW_ROWS, row_groups=groups, columns=[ROW, *columns])
+                yield from (pa.Table.from_batches([batch]) for batch in batches)
+
+
+def _together(about: Any, columns: Collection[str]) -> Iterator[tuple[list[int], int]]:
+    """Row groups that can be read at once, and their rows; 0 for one that is too large for that."""
+    taken: list[int] = []
+    rows = size = 0
+    for place in range(about.num_row_groups):
+        group = about.row_group(place)
+        parts = [group.column(n) for n in range(group.num_columns)]
+        own = sum(part.total_uncompressed_size for part in parts if part.path_in_schema in columns)
+        if taken and (rows + group.num_rows > _ROWS_AT_ONCE or size + own > _BYTES_AT_ONCE):
+            yield taken, rows
+            taken, rows, size = [], 0, 0
+        if own > _BYTES_AT_ONCE:
+            yield [place], 0
+        else:
+            taken, rows, size = [*taken, place], rows + group.num_rows, size + own
+    if taken:
+        yield taken, rows
 
 
 def _engine() -> dict[str, str]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from tasks.quality.categories import extend_set, extended
+from blocks.staging import encoded
 from tasks.quality.checks import ContractCheck, check_contract
-from tasks.quality.contract import Contract
 from tasks.quality.detect import assess as find_issues
 from tasks.quality.errors import Unavailable
 from tasks.quality.model import Dataset, Profile
 from tasks.quality.privacy import TALLIES, Tallies
 from tasks.quality.question import KEEP
-from tasks.quality.ranges import widen, widened
 from tasks.quality.schema import accept_baseline, accepted
 from tasks.quality.wording import plural, score_text
 from tasks.record import stage
@@ -57,21 +56,10 @@ def last_run(run: Run, round: int) -> Profile | None:
         before = earlier.profile(min(round, earlier.rounds()))
         for decision in run.decisions():
             if decision.remedy == accept_baseline.__name__:
-                shown = run.profile(int(decision.gate.rpartition("-")[2]))
-                before = accepted(before, shown, [decision.facts])
+                before = accepted(before, run.profile(decision.round), [decision.facts])
     except Unavailable:
         return None
     return before
-
-
-def allowed_now(run: Run, contract: Contract) -> Contract:
-    """The contract with the values and bounds that the pilot allowed in this run."""
-    for decision in run.decisions():
-        if decision.remedy == extend_set.__name__:
-            contract = extended(contract, decision.columns[0], decision.parameters["values"])
-        elif decision.remedy == widen.__name__:
-            contract = widened(contract, decision.columns[0], **decision.parameters)
-    return contract
 
 
 def _tallied(run: Run, round: int) -> dict[str, Tallies]:
@@ -88,8 +76,15 @@ def assess(run: Run, profiled: Profiled, *, round: int) -> Examined:
     spec = run.spec()
     with run.open_staging().open(profiled.snapshot) as tables:
         table = tables.table("snapshot")
-        contract = allowed_now(run, spec.contract)
-        data = Dataset(table, tables.table("domains"), run.profile(round), contract, last_run(run, round))
+        contract = run.contract(round)
+        data = Dataset(
+            table,
+            tables.table("domains"),
+            run.profile(round),
+            contract,
+            last_run(run, round),
+            encoded=partial(encoded, profiled.snapshot),
+        )
         data.kept.update(_tallied(run, round))
         checks: tuple[ContractCheck, ...] = check_contract(table, contract, data.profile)
         found = find_issues(

@@ -74,7 +74,7 @@ def value_table(run: Run, round: int, issue: str, option: str) -> tuple[Line, ..
     chosen = editable(told, option)
     remedy = find_remedy(chosen.remedy)
     with run.open_staging().open(assessment.snapshot) as opened:
-        data = Dataset(opened.table("snapshot"), opened.table("domains"), run.profile(round), run.spec().contract)
+        data = Dataset(opened.table("snapshot"), opened.table("domains"), run.profile(round), run.contract(round))
         effects = remedy.effects(data, told, remedy.parameters(**chosen.parameters))
         maps = [effect for effect in effects if isinstance(effect, ValueMap)]
         return tuple(sorted((line for e in maps for line in _lines(data, e)), key=lambda line: (-line.rows, line.old)))

@@ -121,9 +121,10 @@ class _Again:
         since = max((e.seq for e in entries if e.kind == "refined" and e.seq < entry.seq), default=0)
         told = [e.payload for e in entries if e.kind == "changes" and since < e.seq < entry.seq]
         decisions = _decisions(entries)
-        assessment = self.run.assessment(int(name.rpartition("-")[2]))
+        round = int(name.rpartition("-")[2])
+        assessment = self.run.assessment(round)
         with self.staging.open(parent) as tables:
-            steps = Steps(tables, self.run.spec(entry.seq).contract)
+            steps = Steps(tables, self.run.contract(round, before=entry.seq))
             for made in told:
                 decision = decisions[int(made["decision"])]
                 data, issue = steps.data(assessment.snapshot.fingerprint), assessment.issue(decision.issue)
@@ -142,7 +143,7 @@ class _Again:
         told, decisions = {int(made["decision"]): made for made in entry.payload["changes"]}, _decisions(entries)
         carried = [int(c["decision"]) for c in history(before).changes if int(c["decision"]) > last]
         with self.staging.open(self.made[base.fingerprint]) as tables:
-            steps, repeated = Steps(tables, self.run.spec(entry.seq).contract), Repeated(self.run)
+            steps, repeated = Steps(tables), Repeated(self.run, before=entry.seq, without=number)
             for each in (n for n in carried if n != number and n not in gone):
                 applied = repeated.applied(steps, decisions[each])
                 if each in told:

@@ -42,7 +42,7 @@ def resolve(run: Run, snapshot: Snapshot, leg: Leg) -> Snapshot:
 
 def _carried_out(run: Run, staging: Staging, tables: Backend, leg: Leg) -> Iterator[ChangeSet]:
     assessment = run.assessment(leg.round)
-    steps = Steps(tables, run.spec().contract)
+    steps = Steps(tables, run.contract(leg.round))
     for decision in leg.decisions:
         data, issue = steps.data(assessment.snapshot.fingerprint), assessment.issue(decision.issue)
         try:

@@ -143,7 +143,7 @@ def _taken_out_again(run: Run, tables: Backend, source: Snapshot) -> Iterator[tu
     """Carry out all decisions with the rows in the source; `came` is what becomes of them, if none leaves."""
     others = f"SELECT * FROM read_parquet('{escaped(source.uri)}') WHERE _row NOT IN (SELECT _row FROM corrected)"
     start = f"SELECT * FROM ({others} UNION ALL BY NAME SELECT * FROM corrected) ORDER BY _row"
-    steps, repeated = Steps(tables, run.spec().contract, "again", start), Repeated(run)
+    steps, repeated = Steps(tables, name="again", start=start), Repeated(run)
     carried = {changes.decision for changes in run.changes()}
     mine = tables.table("corrected")
     for decision in (d for d in run.decisions() if d.number in carried):
@@ -160,8 +160,8 @@ def _breaking(run: Run, tables: Backend, last: Snapshot) -> Iterator[tuple[int, 
     names = ", ".join('"' + name.replace('"', '""') + '"' for name in (ROW, *last.columns))
     refined = f"SELECT {names} FROM read_parquet('{escaped(last.uri)}')"
     tables.raw_sql(f"CREATE OR REPLACE VIEW snapshot AS {refined} UNION ALL SELECT {names} FROM came")
-    spec = run.spec()
-    for check in check_contract(tables.table("snapshot"), spec.contract, run.profile(run.rounds())):
+    contract, rounds = run.contract(run.rounds() + 1), run.rounds()
+    for check in check_contract(tables.table("snapshot"), contract, run.profile(rounds)):
         if check.failures:
             broken = f"SELECT DISTINCT _row FROM ({check.sql}) WHERE _row IN (SELECT _row FROM came) ORDER BY 1"
             yield from ((row, f"it breaks the contract: {check.title}") for (row,) in tables.raw_sql(broken).fetchall())

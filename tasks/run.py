@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from blocks.spec import PipelineSpec
     from blocks.staging import Staging
     from blocks.told import Told
+    from tasks.quality.contract import Contract
     from tasks.quality.ledger import Entry
 
 T = TypeVar("T")
@@ -127,6 +128,28 @@ class Run:
     def decisions(self) -> tuple[Decision, ...]:
         """Every decision so far that was not undone, by number."""
         return self._records(self.history().decisions, Decision)
+
+    def contract(self, round: int, *, before: int | None = None, without: int = 0) -> Contract:
+        """The contract with the values and bounds that pilots had allowed in this run when a round was assessed.
+
+        Args:
+            round: of the assessment.
+            before: the number of a ledger entry: as it was then; by default as it is now.
+            without: the number of a decision that does not count.
+        """
+        from tasks.quality.categories import extend_set, extended
+        from tasks.quality.ranges import widen, widened
+
+        contract = self.spec(before).contract
+        standing = history([entry for entry in self.entries() if before is None or entry.seq < before]).decisions
+        for decision in self._records(standing, Decision):
+            if decision.round >= round or decision.number == without:
+                continue
+            if decision.remedy == extend_set.__name__:
+                contract = extended(contract, decision.columns[0], decision.parameters["values"])
+            elif decision.remedy == widen.__name__:
+                contract = widened(contract, decision.columns[0], **decision.parameters)
+        return contract
 
     def changes(self) -> tuple[ChangeSet, ...]:
         """What every decision that stands did when it was last carried out, by number."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks.quality.carry import carry_out
+from tasks.quality.contract import Contract
 from tasks.quality.effects import Applied, conserve
 from tasks.quality.model import Assessment, ChangeSet, Dataset, Decision, Disposition
 from tasks.quality.profile import changed_domains, changed_profile, domains, profile
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
     from blocks.staging import Staging
-    from tasks.quality.contract import Contract
     from tasks.quality.model import Profile
     from tasks.run import Run
 
@@ -26,13 +26,15 @@ class Steps:
 
     Args:
         tables: a connection with the view `snapshot`, which this replaces; and `domains`.
-        contract: the run's.
+        contract: what the data promises, where decisions are not `Repeated`, each under the contract of its time.
         name: of the temporary tables; several can be stepped in one connection, each after its `use`.
         start: the query of the table before the first step; what `snapshot` is without it.
     """
 
-    def __init__(self, tables: Backend, contract: Contract, name: str = "after", start: str = "") -> None:
-        self._tables, self._contract, self._name, self._steps = tables, contract, name, 0
+    def __init__(
+        self, tables: Backend, contract: Contract | None = None, name: str = "after", start: str = ""
+    ) -> None:
+        self._tables, self._contract, self._name, self._steps = tables, contract or Contract(), name, 0
         self._sql = start
         self._profile: Profile | None = None
         if start:
@@ -112,11 +114,18 @@ class Steps:
 
 
 class Repeated:
-    """Decisions of a run carried out again, each for the issue that it was made about."""
+    """Decisions of a run carried out again, each for the issue that it was made about.
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    Args:
+        run: the run.
+        before: the number of a ledger entry: what stood then; by default what stands now.
+        without: the number of a decision that is no more.
+    """
+
+    def __init__(self, run: Run, *, before: int | None = None, without: int = 0) -> None:
+        self._run, self._before, self._without = run, before, without
         self._assessments: dict[str, Assessment] = {}
+        self._contracts: dict[int, Contract] = {}
 
     def applied(self, steps: Steps, decision: Decision) -> Applied:
         """What a decision makes of the table as it is now.
@@ -127,8 +136,12 @@ class Repeated:
         if decision.gate not in self._assessments:
             asked = self._run.recall(Question, f"question-{decision.gate}")
             self._assessments[decision.gate] = self._run.assessment(asked.round)
+        if decision.round not in self._contracts:
+            contract = self._run.contract(decision.round, before=self._before, without=self._without)
+            self._contracts[decision.round] = contract
         issue = self._assessments[decision.gate].issue(decision.issue)
-        return carry_out(steps.data(), issue, decision.remedy, decision.parameters, decision.number)
+        data = replace(steps.data(), contract=self._contracts[decision.round])
+        return carry_out(data, issue, decision.remedy, decision.parameters, decision.number)
 
 
 def escaped(uri: str) -> str:

@@ -68,7 +68,7 @@ def undo(run: Run, number: int, ask: Ask, *, who: str, method: str, gate: str = 
     base, before = base_before(run, entries, number)
     staging, done = run.open_staging(), sum(entry.kind == "undone" for entry in entries)
     with staging.open(base) as tables:
-        again = _Again(run, tables, base.uri, _touched(run, number))
+        again = _Again(run, tables, base.uri, number, _touched(run, number))
         carried = {changes.decision for changes in run.changes() if changes.decision > before}
         dropped = tuple(again.decide(decision, [d for d in run.decisions() if d.number in carried], ask))
         name = f"undo-{done + 1}-{digest([number, [doubt.decision.number for doubt in dropped]])[7:15]}"
@@ -138,12 +138,12 @@ def _touched(run: Run, number: int) -> str:
 class _Again:
     """Two tables side by side: as decisions made it, and as they make it without the undone one."""
 
-    def __init__(self, run: Run, tables: Backend, uri: str, touched: str) -> None:
+    def __init__(self, run: Run, tables: Backend, uri: str, undone: int, touched: str) -> None:
         self._run, self._tables, self._touched = run, tables, touched
         self._start = f"SELECT * FROM read_parquet('{escaped(uri)}')"
-        self._before = Steps(tables, run.spec().contract, "before", self._start)
-        self._after = Steps(tables, run.spec().contract, "after", self._start)
-        self._repeated = Repeated(run)
+        self._before = Steps(tables, name="before", start=self._start)
+        self._after = Steps(tables, name="after", start=self._start)
+        self._as_decided, self._repeated = Repeated(run), Repeated(run, without=undone)
         self._again: list[tuple[Decision, bool]] = []
 
     def decide(self, undone: Decision, decisions: Sequence[Decision], ask: Ask) -> Iterator[Doubt]:
@@ -162,7 +162,7 @@ class _Again:
 
     def carried_out(self, name: str) -> Iterator[ChangeSet]:
         """Carry out what stands, writing down what each decision does now; leaves the table as `snapshot`."""
-        steps = Steps(self._tables, self._run.spec().contract, "again", self._start)
+        steps = Steps(self._tables, name="again", start=self._start)
         for decision, written in self._again:
             applied = self._repeated.applied(steps, decision)
             if written:
@@ -193,7 +193,7 @@ class _Again:
         self._before.use()
         name = f"selected_{decision.number}"
         self._tables.raw_sql(f"CREATE TEMP TABLE {name} AS {decision.sql}")
-        self._before.take(self._repeated.applied(self._before, decision))
+        self._before.take(self._as_decided.applied(self._before, decision))
         return name
 
     def _now(self, decision: Decision) -> None:

@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+UNASKED = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+settings.register_profile("busy", deadline=None, suppress_health_check=UNASKED)
+settings.load_profile("busy")  # how long an example takes says how busy the machine is
 
 pytest_plugins = ["tests.services.fixtures"]
 

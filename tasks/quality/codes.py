@@ -1,18 +1,17 @@
 """Columns as numbers: each distinct value of a column has a code, so that whole tables are compared without their text.
 
 A column is read and encoded once per table, when it is first asked for. Rows are in the order of `_row`, whatever
-order the engine gives them in, and a code is the place of its value in order of appearance; −1 stands for null.
+order the engine gives them in. A code is the place of its value among the column's; what is computed of codes may not
+depend on which place that is. −1 stands for null.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import ibis
 import pyarrow as pa
@@ -20,6 +19,7 @@ import pyarrow.compute
 from ibis import _
 
 from tasks.quality.model import ROW, Dataset
+from tasks.quality.parallel import side_by_side
 from tasks.quality.profile import BLANK, number
 from tasks.quality.queries import lent, quoted
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = NDArray[np.signedinteger[Any]]
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 CELLS_AT_ONCE = 10_000_000
 """Cells that are encoded together; of them only the codes are kept."""
 
 PART_ROWS, MOST_PARTS = 1_000_000, 100
 """Rows that are read by one query, unless these would be too many queries."""
+
+PARTS_BY_VALUE, ROWS_OF_A_PART = 16, 10_000
+"""Rows are counted in so many parts, unless these would be small."""
 
 BATCH_ROWS = 122_880
 BATCH_CHARACTERS = 200_000_000
@@ -214,16 +214,16 @@ class Codes:
         import numpy as np
 
         rows, columns = [np.empty(0, np.int64)], {name: Coded(np.empty(0, np.int8), _NO_VALUES) for name in names}
-        parts: dict[str, list[Numbers]] = {name: [] for name in names}
-        for part in self._parts(self._data.table.select(ROW, *names)):  # not `only`, of which all is asked for as `*`
-            chunks: dict[str, list[pa.DictionaryArray]] = {name: [_NOTHING] for name in names}
-            for batch in part.to_pyarrow_batches(chunk_size=self._batch(names)):
-                rows.append(batch[ROW].to_numpy())
-                for name in names:
-                    chunks[name].append(batch[name].cast(pa.string()).dictionary_encode())
-            for name in names:
-                columns[name] = _continued(columns[name], _together(chunks.pop(name)))
-                parts[name].append(columns[name].codes)
+        parts: dict[str, list[Numbers]] = {name: [columns[name].codes] for name in names}
+        for part in self._parts(names):
+            rows.append(part[ROW].to_numpy())
+
+            def encoded(name: str, part: pa.Table = part) -> Coded:
+                return _continued(columns[name], _together(part[name]))
+
+            for name, column in zip(names, side_by_side(encoded, names), strict=True):
+                columns[name] = column
+                parts[name].append(column.codes)
         found = np.concatenate(rows)
         order = None if (found[1:] > found[:-1]).all() else np.argsort(found)
         self._rows = found if order is None else found[order]
@@ -232,12 +232,22 @@ class Codes:
             values = columns[name].values
             self._known[name] = Coded(whole, values) if order is None else _renumbered(Coded(whole[order], values))
 
+    def _parts(self, names: Sequence[str]) -> Iterator[pa.Table]:
+        """The rows in parts, with dictionaries for texts."""
+        if self._data.encoded is not None:
+            yield from self._data.encoded(names)
+            return
+        table = self._data.table.select(ROW, *names)  # not `only`, of which all is asked for as `*`
+        for part in self._cut(table):
+            batches = part.to_pyarrow_batches(chunk_size=self._batch(names))
+            yield pa.Table.from_batches([_encoded(batch) for batch in batches] or [_encoded(_no_rows(names))])
+
     def _batch(self, names: Sequence[str]) -> int:
         """Rows of one batch."""
         characters = sum(self._data.profile.column(name).mean_length for name in names)
         return max(1, min(BATCH_ROWS, int(BATCH_CHARACTERS / max(characters, 1))))
 
-    def _parts(self, table: ibis.Table) -> Iterator[ibis.Table]:
+    def _cut(self, table: ibis.Table) -> Iterator[ibis.Table]:
         """A table in parts, because the engine makes a result as a whole before it gives the first batch of it."""
         if self._data.profile.rows <= PART_ROWS:
             yield table
@@ -248,15 +258,29 @@ class Codes:
             yield table.filter(table[ROW].between(start, start + step - 1))
 
 
+def _no_rows(names: Sequence[str]) -> pa.RecordBatch:
+    arrays = [pa.array([], pa.int64()), *(_NO_VALUES for _name in names)]
+    return pa.RecordBatch.from_arrays(arrays, [ROW, *names])
+
+
+def _encoded(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """With dictionaries for texts."""
+    columns = [
+        column if name == ROW else column.cast(pa.string()).dictionary_encode()
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
 _NO_VALUES = pa.array([], pa.string())
 _NOTHING = _NO_VALUES.dictionary_encode()
 
 
-def _together(chunks: Sequence[pa.DictionaryArray]) -> Coded:
-    """One column of a part of the rows, from its batches."""
+def _together(column: pa.ChunkedArray) -> Coded:
+    """One column of a part of the rows."""
     import numpy as np
 
-    same = pa.chunked_array(chunks).unify_dictionaries().chunks
+    same = column.unify_dictionaries().chunks or [_NOTHING]
     codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in same]
     return Coded(np.concatenate(codes), same[0].dictionary)
 
@@ -296,22 +320,51 @@ def codes(data: Dataset) -> Codes:
     return own
 
 
-def side_by_side(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """The results of some work on numbers, which leaves the interpreter to other threads, in the items' order."""
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return list(threads.map(work, items))
+def count_single_pairs(one: Coded, other: Coded, least: float = 0.0) -> int:
+    """How many pairs of values, nulls among them, just one row holds; some number below `least` if they are fewer."""
+    return _count_pairs(one, other, lambda times: int((times == 1).sum()), least)
 
 
-def count_single_pairs(one: Coded, other: Coded) -> int:
-    """How many pairs of values, nulls among them, just one row holds."""
+def count_pairs(one: Coded, other: Coded, least: float = 0.0) -> int:
+    """How many different pairs of values, nulls among them; some number below `least` if they are fewer."""
+    return _count_pairs(one, other, lambda times: times.size, least)
+
+
+def _count_pairs(one: Coded, other: Coded, count: Callable[[Numbers], int], least: float) -> int:
+    """The sum over parts of the rows; no further than it can still come to `least`."""
+    counted, still = 0, one.codes.size
+    for times in _times_of_pairs(one, other):
+        found = count(times)
+        counted, still = counted + found, still - int(times.sum()) + found
+        if still < least:
+            break
+    return counted
+
+
+def _times_of_pairs(one: Coded, other: Coded) -> Iterator[Numbers]:
+    """How many rows hold each pair of values, part by part."""
     import numpy as np
 
-    pairs = (one.codes.astype(np.int64) + 1) * (len(other.values) + 1) + other.codes + 1
-    if (len(one.values) + 1) * (len(other.values) + 1) <= pairs.size:
-        return int((np.bincount(pairs) == 1).sum())
-    pairs.sort()
-    differ = pairs[1:] != pairs[:-1]
-    return int((np.r_[True, differ] & np.r_[differ, True]).sum())
+    width = len(other.values) + 1
+    dense = (len(one.values) + 1) * width <= one.codes.size
+    for rows in [slice(None)] if dense else _parts_by_value(one):
+        pairs = (one.codes[rows].astype(np.int64) + 1) * width + other.codes[rows] + 1
+        if dense:
+            times = np.bincount(pairs)
+            yield times[times > 0]
+        else:
+            pairs.sort()
+            yield np.diff(np.flatnonzero(np.r_[pairs[:1] == pairs[:1], pairs[1:] != pairs[:-1], True]))
+
+
+def _parts_by_value(column: Coded) -> Iterator[Numbers]:
+    """The rows in parts, all of one value in the same one."""
+    import numpy as np
+
+    parts = max(1, min(PARTS_BY_VALUE, column.codes.size // ROWS_OF_A_PART))
+    part_of = column.codes % parts
+    for part in range(parts):
+        yield np.flatnonzero(part_of == part)
 
 
 def suspect_rows(data: Dataset, column: str, sql: str) -> pa.Table:

@@ -16,8 +16,9 @@ import ibis
 import pyarrow as pa
 
 from tasks.quality.ballot import AGREEING, DOUBTS, GROUP, MUCH_RARER, RARE, slips_sql, votes_sql
-from tasks.quality.codes import Coded, CodedRows, codes, side_by_side
+from tasks.quality.codes import Coded, CodedRows, codes
 from tasks.quality.model import ROW, Dataset
+from tasks.quality.parallel import side_by_side
 from tasks.quality.queries import asked, stored, text
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
     coded = table.columns
     own = coded[ballot.column]
     present = _present(ballot.column, coded, ballot.blank)
-    groups = side_by_side(lambda by: _Groups(_key(by[0], coded, ballot.blank), present), ballot.determinants)
+    groups = [*side_by_side(lambda by: _Groups(_key(by[0], coded, ballot.blank), present), ballot.determinants)]
     at = np.flatnonzero(_any([group.differing() for group in groups], present.size))
     before = present[at].astype(np.int64)
     told = [_judged(group.of(at), before) for group in groups]

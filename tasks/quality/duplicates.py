@@ -17,6 +17,7 @@ import ibis
 from ibis import _
 from pydantic import Field
 
+from tasks.quality.codes import codes, count_pairs
 from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.likeness import NearDuplicateSettings, compared_columns, near_pairs
 from tasks.quality.model import (
@@ -32,8 +33,9 @@ from tasks.quality.model import (
     RowExits,
     Severity,
 )
+from tasks.quality.parallel import side_by_side
 from tasks.quality.profile import is_missing
-from tasks.quality.queries import asked, kept, quoted
+from tasks.quality.queries import kept
 from tasks.quality.records import (
     AT,
     INTO,
@@ -535,14 +537,9 @@ def _near_unique_pairs(data: Dataset, columns: Sequence[ColumnProfile], share: f
     pairs = [(a, b) for a, b in pairs if max(a.distinct_count, b.distinct_count) < share * rows]
     if not pairs:
         return []
-    names = {c.name: f"h{i}" for i, c in enumerate(columns)}
-    hashed = ", ".join(f"hash({quoted(name)}) AS {h}" for name, h in names.items())
-    counts = ", ".join(f"count(DISTINCT hash({names[a.name]}, {names[b.name]}))" for a, b in pairs)
-    sql = f"SELECT {counts} FROM (SELECT {hashed} FROM ({ibis.to_sql(data.table, dialect='duckdb')}))"
-    (found,) = asked(data, sql)  # of hashes: one too few would change nothing
-    return [
-        (a.name, b.name) for (a, b), different in zip(pairs, found, strict=True) if share * rows <= different < rows
-    ]
+    coded = codes(data).of([c.name for pair in pairs for c in pair]).columns
+    different = side_by_side(lambda pair: count_pairs(coded[pair[0].name], coded[pair[1].name], share * rows), pairs)
+    return [(a.name, b.name) for (a, b), n in zip(pairs, different, strict=True) if share * rows <= n < rows]
 
 
 def _repeats_agree(data: Dataset, key: tuple[str, ...], chance: Mapping[str, float], enough: float) -> bool:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from tasks.quality.lettering import beginnings
 from tasks.quality.model import ROW, ColumnProfile, Dataset
+from tasks.quality.parallel import side_by_side
 from tasks.quality.queries import asked, lent, quoted, text
 from tasks.quality.records import SPACES, chance_of_agreement, is_unique
 from tasks.quality.registry import KindSettings
@@ -116,11 +117,14 @@ def _in_small_blocks(data: Dataset, column: str, settings: NearDuplicateSettings
     """
     import numpy as np
 
-    blocks, rows = (np.concatenate(parts) for parts in zip(*_block_sizes(data, column), strict=True))
-    known, place = np.unique(blocks, return_inverse=True)
-    sizes = np.bincount(place, weights=rows)  # exact: no table has 2**53 rows
-    small = (known > 0) & (sizes > 1) & (sizes <= settings.block_size)
+    read = [(part["block"].combine_chunks(), part["n"].to_numpy()) for part in _beginnings(data, column)]
+    blocks = pa.chunked_array([block for block, _n in read], pa.int64()).combine_chunks().dictionary_encode()
+    known, place = blocks.dictionary.to_numpy(), blocks.indices.to_numpy()
+    sizes = np.bincount(place, weights=np.concatenate([[], *(n for _block, n in read)]))  # exact: below 2**53
+    small = (known != 0) & (sizes > 1) & (sizes <= settings.block_size)
     known, sizes = known[small], sizes[small]
+    by_number = np.argsort(known)
+    known, sizes = known[by_number], sizes[by_number]
     order = np.argsort(sizes, kind="stable")
     wanted = known[order[np.cumsum((sizes * (sizes - 1) / 2)[order]) <= settings.pairs]]
     parts = [_NONE_MET]
@@ -129,23 +133,16 @@ def _in_small_blocks(data: Dataset, column: str, settings: NearDuplicateSettings
     return pa.concat_tables(parts)
 
 
-def _block_sizes(data: Dataset, column: str) -> Iterator[tuple[Any, Any]]:
-    """The blocks of each part of a column's values, and the rows of each."""
-    import numpy as np
-
-    yield np.empty(0, np.int64), np.empty(0)
-    for part in _beginnings(data, column):
-        blocks, place = np.unique(part["block"], return_inverse=True)
-        yield blocks, np.bincount(place, weights=part["n"])
-
-
 def _beginnings(data: Dataset, column: str) -> Iterator[pa.Table]:
     """`value`, `n`, `block` of a column's values, part by part; block 0 is of values without letters and digits."""
     plain = "regexp_replace(lower(value), '[^a-z0-9]+', '', 'g')"  # of ASCII in any case
     ascii_ = f"CASE WHEN strlen(value) = length(value) THEN value ELSE {plain} END"
     sql = f'SELECT value, n, {ascii_} AS text FROM domains WHERE "column" = {text(column)}'
-    for batch in data.table.get_backend().con.execute(sql).to_arrow_reader(_BATCH):
-        yield pa.table([batch["value"], batch["n"], beginnings(batch["text"], _BEGINNING)], schema=_NONE_MET.schema)
+
+    def read(batch: pa.RecordBatch) -> pa.Table:
+        return pa.table([batch["value"], batch["n"], beginnings(batch["text"], _BEGINNING)], schema=_NONE_MET.schema)
+
+    yield from side_by_side(read, data.table.get_backend().con.execute(sql).to_arrow_reader(_BATCH))
 
 
 _BATCH = 100_000

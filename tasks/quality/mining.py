@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from tasks.quality.codes import Coded, codes, hashes, side_by_side
+from tasks.quality.codes import Coded, codes, hashes
 from tasks.quality.model import ColumnProfile, Dataset
+from tasks.quality.parallel import side_by_side
 
 ROWS_TO_MINE = 20_000
 MOST_COLUMNS = 60
@@ -36,6 +37,9 @@ COVERED = 0.2
 EXPLAINED = 0.3
 """Share of the rows without the column's commonest value that must be in groups which say their value: a column
 that is nearly constant is not determined by everything."""
+
+SPARSE = 8
+"""Numbers are counted in one array, without sorting them, unless it has so many places for each."""
 
 MIXING = 0x5851F42D4C957F2D
 """A large odd number, by which hashes are told apart by their place."""
@@ -149,10 +153,11 @@ def _whole(coded: Mapping[str, Coded], hashed: Mapping[str, Any]) -> Any:
 
 
 def _determined_by(told: Mapping[str, Any], determinant: str, share: float) -> list[Dependency]:
-    own = told[determinant]
-    if not own.size:
+    import numpy as np
+
+    if not told[determinant].size:
         return []
-    found = []
+    own, found = np.unique(told[determinant], return_inverse=True)[1], []
     for name, other in told.items():
         if name == determinant:
             continue
@@ -175,7 +180,7 @@ def _counted(own: Any, other: Any, determinant: str, dependent: str) -> tuple[De
     if not x.size:
         return None, told
     width = int(y.max()) + 1
-    pairs, n = np.unique(x * width + y, return_counts=True)
+    pairs, n = _times(x * width + y, (int(x.max()) + 1) * width)
     group, said = pairs // width, pairs % width
     totals = np.bincount(group, weights=n)
     starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
@@ -199,6 +204,17 @@ def _counted(own: Any, other: Any, determinant: str, dependent: str) -> tuple[De
     differing = np.zeros(own.size, bool)
     differing[told] = (says[x] >= 0) & (says[x] != y)
     return Dependency(determinant, dependent, groups, held, round(accuracy, 6)), differing
+
+
+def _times(numbers: Any, ends: int) -> tuple[Any, Any]:
+    """The distinct numbers, all below `ends`, in order, and how often each occurs."""
+    import numpy as np
+
+    if ends > SPARSE * numbers.size:
+        return np.unique(numbers, return_counts=True)
+    times = np.bincount(numbers)
+    there = np.flatnonzero(times)
+    return there, times[there]
 
 
 def _explaining(codes: Mapping[str, Any], differing: Any, but: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ one is.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -17,6 +17,7 @@ from tasks.quality.approval import Signature
 
 if TYPE_CHECKING:
     import ibis
+    import pyarrow as pa
 
     from tasks.quality.contract import Contract
 
@@ -451,6 +452,11 @@ class Decision:
     sql: str
     answered_by: str
 
+    @property
+    def round(self) -> int:
+        """Of the assessment that was decided on."""
+        return int(self.gate.rpartition("-")[2])
+
 
 @dataclass(frozen=True)
 class ChangeSet:
@@ -489,6 +495,8 @@ class Dataset:
         domains: `domains`: `column`, `value`, `n`: every distinct value that is not null, with its count.
         before: the statistics of the last run that was loaded, if there is one.
         today: the day of the assessment, for promises about age; the earliest there is means that no one asks.
+        encoded: reads columns of the table as dictionaries beside `_row`, part by part, where it lies in a file that
+            has them so already.
         kept: results of queries that are asked again and again (`tasks.quality.queries.kept`).
     """
 
@@ -498,6 +506,7 @@ class Dataset:
     contract: Contract
     before: Profile | None = None
     today: dt.date = dt.date.min
+    encoded: Callable[[Sequence[str]], Iterable[pa.Table]] | None = field(default=None, compare=False)
     kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property

@@ -16,11 +16,13 @@ from fractions import Fraction
 from typing import Any
 
 import ibis
+import ibis.expr.datatypes as dt
 import pyarrow as pa
 from ibis import _
 
 from tasks.quality.lettering import patterns
 from tasks.quality.model import ROW, ColumnProfile, Pattern, Profile
+from tasks.quality.parallel import side_by_side
 from tasks.quality.queries import only
 
 BLANK = r"^[\s\x0b\x1c-\x1f\x85\p{Z}]*$"
@@ -217,14 +219,20 @@ def _count_values(domains: ibis.Table) -> ibis.Table:
 
 
 def _top_values(domains: ibis.Table) -> dict[str, tuple[tuple[str, int], ...]]:
-    ranked = domains.mutate(
-        rank=ibis.row_number().over(group_by=domains.column, order_by=[domains.n.desc(), domains.value])
-    )
-    top = ranked.filter(_["rank"] < TOP_VALUES).order_by("column", "rank")
-    found: dict[str, list[tuple[str, int]]] = {}
-    for record in _records(top.select("column", "n", value=_.value.substr(0, TOP_LENGTH))):
-        found.setdefault(record["column"], []).append((record["value"], record["n"]))
-    return {name: tuple(values) for name, values in found.items()}
+    ranked = ibis.struct({"fewer": -domains.n, "value": domains.value})
+    top = domains.group_by("column").agg(top=_smallest(ranked, TOP_VALUES))
+    return {
+        record["column"]: tuple((each["value"][:TOP_LENGTH], -each["fewer"]) for each in record["top"])
+        for record in _records(top)
+    }
+
+
+_RANKED = dt.Struct({"fewer": "int64", "value": "string"})
+
+
+@ibis.udf.agg.builtin(name="min", signature=((_RANKED, dt.int64), dt.Array(_RANKED)))  # type: ignore[untyped-decorator, unused-ignore]
+def _smallest(ranked: object, most: int) -> object:
+    """The smallest so many, in order."""
 
 
 def pattern(text: ibis.expr.types.StringValue) -> ibis.expr.types.StringValue:
@@ -271,11 +279,11 @@ def _plain_patterns(domains: ibis.Table) -> pa.Table:
     """`column`, `pattern`, `values`, `rows` of short values of ASCII that are not blank, batch by batch."""
     empty = pa.table({name: pa.array([], type) for name, type in _PATTERN_COUNTS.items()})
     batches = domains.select("column", "value", "n").to_pyarrow_batches(chunk_size=_BATCH)
-    return pa.concat_tables([empty, *(_pattern_counts(batch) for batch in batches)])
+    return pa.concat_tables([empty, *side_by_side(_pattern_counts, batches)])
 
 
 _PATTERN_COUNTS = {"column": pa.string(), "pattern": pa.string(), "values": pa.int64(), "rows": pa.int64()}
-_BATCH, _DENSE = 1_000_000, 4_000_000
+_BATCH, _DENSE = 200_000, 4_000_000
 
 
 def _pattern_counts(batch: pa.RecordBatch) -> pa.Table:

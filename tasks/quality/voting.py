@@ -60,11 +60,13 @@ def source_pairs(data: Dataset, settings: ConflictingSourceSettings) -> list[tup
         and e.top[0][1] <= s.distinct_count * slack
         and s.top[0][1] <= e.distinct_count * slack
     ]
-    return [pair for pair in likely[:10] if _only_word(data, pair) >= settings.unique_share * rows]
+    least = settings.unique_share * rows
+    return [pair for pair in likely[:10] if _only_word(data, pair, least) >= least]
 
 
-def _only_word(data: Dataset, pair: tuple[str, str]) -> int:
-    return count_single_pairs(*codes(data).of(pair).columns.values())
+def _only_word(data: Dataset, pair: tuple[str, str], least: float) -> int:
+    one, other = codes(data).of(pair).columns.values()
+    return count_single_pairs(one, other, least)
 
 
 def described_columns(

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,7 @@ def _staged(path: Path) -> Iterator[tuple[Staging, Snapshot]]:
 
 def assessment(path: Path, measured: Measured) -> None:
     """Value domains, statistics, every detector, mining, recommendations, previews of every option."""
+    from blocks.staging import encoded
     from tasks.quality.contract import Contract
     from tasks.quality.detect import assess
     from tasks.quality.model import Dataset
@@ -99,7 +101,8 @@ def assessment(path: Path, measured: Measured) -> None:
         with measured.part("statistics"), staging.open(snapshot) as tables:
             statistics = profile(tables.table("snapshot"), tables.table("domains"), snapshot.fingerprint)
         with measured.part("assess"), staging.open(snapshot) as tables:
-            data = Dataset(tables.table("snapshot"), tables.table("domains"), statistics, Contract())
+            table, values = tables.table("snapshot"), tables.table("domains")
+            data = Dataset(table, values, statistics, Contract(), encoded=partial(encoded, snapshot))
             found = assess(data, snapshot)
     _keep(path, found)
     options = sum(len(issue.options) for issue in found.issues)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.assess import allowed_now
+from tests.flows.test_quarantine import exported, failing, give_back
 
 GATES = {"source": "never"}
 CONTRACT = {"columns": {"size": {"allowed": ["small", "large"]}, "price": {"minimum": 0, "maximum": 50}}}
@@ -19,15 +19,22 @@ def test_values_and_bounds_that_the_pilot_allows_are_no_issue_any_more(pilot, tm
     assert pilot.answer(verdict="resolve", actions=said, rest="keep") == "Suspended"
     assert pilot.gate == "quality-2"
     run = pilot.record()
-    contract = allowed_now(run, run.spec().contract)
+    assert run.contract(1).column("size").allowed == ("small", "large"), "as the first look found it"
+    contract = run.contract(2)
     assert contract.column("size").allowed == ("small", "large", "huge")
     assert (contract.column("price").minimum, contract.column("price").maximum) == (0, 72.5)
     now = run.assessment(2)
     assert now.issue("not-allowed-size").count == 1, "medium is not allowed"
     assert "out-of-range-price" not in {issue.id for issue in now.issues}
     assert [entry.payload["cells_changed"] for entry in pilot.entries("changes")] == [0, 0]
+    pilot.answer(actions={"not-allowed-size": "quarantine"}, rest="keep")
+    assert pilot.gate == "load-1"
+    rows = exported(pilot, tmp_path)
+    rows.write_text(rows.read_text().replace("medium", "huge"))
+    assert give_back(pilot, rows).rows == 1, "what the pilot allowed breaks no promise"
+    assert failing(pilot) == []
     assert pilot.to_the_end() == "Completed"
-    assert len(pilot.loaded()) == 5
+    assert [row[1] for row in pilot.loaded()] == ["small", "huge", "large", "small", "huge"]
 
 
 def test_what_is_to_be_extracted_again_is_read_by_the_next_run(pilot, tmp_path):

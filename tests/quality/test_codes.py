@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from dataclasses import replace
 from operator import itemgetter
+from random import Random
 
 import ibis
 import pyarrow as pa
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.quality.codes import codes, count_single_pairs, numbers, suspect_rows
+from tasks.quality.codes import codes, count_pairs, count_single_pairs, numbers, suspect_rows
 from tasks.quality.detect import MANY_ROWS, assess
 from tasks.quality.doubts import Ballot, count_suspects, votes_on
 from tasks.quality.lettering import beginnings, patterns
@@ -42,7 +44,7 @@ def read(coded, name):
 
 
 @given(ROWS, st.randoms(use_true_random=False))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_codes_are_in_the_order_of_row_numbers_whatever_the_order_of_the_rows(rows, random):
     with opened(columns(rows)) as data:
         shuffled = list(range(len(rows)))
@@ -57,7 +59,7 @@ def test_codes_are_in_the_order_of_row_numbers_whatever_the_order_of_the_rows(ro
 
 
 @given(ROWS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_table_that_is_read_in_parts_has_the_same_codes(rows):
     with opened(columns(rows)) as data, pytest.MonkeyPatch.context() as patch:
         whole = codes(data).of("abc")
@@ -70,7 +72,7 @@ def test_a_table_that_is_read_in_parts_has_the_same_codes(rows):
 
 
 @given(ROWS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_votes_on_codes_are_those_of_the_query_that_is_kept(rows):
     with opened(columns(rows)) as data:
         votes = votes_on(data, BALLOT)
@@ -80,7 +82,7 @@ def test_votes_on_codes_are_those_of_the_query_that_is_kept(rows):
 
 
 @given(ROWS, st.dictionaries(FEW, FEW, max_size=4), st.sets(st.integers(0, 39), max_size=5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_suspects_after_a_change_are_those_of_the_changed_table(rows, pairs, gone):
     with opened(columns(rows)) as data:
         coded = codes(data).of("abc").mapped("c", pairs)
@@ -99,7 +101,7 @@ def test_suspects_after_a_change_are_those_of_the_changed_table(rows, pairs, gon
 
 
 @given(ROWS, st.dictionaries(st.integers(0, 39), FEW, max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_changes_are_counted_alike_with_the_first_of_their_rows(rows, written):
     with opened(columns(rows)) as data:
         values = pa.array(list(written.values()), pa.string())
@@ -114,7 +116,7 @@ def test_changes_are_counted_alike_with_the_first_of_their_rows(rows, written):
 
 
 @given(ROWS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_first_row_of_a_value_is_told_of_values_that_are_there(rows):
     with opened(columns(rows)) as data:
         cells = [c for _a, _b, c in rows]
@@ -134,16 +136,32 @@ def test_values_are_numbers_as_the_engine_reads_them():
 
 
 @given(ROWS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_pairs_that_one_row_holds_are_counted_with_nulls(rows):
     pairs = [(a, b) for a, b, _c in rows]
     with opened(columns(rows)) as data:
         coded = codes(data).of("ab").columns
         assert count_single_pairs(coded["a"], coded["b"]) == sum(pairs.count(pair) == 1 for pair in pairs)
+        assert count_pairs(coded["a"], coded["b"]) == len(set(pairs))
+
+
+@pytest.mark.parametrize("least", [0, 15_000, 24_000, 24_001, 36_000])
+def test_pairs_of_a_long_table_are_counted_as_long_as_they_can_be_enough(least):
+    random = Random(1)
+    one, other = ([str(random.randrange(n)) for _ in range(40_000)] for n in (5_000, 20))
+    times = Counter(zip(one, other, strict=True))
+    with opened({"a": one, "b": other}) as data:
+        coded = codes(data).of("ab").columns
+        for count, true in (
+            (count_pairs, len(times)),
+            (count_single_pairs, sum(n == 1 for n in times.values())),
+        ):
+            found = count(coded["a"], coded["b"], least)
+            assert found == true if true >= least else found < least
 
 
 @given(ROWS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_query_that_judges_values_selects_the_same_when_it_is_asked_of_the_values(rows):
     with opened(columns(rows)) as data:
         blank = (
@@ -155,7 +173,7 @@ def test_a_query_that_judges_values_selects_the_same_when_it_is_asked_of_the_val
 
 
 @given(st.lists(ASCII, min_size=1, max_size=20))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_texts_read_as_bytes_say_what_regular_expressions_say(texts):
     whole = pa.array(["skipped", *texts])
     runs = [re.sub("[A-Za-z]+", "a", re.sub("[0-9]+", "9", text)) for text in texts]
@@ -235,7 +253,7 @@ def test_the_engine_reads_no_more_columns_than_are_encoded(monkeypatch):
 
 
 @given(st.lists(ASCII, min_size=1, max_size=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_column_may_hold_what_a_value_is_written_like(texts):
     with opened({"a": texts}) as data:
         column = data.profile.column("a")

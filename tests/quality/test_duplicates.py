@@ -448,7 +448,7 @@ def test_the_module_offers_what_the_catalogue_names():
 few = st.sampled_from(["a", "b", "A", "10", "9", "", " ", None])
 tables = st.lists(st.tuples(few, few, few), min_size=1, max_size=14)
 COLUMNS = ("k", "u", "v")
-LIMITS = settings(deadline=None, max_examples=15)
+LIMITS = settings(max_examples=15)
 REMEDIES = {
     "keep_first": lambda data: duplicates.keep_first(data, NOTHING, KeepOne()),
     "keep_last": lambda data: duplicates.keep_last(data, NOTHING, KeepOne(columns=["k"], order="v")),

@@ -101,7 +101,7 @@ def test_rows_that_do_not_add_up_are_refused():
 texts = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(texts, texts), min_size=1, max_size=8), st.dictionaries(texts, texts, max_size=4))
 def test_a_value_map_touches_only_its_column_and_its_values(rows, mapping):
     columns = {"a": [row[0] for row in rows], "b": [row[1] for row in rows]}

@@ -53,7 +53,7 @@ def test_hostile_cells_are_handled_in_bounded_time(hostile):
 
 
 @pytest.mark.parametrize("name", ["customers", "sales"])
-@settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 10**6))
 def test_the_order_of_rows_changes_nothing_but_their_numbers(name, seed):
     make, contract = TABLES[name]

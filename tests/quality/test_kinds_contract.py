@@ -397,7 +397,7 @@ def test_every_kind_and_remedy_has_a_title_a_sentence_and_defaults():
 cell = st.none() | st.sampled_from(CELLS) | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.data(), st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True), st.integers(0, 12))
 def test_any_table_can_be_assessed_and_every_option_carried_out(draw, names, rows):
     columns = {name: draw.draw(st.lists(cell, min_size=rows, max_size=rows)) for name in names}

@@ -144,7 +144,7 @@ def test_column_names_that_look_like_sql_are_only_names():
 numbers = st.floats(-1e12, 1e12).map("{:.6f}".format) | st.integers(-99, 99).map(str)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.none() | numbers | st.sampled_from(["", " ", "x", "n/a"]), min_size=1, max_size=60))
 def test_statistics_agree_with_python(values):
     found = column(values)
@@ -161,7 +161,7 @@ def test_statistics_agree_with_python(values):
         assert sum(n for _, _, n in found.histogram) == len(parsed)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.data(), st.lists(st.none() | numbers, min_size=1, max_size=40))
 def test_the_order_of_rows_does_not_matter(data, values):
     assert column(values) == column(data.draw(st.permutations(values)))

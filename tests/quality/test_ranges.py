@@ -322,7 +322,7 @@ def test_a_column_whose_middle_half_is_one_number_has_no_outliers():
 numbers = st.lists(st.floats(-1e9, 1e9).map(lambda x: round(x, 2)), min_size=1, max_size=120)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(numbers, st.sampled_from([0.05, 0.25, 0.5, 0.75, 0.9]))
 def test_quantiles_are_exact_wherever_the_histogram_puts_them(drawn, share):
     with opened({"n": [str(x) for x in drawn]}) as data:
@@ -331,7 +331,7 @@ def test_quantiles_are_exact_wherever_the_histogram_puts_them(drawn, share):
     assert found == next(x for i, x in enumerate(ordered, 1) if i >= share * len(ordered) - 1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.permutations(range(60)))
 def test_fences_do_not_depend_on_the_order_of_rows(order):
     base = [f"{n * n % 97}.{n % 7}" for n in range(60)]
@@ -427,7 +427,7 @@ cells = st.none() | st.sampled_from(HOSTILE).map(Cell) | st.text(st.characters(e
 cells |= st.dates(dt.date(1, 1, 1), dt.date(9999, 12, 31)).map(str) | st.floats().map(repr)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(cells, min_size=40, max_size=60), st.lists(cells, min_size=40, max_size=60))
 def test_any_cells_can_be_looked_at_and_every_count_is_what_its_query_gives(first, last):
     n = min(len(first), len(last))

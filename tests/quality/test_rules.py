@@ -78,7 +78,7 @@ def test_the_query_of_a_broken_dependency_selects_what_was_found():
     assert cell == (9, "town", "Ulm") == (issue.sample[0].row, issue.sample[0].column, issue.sample[0].value)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing(random):
     rows = list(zip(BRANCH, changed(TOWN, 9, "Ulm"), ZIP, strict=True))

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -334,7 +334,7 @@ ALPHABET = st.sampled_from(["a", "b", "é", ",", '"', "\n", " ", "\r", "\t", "\0
 VALUE = st.lists(ALPHABET, max_size=5).map("".join)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(
     rows=st.integers(1, 4).flatmap(
         lambda width: st.lists(st.lists(VALUE, min_size=width, max_size=width), min_size=1, max_size=6)
@@ -355,7 +355,7 @@ def test_whatever_a_csv_writer_writes_is_read_again(files, rows, end, delimiter,
     assert batch.quarantined == 0
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(text=st.lists(ALPHABET, max_size=40).map("".join), width=st.integers(1, 3))
 def test_any_text_is_read_as_the_exact_way_reads_it_and_no_line_is_lost(files, text, width):
     path = files.put("a.csv", ",".join(f"h{place}" for place in range(width)) + "\n" + text)
@@ -489,7 +489,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75)
 @given(values=st.lists(JSON, min_size=1, max_size=4))
 def test_any_json_value_can_be_had_back_from_its_text(files, values):
     batch = files.read("a.ndjson", "\n".join(json.dumps({"v": value}) for value in values))

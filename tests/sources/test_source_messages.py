@@ -5,7 +5,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Message
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks.sources import Reading
@@ -72,7 +72,7 @@ _scalars = st.one_of(
 _keys = st.text("aAbB_ .-1é\"\\*$'", min_size=1, max_size=4)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(st.lists(st.dictionaries(_keys, _scalars, min_size=1, max_size=4), min_size=1, max_size=12))
 def test_the_engine_decodes_as_we_do_one_by_one(tmp_path_factory, records):
     tmp_path = tmp_path_factory.mktemp("read")

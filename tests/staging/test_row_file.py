@@ -55,7 +55,7 @@ def long_rows():
 
 
 @seed(4)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cuts=st.lists(st.integers(1, 19_999), max_size=6))
 def test_the_bytes_do_not_depend_on_how_rows_are_cut(tmp_path_factory, long_rows, cuts):
     folder = tmp_path_factory.mktemp("cut")

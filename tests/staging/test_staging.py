@@ -10,9 +10,10 @@ from pathlib import Path
 import duckdb
 import ibis
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from blocks.staging import Staging, connected, fingerprint_of, write_csv, write_text
+from blocks.staging import Staging, connected, encoded, fingerprint_of, write_csv, write_text
 from tasks.quality.errors import Abort, SpecError, TamperError, TryAgain, Unavailable
 from tasks.quality.model import Snapshot
 
@@ -39,6 +40,27 @@ def test_a_snapshot_is_what_was_written_sorted_by_row(staging):
     assert (snapshot.id, snapshot.rows, snapshot.columns, snapshot.parent) == ("source", 3, ("b",), None)
     assert duckdb.sql(f"FROM '{snapshot.uri}'").fetchall() == [(0, None), (1, ""), (2, "z")]
     assert snapshot.fingerprint == "sha256:" + hashlib.sha256(Path(snapshot.uri).read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("most_bytes", [500_000_000, 3_000, 0], ids=["at once", "in parts", "row group by row group"])
+def test_columns_of_a_snapshot_are_read_as_dictionaries_whatever_their_names(staging, monkeypatch, most_bytes):
+    monkeypatch.setattr("blocks.staging._BYTES_AT_ONCE", most_bytes)
+    rows = 300_000
+    cells = {"a": ["x", None, ""], "a.b": ["y", "z", "y"], 'say "hi"': ["é" * 50, "1", "0"]}
+    held = {name: [values[n % 3] for n in range(rows)] for name, values in cells.items()}
+    snapshot = staging.write("run", "source", ibis.memtable(pa.table({"_row": range(rows), **held})))
+    for names in (["a"], ["a.b"], [*cells]):
+        parts = list(encoded(snapshot, names))
+        assert (len(parts) > 1) is (most_bytes < 500_000_000)
+        assert [n for part in parts for n in part["_row"].to_pylist()] == list(range(rows))
+        for name in names:
+            assert all(pa.types.is_dictionary(part[name].type) for part in parts)
+            assert [value for part in parts for value in part[name].to_pylist()] == held[name]
+
+
+def test_of_a_snapshot_without_rows_no_part_is_read(staging):
+    empty = ibis.memtable({"_row": [], "a": []}, schema={"_row": "int64", "a": "string"})
+    assert list(encoded(staging.write("run", "source", empty), ["a"])) == []
 
 
 def test_a_manifest_says_what_a_snapshot_is_and_where_it_came_from(staging):
