@@ -87,7 +87,7 @@ def connected(url: URL, where: str, patience_seconds: float = PATIENCE_SECONDS) 
     backend = url.get_backend_name()
     options: dict[str, Any] = {"timeout": BUSY_SECONDS} if backend == "sqlite" else {}
     if backend == "postgresql":
-        options = {"connect_timeout": CONNECT_SECONDS}
+        options = {"connect_timeout": CONNECT_SECONDS, "client_encoding": "utf8"}  # COPY's bytes go as they are
     elif backend in ("mysql", "mariadb"):
         options = {"connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4"}
         if url.get_driver_name() == "pymysql":

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from ibis.backends.duckdb import Backend
 
-ENGINE_MEMORY = "900MB"
+ENGINE_MEMORY = "1200MB"
 """Ten million rows of twenty columns are assessed with it; more makes large tables faster."""
 
 LOOKUPS = "lookups.parquet"

@@ -31,9 +31,7 @@ class Steps:
         start: the query of the table before the first step; what `snapshot` is without it.
     """
 
-    def __init__(
-        self, tables: Backend, contract: Contract | None = None, name: str = "after", start: str = ""
-    ) -> None:
+    def __init__(self, tables: Backend, contract: Contract | None = None, name: str = "after", start: str = "") -> None:
         self._tables, self._contract, self._name, self._steps = tables, contract or Contract(), name, 0
         self._sql = start
         self._profile: Profile | None = None

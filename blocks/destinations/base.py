@@ -15,6 +15,8 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 import ibis
@@ -29,6 +31,8 @@ from tasks.quality.wording import plural
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pyarrow as pa
 
 WrongTypes: TypeAlias = Literal["text", "refuse"]
 Additions: TypeAlias = Literal["evolve", "freeze", "ask"]
@@ -53,6 +57,7 @@ class LoadBatch:
         additions: what the contract says about columns that the destination's table lacks.
         agreed: such columns that the pilot was asked about, and agreed to add.
         in_order: the table comes in `_row` order by itself, as snapshots do.
+        trusted: whether all values are of their types is looked at while they are read, instead of before (`Lost`).
     """
 
     table: ibis.Table
@@ -65,6 +70,7 @@ class LoadBatch:
     additions: Additions = "freeze"
     agreed: tuple[str, ...] = ()
     in_order: bool = False
+    trusted: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,13 +114,43 @@ class TakenBack:
     rows_after: int
 
 
+class Lost(Exception):
+    """A batch was trusted that has values which their types would lose; load it again without trust."""
+
+
 @dataclass(frozen=True)
 class Typed:
-    """A batch with the types that hold; `as_text`: columns that the contract types, and how many values are not so."""
+    """A batch with the types that hold.
+
+    Attributes:
+        as_text: columns that the contract types, and how many values are not so.
+        trusted: the last column of the table says which rows have values that their types would lose.
+    """
 
     table: ibis.Table
     types: dict[str, ColumnType]
     as_text: tuple[tuple[str, int], ...]
+    trusted: bool = False
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of the batches."""
+        return self.table.select(*self.types).schema().to_pyarrow()
+
+    def batches(self, rows: int) -> Iterator[pa.RecordBatch]:
+        """The rows as they stream by, at most so many at once.
+
+        Raises:
+            Lost: the batch was trusted, and should not have been.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        schema = self.schema
+        for batch in self.table.to_pyarrow_batches(chunk_size=rows):
+            if self.trusted and pc.any(batch.column(batch.num_columns - 1)).as_py():
+                raise Lost
+            yield pa.RecordBatch.from_arrays(batch.columns[: len(schema)], schema=schema)
 
 
 class Load(Protocol):
@@ -289,17 +325,17 @@ def typed(batch: LoadBatch, wrong_types: WrongTypes, fixed: Mapping[str, ColumnT
     """
     wanted = {**batch.types, **(fixed or {})}
     types = {name: wanted[name] for name in names(batch) if wanted.get(name, "text") != "text"}
-    failing = _failing(batch, types)
+    failing = {} if batch.trusted else _failing(batch, types)
     for name, found in failing.items():
         if name in (fixed or {}):
             raise _wrong(name, types[name], found, "resolve them, or load with mode replace")
         if name in batch.declared and wrong_types == "refuse":
             raise _wrong(name, types[name], found, "resolve them, quarantine their rows, or change the contract's type")
     holding = {name: type for name, type in types.items() if name not in failing}
-    view = typed_view(batch.table, holding, batch.formats)
+    view = _looked_at(batch, holding) if batch.trusted else typed_view(batch.table, holding, batch.formats)
     table = (view if batch.in_order else view.order_by(ROW)).drop(ROW)
     as_text = tuple((name, found[0]) for name, found in failing.items() if name in batch.declared)
-    return Typed(table, {name: holding.get(name, "text") for name in table.columns}, as_text)
+    return Typed(table, {name: holding.get(name, "text") for name in names(batch)}, as_text, batch.trusted)
 
 
 def content_fingerprint(rows: Iterable[Sequence[object]]) -> str:
@@ -355,6 +391,15 @@ def _failing(batch: LoadBatch, types: Mapping[str, ColumnType]) -> dict[str, tup
             (first,) = picked.to_pyarrow().to_pylist()
             found[name] = (int(counts[f"n{i}"]), int(first[ROW]), str(first["value"])[:60])
     return found
+
+
+def _looked_at(batch: LoadBatch, types: Mapping[str, ColumnType]) -> ibis.Table:
+    """The batch with typed columns, and one more: whether a row has a value that its type would lose."""
+    table, columns = batch.table, names(batch)
+    values = {name: read(table[name], types.get(name, "text"), batch.formats.get(name)) for name in columns}
+    lost = (_lost(table[name], type, batch.formats.get(name)) for name, type in types.items())
+    free = next(name for name in map("lost{}".format, range(len(columns) + 1)) if name not in columns)
+    return table.select(ROW, **values, **{free: reduce(or_, lost, ibis.literal(value=False))})
 
 
 def _lost(text: Any, type: ColumnType, format: str | None) -> Any:

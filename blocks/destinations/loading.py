@@ -97,7 +97,7 @@ class TableLoad:
             self._stage = self._staged()
             self._insert(self._stage)
         else:
-            self._written = tables.fill(self._connection, self._columns(self._target), self._ready.table)
+            self._written = tables.fill(self._connection, self._columns(self._target), self._ready)
 
     def commit(self) -> Receipt:
         """Read back what was loaded, and make it and its marker visible."""
@@ -280,7 +280,7 @@ class TableLoad:
         exactly = tables.exactly(self._connection)
         stage = tables.table(name, self._ready.types, prefixes=["TEMPORARY"], **exactly)
         stage.create(self._connection)
-        self._written = tables.fill(self._connection, stage, self._ready.table)
+        self._written = tables.fill(self._connection, stage, self._ready)
         if self._to.key and self._connection.dialect.name in ("sqlite", "mysql", "mariadb"):
             self._index(stage)
         return stage

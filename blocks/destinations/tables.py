@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from blocks.ahead import ahead
-from blocks.databases import of_driver
-from blocks.destinations.base import content_fingerprint
+from blocks.destinations.base import Typed, content_fingerprint
+from blocks.destinations.copying import copied
 from tasks.quality.errors import DestinationError
 from tasks.quality.typed import ColumnType
 
@@ -250,15 +248,15 @@ def count(connection: Connection, of: Table) -> int:
 # --- rows into a table ------------------------------------------------------------------------------------------
 
 
-def fill(connection: Connection, into: Table, rows: Any) -> int:
-    """Bring the rows of an Ibis table into a table by the database's fastest way; gives how many they were."""
-    ways = {"psycopg": _copied, "duckdb_sqlalchemy": _scanned}
+def fill(connection: Connection, into: Table, rows: Typed) -> int:
+    """Bring the rows of a batch into a table by the database's fastest way; gives how many they were."""
+    ways = {"psycopg": copied, "duckdb_sqlalchemy": _scanned}
     return ways.get(connection.dialect.driver, _inserted)(connection, into, rows)
 
 
-def _inserted(connection: Connection, into: Table, rows: Any) -> int:
+def _inserted(connection: Connection, into: Table, rows: Typed) -> int:
     written = 0
-    for batch in rows.to_pyarrow_batches(chunk_size=CHUNK_ROWS):
+    for batch in rows.batches(CHUNK_ROWS):
         if batch.num_rows:
             lines = zip(*(column.to_pylist() for column in batch.columns), strict=True)
             connection.execute(into.insert(), [dict(zip(into.c.keys(), line, strict=True)) for line in lines])
@@ -266,66 +264,18 @@ def _inserted(connection: Connection, into: Table, rows: Any) -> int:
     return written
 
 
-def _scanned(connection: Connection, into: Table, rows: Any) -> int:
+def _scanned(connection: Connection, into: Table, rows: Typed) -> int:
     """DuckDB reads the rows as they stream by."""
     import pyarrow as pa
 
-    batches = rows.to_pyarrow_batches(chunk_size=STREAM_ROWS)
     own: Any = connection.connection.driver_connection
     target = _quoted(connection, into)
-    own.register("gonogo_arriving", pa.RecordBatchReader.from_batches(batches.schema, batches))
+    own.register("gonogo_arriving", pa.RecordBatchReader.from_batches(rows.schema, rows.batches(STREAM_ROWS)))
     try:
         done = own.execute(f"INSERT INTO {target} BY NAME SELECT * FROM gonogo_arriving").fetchone()
     finally:
         own.unregister("gonogo_arriving")
     return int(done[0])
-
-
-def _copied(connection: Connection, into: Table, rows: Any) -> int:
-    """PostgreSQL's COPY, in text that the engine writes."""
-    from psycopg import Error, sql
-
-    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in into.c)
-    place = sql.Identifier(*(part for part in (into.schema, into.name) if part))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(place, names)
-    driver: Any = connection.connection.driver_connection
-    written = 0
-    try:
-        texts = ahead((_csv(batch), batch.num_rows) for batch in rows.to_pyarrow_batches(chunk_size=STREAM_ROWS))
-        with driver.cursor().copy(statement) as copy, closing(texts):
-            for text, count in texts:
-                copy.write(text)
-                written += count
-    except Error as error:
-        _refuse_nul(rows)
-        raise of_driver(error, connection) from error
-    return written
-
-
-def _csv(batch: Any) -> memoryview:
-    """A batch as CSV: null as nothing, and in quotes what needs them; the engine has no empty text (`typed`)."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    alone = batch.num_columns == 1  # a line that is \. alone would end the data
-    options = csv.WriteOptions(include_header=False, quoting_style="all_valid" if alone else "needed")
-    out = pa.BufferOutputStream()
-    csv.write_csv(pa.RecordBatch.from_arrays(batch.columns, schema=batch.schema), out, options)
-    return memoryview(out.getvalue())
-
-
-def _refuse_nul(rows: Any) -> None:
-    """Say where the one character is that PostgreSQL's text cannot hold."""
-    first = 0
-    for batch in rows.to_pyarrow_batches(chunk_size=CHUNK_ROWS):
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            for i, value in enumerate(column.to_pylist()):
-                if isinstance(value, str) and "\x00" in value:
-                    raise DestinationError(
-                        f"'{name}' has a NUL character in loaded row {first + i:,}, which PostgreSQL cannot hold",
-                        todo="remove it; nothing was loaded",
-                    )
-        first += batch.num_rows
 
 
 # --- which rows, and what they are ------------------------------------------------------------------------------

@@ -3,6 +3,9 @@
 Rows come in chunks through a server-side cursor and are written as they come, so memory does not grow with them. Every
 value is staged as text that says exactly what the database said: decimals with all their digits, floats in the shortest
 text that reads back the same, dates and times in ISO 8601, bytes in hexadecimal, arrays and JSON as JSON.
+
+A large table of PostgreSQL can be read in ranges of a key side by side, each on a connection of its own in the same
+snapshot; the rows are staged range after range.
 """
 
 from __future__ import annotations
@@ -11,9 +14,11 @@ import datetime as dt
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -26,6 +31,7 @@ from blocks.row_file import write_rows
 from blocks.sources.base import Batch, Origin, Reading, SourceModel, staged_names
 from blocks.sources.copying import copied, copyable
 from blocks.sources.pieces import texts
+from blocks.sources.ranges import Ranges, as_it_is, check_key, ranged, side_by_side
 from blocks.staging import doing, publish, write_text
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
 from tasks.quality.ledger import canonical
@@ -33,7 +39,7 @@ from tasks.quality.secrets import mask
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from sqlalchemy import Connection, Inspector
+    from sqlalchemy import Connection
     from sqlalchemy.engine import URL
 
 MOST_NAMED = 8
@@ -63,6 +69,7 @@ url: postgresql+psycopg://reader:${SHOP_PASSWORD}@db.example.org/shop
 query: SELECT * FROM sales.orders WHERE region = :region
 parameters: {region: north}
 incremental: {column: updated_at}   # each run reads what is new
+ranges: {column: id, parts: 4}      # PostgreSQL: four connections at once, in one snapshot
 """
 
     kind: Literal["database"] = "database"
@@ -75,6 +82,7 @@ incremental: {column: updated_at}   # each run reads what is new
         default_factory=dict, description="values of the query's ':name' parameters"
     )
     incremental: Incremental | None = Field(default=None, description="read only what is new")
+    ranges: Ranges | None = Field(default=None, description="read ranges of a key side by side (PostgreSQL)")
     chunk_rows: int = Field(default=20_000, ge=1, description="rows that are held in memory at once")
     patience_seconds: float = Field(
         default=PATIENCE_SECONDS, gt=0, description="how long the database may say nothing while it is waited for"
@@ -129,6 +137,8 @@ incremental: {column: updated_at}   # each run reads what is new
                 yield Probe(what, True, f"{connection.dialect.name} answers; the transaction is read-only")
                 what = f"read from {self._name() if self.table else 'the query'}"
                 asked, values = self._asked(connection, {}, self._largest(connection))
+                if self.ranges:
+                    check_key(connection, self._everything(connection), values, self.ranges.column)
                 result = connection.execute(asked.limit(1), values)
                 named, first = ", ".join(result.keys()), result.all()
             yield Probe(what, True, f"columns {named}" + ("" if first else "; there is no row"))
@@ -137,7 +147,7 @@ incremental: {column: updated_at}   # each run reads what is new
 
     # --- reading ------------------------------------------------------------------------------------------------
 
-    def _open(self, base: Path) -> Any:
+    def _open(self, base: Path, of: str | None = None) -> _Snapshot:
         url = database_url(self.url, base, "source.url")
         if url.get_backend_name() == "sqlite" and not str(url.database).startswith("file:"):
             path = Path(str(url.database))
@@ -147,32 +157,41 @@ incremental: {column: updated_at}   # each run reads what is new
                 raise Unavailable(
                     f"no file '{path.name}'", where=str(path.parent), available=there[:MOST_NAMED], todo=todo
                 )
-        return _Snapshot(url, self.patience_seconds)
+        return _Snapshot(url, of, self.patience_seconds)
 
     def _land(self, connection: Connection, file: Path, since: Mapping[str, Any], reading: Reading) -> _Landed:
         """Write the rows, as text, into a Parquet file in the landing folder."""
-        until = self._largest(connection)
+        until, types = self._largest(connection), self._types(connection)
         statement, values = self._asked(connection, since, until)
-        if not self.incremental and (names := copyable(connection, statement, values)):
-            batches, mark = copied(connection, statement, values), None
+        names = list(connection.execute(statement.limit(0), values).keys())
+        mark = _Mark(names, self.incremental, since, until)
+        read = partial(self._batches, values=values, mark=mark)
+        if self.ranges:
+            key = check_key(connection, self._everything(connection), values, self.ranges.column)
+            parts = ranged(connection, statement, values, self.ranges, key)
+            opened = partial(self._open, reading.base)
+            batches = side_by_side(connection, parts, opened, partial(read, at_once=len(parts)), file.parent)
         else:
-            result = connection.execute(statement, values)
-            names = list(result.keys())
-            mark = _Mark(names, self.incremental, since, until)
-            batches = self._fetched(result, mark)
+            batches = read(connection, statement)
         staged, _renames = staged_names(names)
-        partial = file.with_name(f".{file.name}.{os.getpid()}")
+        growing = file.with_name(f".{file.name}.{os.getpid()}")
         try:
-            with doing("write", file):
-                rows = write_rows(partial, staged, self._watched(batches, reading))
-            publish(partial, file)
+            with doing("write", file), closing(batches):
+                rows = write_rows(growing, staged, self._watched(batches, reading))
+            publish(growing, file)
         finally:
-            partial.unlink(missing_ok=True)
-        return _Landed(rows, names, self._types(connection), mark.position() if mark else {})
+            growing.unlink(missing_ok=True)
+        return _Landed(rows, names, types, mark.position())
 
-    def _fetched(self, result: Any, mark: _Mark) -> Iterator[pa.RecordBatch]:
-        """The rows that are new, as text, a chunk at a time."""
-        for chunk in result.partitions(self.chunk_rows):
+    def _batches(
+        self, connection: Connection, statement: Any, values: Mapping[str, Any], mark: _Mark, at_once: int = 1
+    ) -> Generator[pa.RecordBatch]:
+        """The rows that are new, as text, by the fastest way that there is."""
+        if not self.incremental and copyable(connection, statement, values):
+            yield from copied(connection, statement, values, at_once)
+            return
+        result = connection.execute(statement, values)
+        for chunk in result.partitions(max(1, self.chunk_rows // at_once)):
             told_rows = ([as_text(value) for value in row] for row in chunk)
             yield from texts(filter(mark.new, told_rows), len(result.keys()))
 
@@ -195,48 +214,53 @@ incremental: {column: updated_at}   # each run reads what is new
         batch = Batch(snapshot, (origin,), 0, renames=renames, types=types, notes=notes)
         return replace(batch, since=dict(since), position=landed.position) if self.incremental else batch
 
-    def _asked(self, connection: Connection, since: Mapping[str, Any], until: Any) -> tuple[Any, dict[str, Any]]:
-        """The statement and its values, for rows from where the last read ended to `until`."""
-        from sqlalchemy import column, select
+    def _own(self, connection: Connection) -> Any:
+        """The table with its columns, or the query as a table."""
+        from sqlalchemy import column
         from sqlalchemy import text as sql
         from sqlalchemy.sql import table
 
-        values = dict(self.parameters)
         if self.table:
-            found, there = self._found(connection)
-            own: Any = table(self.table, *(column(name) for name in there), schema=self.schema_name)
-            asked = select(*(own.c[name] for name in self.columns or there))
-            keys = found.get_pk_constraint(self.table, schema=self.schema_name).get("constrained_columns") or ()
-            order = [own.c[name] for name in keys]
+            return table(self.table, *map(column, self._found(connection)), schema=self.schema_name)
+        return sql(str(self.query).strip().rstrip(";")).columns().subquery("gonogo_query")
+
+    def _everything(self, connection: Connection) -> Any:
+        from sqlalchemy import select
+        from sqlalchemy import text as sql
+
+        return select(sql("*")).select_from(self._own(connection))
+
+    def _asked(self, connection: Connection, since: Mapping[str, Any], until: Any) -> tuple[Any, dict[str, Any]]:
+        """The statement and its values, for rows from where the last read ended to `until`."""
+        from sqlalchemy import column, inspect, select
+
+        order: list[Any] = []
+        if self.table:
+            own = self._own(connection)
+            asked = select(*(own.c[name] for name in self.columns or own.c.keys()))
+            key = inspect(connection).get_pk_constraint(self.table, schema=self.schema_name)
+            order = [own.c[name] for name in key.get("constrained_columns") or ()]
         else:
-            own = sql(str(self.query).strip().rstrip(";")).columns().subquery("gonogo_query")
-            asked, order = select(sql("*")).select_from(own), []
+            asked = self._everything(connection)
         if self.incremental:
-            watched = column(self.incremental.column) if self.query else own.c[self.incremental.column]
+            watched: Any = column(self.incremental.column)
             first = since.get("value", self.incremental.first)
-            asked = asked.where(watched <= _as_it_is("gonogo_until", until))
-            asked = asked.where(watched >= _as_it_is("gonogo_since", first)) if first is not None else asked
+            asked = asked.where(watched <= as_it_is("gonogo_until", until))
+            asked = asked.where(watched >= as_it_is("gonogo_since", first)) if first is not None else asked
             order = [watched, *order]
-        return asked.order_by(*order) if order else asked, values
+        return asked.order_by(*order) if order else asked, dict(self.parameters)
 
     def _largest(self, connection: Connection) -> Any:
         """The column's largest value now: rows that come while we read belong to the next read."""
         from sqlalchemy import column, func, select
-        from sqlalchemy import text as sql
-        from sqlalchemy.sql import table
 
         if not self.incremental:
             return None
-        if self.table:
-            self._found(connection)
-            source: Any = table(self.table, column(self.incremental.column), schema=self.schema_name)
-        else:
-            source = sql(str(self.query).strip().rstrip(";")).columns().subquery("gonogo_query")
-        largest: Any = select(func.max(column(self.incremental.column))).select_from(source)
+        largest: Any = select(func.max(column(self.incremental.column))).select_from(self._own(connection))
         return connection.execute(largest, dict(self.parameters)).scalar_one()
 
-    def _found(self, connection: Connection) -> tuple[Inspector, dict[str, str]]:
-        """The database's inspector, and the table's columns with their types; all that is asked for is there."""
+    def _found(self, connection: Connection) -> dict[str, str]:
+        """The table's columns with their types; all that is asked for is there."""
         from sqlalchemy import inspect
 
         inspector = inspect(connection)
@@ -255,10 +279,10 @@ incremental: {column: updated_at}   # each run reads what is new
             if column not in columns:
                 todo = did_you_mean(column, columns)
                 raise SourceError(f"no column '{column}'", where=self._name(), available=columns, todo=todo)
-        return inspector, columns
+        return columns
 
     def _types(self, connection: Connection) -> dict[str, str]:
-        return self._found(connection)[1] if self.table else {}
+        return self._found(connection) if self.table else {}
 
     def _name(self) -> str:
         return f"{self.schema_name}.{self.table}" if self.schema_name else self.table or ""
@@ -302,7 +326,7 @@ class _Mark:
         if value not in (self._until, self._since.get("value")):
             return True
         if value == self._since.get("value") and _hash([row[place] for place in self._known]) in self._seen:
-            self._last |= {_hash(row)} if value == self._until else set()
+            self._last.update({_hash(row)} if value == self._until else ())
             return False
         if value == self._until:
             self._last.add(_hash(row))
@@ -319,11 +343,18 @@ def _hash(row: Sequence[str | None]) -> str:
     return hashlib.sha256(json.dumps(list(row)).encode()).hexdigest()[:_HASH_DIGITS]
 
 
-class _Snapshot:
-    """A connection whose transaction sees one state of the database and may not write."""
+_IN_POSTGRES = (
+    "synchronize_seqscans = off",  # rows come as they lie, whoever reads them, too
+    "max_parallel_workers_per_gather = 0",
+    "idle_in_transaction_session_timeout = 0",  # of a snapshot whose ranges are read elsewhere
+)
 
-    def __init__(self, url: URL, patience_seconds: float) -> None:
-        self._open = connected(url, "source.url", patience_seconds)
+
+class _Snapshot:
+    """A connection whose transaction sees one state of the database, or that of a snapshot, and may not write."""
+
+    def __init__(self, url: URL, of: str | None, patience_seconds: float) -> None:
+        self._of, self._open = of, connected(url, "source.url", patience_seconds)
 
     def __enter__(self) -> Connection:
         connection = self._open.__enter__()
@@ -331,6 +362,10 @@ class _Snapshot:
             backend = connection.dialect.name
             if backend == "postgresql":
                 connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                if self._of is not None:
+                    connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{self._of}'")
+                for setting in _IN_POSTGRES:
+                    connection.exec_driver_sql(f"SET LOCAL {setting}")
             elif backend == "sqlite":
                 connection.exec_driver_sql("PRAGMA query_only = ON")
                 connection.exec_driver_sql("BEGIN")
@@ -344,14 +379,6 @@ class _Snapshot:
 
     def __exit__(self, *raised: object) -> None:
         self._open.__exit__(*raised)  # type: ignore[arg-type]
-
-
-def _as_it_is(name: str, value: Any) -> Any:
-    """A value for the database to read as what it is compared with: no cast is written around it."""
-    from sqlalchemy import bindparam
-    from sqlalchemy.types import NullType
-
-    return bindparam(name, value, type_=NullType())
 
 
 def as_text(value: Any) -> str | None:

@@ -7,7 +7,7 @@ depend on which place that is. −1 stands for null.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import pairwise
@@ -322,39 +322,21 @@ def codes(data: Dataset) -> Codes:
 
 def count_single_pairs(one: Coded, other: Coded, least: float = 0.0) -> int:
     """How many pairs of values, nulls among them, just one row holds; some number below `least` if they are fewer."""
-    return _count_pairs(one, other, lambda times: int((times == 1).sum()), least)
-
-
-def count_pairs(one: Coded, other: Coded, least: float = 0.0) -> int:
-    """How many different pairs of values, nulls among them; some number below `least` if they are fewer."""
-    return _count_pairs(one, other, lambda times: times.size, least)
-
-
-def _count_pairs(one: Coded, other: Coded, count: Callable[[Numbers], int], least: float) -> int:
-    """The sum over parts of the rows; no further than it can still come to `least`."""
-    counted, still = 0, one.codes.size
-    for times in _times_of_pairs(one, other):
-        found = count(times)
-        counted, still = counted + found, still - int(times.sum()) + found
-        if still < least:
-            break
-    return counted
-
-
-def _times_of_pairs(one: Coded, other: Coded) -> Iterator[Numbers]:
-    """How many rows hold each pair of values, part by part."""
     import numpy as np
 
     width = len(other.values) + 1
-    dense = (len(one.values) + 1) * width <= one.codes.size
-    for rows in [slice(None)] if dense else _parts_by_value(one):
+    if (len(one.values) + 1) * width <= one.codes.size:
+        return int((np.bincount((one.codes.astype(np.int64) + 1) * width + other.codes + 1) == 1).sum())
+    single, still = 0, one.codes.size
+    for rows in _parts_by_value(one):
         pairs = (one.codes[rows].astype(np.int64) + 1) * width + other.codes[rows] + 1
-        if dense:
-            times = np.bincount(pairs)
-            yield times[times > 0]
-        else:
-            pairs.sort()
-            yield np.diff(np.flatnonzero(np.r_[pairs[:1] == pairs[:1], pairs[1:] != pairs[:-1], True]))
+        pairs.sort()
+        times = np.diff(np.flatnonzero(np.r_[pairs[:1] == pairs[:1], pairs[1:] != pairs[:-1], True]))
+        found = int((times == 1).sum())
+        single, still = single + found, still - pairs.size + found
+        if still < least:
+            break
+    return single
 
 
 def _parts_by_value(column: Coded) -> Iterator[Numbers]:

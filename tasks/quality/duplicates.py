@@ -17,7 +17,6 @@ import ibis
 from ibis import _
 from pydantic import Field
 
-from tasks.quality.codes import codes, count_pairs
 from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.likeness import NearDuplicateSettings, compared_columns, near_pairs
 from tasks.quality.model import (
@@ -33,9 +32,8 @@ from tasks.quality.model import (
     RowExits,
     Severity,
 )
-from tasks.quality.parallel import side_by_side
 from tasks.quality.profile import is_missing
-from tasks.quality.queries import kept
+from tasks.quality.queries import asked, kept, quoted
 from tasks.quality.records import (
     AT,
     INTO,
@@ -83,6 +81,9 @@ MOST_TELLING = 60
 
 FEW_DISPUTES, CLEAR_MAJORITY = 0.05, 2 / 3
 """Where sources hardly ever disagree, as after a vote, what two thirds do not settle is left to the pilot."""
+
+PART = 16
+"""Pairs of columns are judged by the rows of one in so many values first."""
 
 FEWEST_KEYED_ROWS = 20
 """No key is mined from fewer rows: nearly all columns of a short table are nearly unique."""
@@ -537,9 +538,25 @@ def _near_unique_pairs(data: Dataset, columns: Sequence[ColumnProfile], share: f
     pairs = [(a, b) for a, b in pairs if max(a.distinct_count, b.distinct_count) < share * rows]
     if not pairs:
         return []
-    coded = codes(data).of([c.name for pair in pairs for c in pair]).columns
-    different = side_by_side(lambda pair: count_pairs(coded[pair[0].name], coded[pair[1].name], share * rows), pairs)
-    return [(a.name, b.name) for (a, b), n in zip(pairs, different, strict=True) if share * rows <= n < rows]
+    likely = [pair for pair in pairs if _different_in_part(data, pair) >= share * rows]
+    named = [(a.name, b.name) for a, b in likely]
+    return [pair for pair, n in zip(named, _different(data, named), strict=True) if share * rows <= n < rows]
+
+
+def _different_in_part(data: Dataset, pair: Sequence[ColumnProfile]) -> int:
+    """How many different pairs there can be at most, judged by the rows of some of one column's values."""
+    (one, other) = (quoted(column.name) for column in pair)
+    part = f"SELECT hash({one}, {other}) AS pair FROM snapshot WHERE hash({one}) % {PART} = 0"
+    ((rows, different),) = asked(data, f"SELECT count(*), count(DISTINCT pair) FROM ({part})")
+    return data.profile.rows - int(rows) + int(different)
+
+
+def _different(data: Dataset, pairs: Sequence[tuple[str, str]]) -> tuple[int, ...]:
+    """How many different pairs there are, by their hashes: one too few would change nothing."""
+    if not pairs:
+        return ()
+    counts = ", ".join(f"count(DISTINCT hash({quoted(a)}, {quoted(b)}))" for a, b in pairs)
+    return asked(data, f"SELECT {counts} FROM snapshot")[0]
 
 
 def _repeats_agree(data: Dataset, key: tuple[str, ...], chance: Mapping[str, float], enough: float) -> bool:

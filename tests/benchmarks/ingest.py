@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -264,12 +265,13 @@ def copy_to_file(folder: Path) -> float:
     return _timed(work)
 
 
-def read(folder: Path) -> float:
-    """A table → snapshot, with the database source."""
+def read(folder: Path, parts: int | None = None) -> float:
+    """A table → snapshot, with the database source; in so many ranges side by side."""
     from blocks.sources import DatabaseSource, Reading
     from blocks.staging import Staging
 
-    source = DatabaseSource(url=(folder / "postgres.url").read_text(), table="orders")
+    ranges = {"ranges": {"column": "updated_at", "parts": parts}} if parts else {}
+    source = DatabaseSource.model_validate({"url": (folder / "postgres.url").read_text(), "table": "orders", **ranges})
     with tempfile.TemporaryDirectory(dir=folder) as staging:
         reading = Reading(Staging(staging), "benchmark", "benchmark", folder)
         return _timed(lambda: source.read(reading))
@@ -285,6 +287,13 @@ RACES = {
         bare_loop, staged_topic, SIXTY_PERCENT, "topic → snapshot, against a bare confluent-kafka loop", topic
     ),
     "postgres-read": Race(copy_to_file, read, 1.5, "PostgreSQL → snapshot, against COPY → CSV file", postgres_table),
+    "postgres-ranges": Race(
+        copy_to_file,
+        partial(read, parts=4),
+        1.5,
+        "PostgreSQL → snapshot in four ranges, against COPY → CSV file",
+        postgres_table,
+    ),
     "postgres-load": Race(
         copy_from_file, loaded, 1.3, "snapshot → PostgreSQL, against CSV file → COPY", postgres_table
     ),

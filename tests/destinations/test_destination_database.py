@@ -1,7 +1,9 @@
 """Databases: modes, one transaction, once per run, and errors that say what to do and keep secrets."""
 
 import contextlib
+import datetime as dt
 import json
+import math
 import os
 import pwd
 import sqlite3
@@ -15,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from blocks.destinations import DatabaseDestination, loading, tables
+from blocks.destinations import DatabaseDestination, copying, loading, tables
 from blocks.destinations.markers import Markers
 from tasks.quality.errors import DestinationError, SpecError, TryAgain, Unavailable
 from tasks.quality.secrets import mask
@@ -479,6 +481,79 @@ def test_postgres_says_where_a_nul_character_is(postgres):
     rows = ["ok"] * 5_500 + ["a\x00b"]
     with pytest.raises(DestinationError, match=r"'c' has a NUL character in loaded row 5,500, which PostgreSQL cannot"):
         postgres.load(batch({"c": rows}))
+
+
+EVERY_TYPE = {
+    "t": ["plain", "é🎈", 'a,"b"', "two\nlines", "\\.", "\\N", None, None],
+    "i": ["0", "-1", str(2**63 - 1), str(-(2**63)), "7", None, "8", None],
+    "n": ["0.1", "-0.0", "1e-99", "123456789012345", "1e99", None, "2", None],
+    "d": ["0001-01-01", "1999-12-31", "2000-01-01", "9999-12-31", "2026-02-28", None, "1970-01-01", None],
+    "m": [
+        "0001-01-01 00:00:00", "1999-12-31 23:59:59.999999", "2000-01-01", "9999-12-31 23:59:59.999999",
+        "2026-02-28T10:00:00.5", None, "1970-01-01 00:00:00", None,
+    ],
+    "b": ["true", "false", "yes", "no", "1", None, "0", None],
+}  # fmt: skip
+TYPES = {"i": "integer", "n": "number", "d": "date", "m": "timestamp", "b": "boolean"}
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("narrower", [None, "m TYPE timestamptz", "t TYPE varchar(9)"])
+def test_postgres_holds_every_value_as_it_was_whatever_types_its_table_has(postgres, narrower):
+    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, None: None}
+    rows = [
+        (t, i and int(i), n and float(n), d and dt.date.fromisoformat(d), m and dt.datetime.fromisoformat(m), known[b])
+        for t, i, n, d, m, b in zip(*EVERY_TYPE.values(), strict=True)
+    ]
+    postgres.load(batch({name: values[:0] for name, values in EVERY_TYPE.items()}, TYPES, run="run-0"))
+    if narrower:
+        postgres.execute(f"ALTER TABLE {{out}} ALTER COLUMN {narrower}")
+    receipt = postgres.load(batch(EVERY_TYPE, TYPES), mode="append")
+    found = postgres.execute("SELECT t, i, n, d, m::timestamp, b FROM {out}")
+    assert sorted(found, key=repr) == sorted(rows, key=repr)
+    assert math.copysign(1, next(n for _, i, n, *_ in found if i == -1)) == -1
+    assert receipt.fingerprint == postgres.destination(mode="append").read_back("run-1", postgres.folder)
+
+
+@pytest.mark.service
+def test_postgres_begins_anew_as_text_when_the_last_value_of_many_would_be_lost(postgres):
+    postgres.load(people("12", "old", "run-1"))
+    ids = [str(n) for n in range(50_000)] + ["1.5"]
+    many = {"id": ids, "lost0": ["x"] * len(ids)}
+    receipt = postgres.load(replace(batch(many, INTEGER, run="run-2"), declared=("id",)))
+    assert (receipt.rows_before, receipt.rows_after, receipt.as_text) == (2, len(ids), (("id", 1),))
+    assert postgres.execute("SELECT count(DISTINCT id), max(lost0) FROM {out} WHERE id ~ '^[0-9.]+$'") == [
+        (len(ids), "x")
+    ]
+    assert postgres.undo("run-2").rows_restored == 2
+    with pytest.raises(
+        DestinationError, match=r"1 value of 'id' is no integer without loss, e\.g\. '1\.5' in row 50,000"
+    ):
+        postgres.load(replace(batch(many, INTEGER, run="run-3"), declared=("id",)), wrong_types="refuse")
+    assert postgres.rows() == [(1, "old"), (2, "old")]
+
+
+@pytest.mark.service
+def test_postgres_takes_long_rows_in_parts(postgres, monkeypatch):
+    monkeypatch.setattr(copying, "MOST_BYTES", 1000)
+    texts = [str(n) * 300 for n in range(10)] + ["x"] * 1000
+    assert postgres.load(batch({"a": texts, "n": [str(n) for n in range(1010)]}, {"n": "integer"})).rows_after == 1010
+    assert postgres.execute("SELECT a FROM {out} ORDER BY n") == [(text,) for text in texts]
+
+
+@pytest.mark.service
+def test_postgres_keeps_letters_in_a_database_of_another_encoding(postgres):
+    name = f"latin_{postgres.schema.removeprefix('s ')}"
+    with sa.create_engine(postgres.url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool).connect() as own:
+        own.exec_driver_sql(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        try:
+            place = Database(postgres.folder, postgres.url.replace("/postgres", f"/{name}"))
+            place.load(batch({"a": ["Müller", None]}))
+            assert place.execute("SELECT a, length(a) FROM {out}") == [("Müller", 6), (None, None)]
+            with pytest.raises(DestinationError, match="no equivalent in encoding"):
+                place.load(batch({"a": ["🎈"]}, run="run-2"))
+        finally:
+            own.exec_driver_sql(f"DROP DATABASE {name}")
 
 
 @pytest.mark.service

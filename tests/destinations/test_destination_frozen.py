@@ -26,7 +26,7 @@ LONGEST_SECONDS = 20
 """Of a load that ends because a server says nothing for a second, on a machine that is busy."""
 
 FILL, MARKED = "blocks.destinations.tables:fill", "blocks.destinations.markers:Markers.write"
-COPIED = "blocks.destinations.tables:_csv"
+COPIED = "blocks.destinations.copying:_binary"
 COMMITTED = "sqlalchemy.engine:Connection.commit"
 PUBLISHED = "blocks.destinations.s3:S3Destination.publish"
 

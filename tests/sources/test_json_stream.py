@@ -54,7 +54,7 @@ def whole(text: str) -> tuple[list, list[str], dict, bool] | str:
     return [each for item in lists.values() for each in item], list(lists), rest, isinstance(value, dict)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(documents(), WINDOWS)
 @example("[1e+5, 12.50, -0, NaN, -Infinity]", 1)
 @example('{"a": 1, "a": 2}', 1)

@@ -252,7 +252,8 @@ def test_rows_of_one_column_are_all_there_those_without_a_value_too(tmp_path, po
 
 
 @pytest.mark.service
-def test_rows_that_come_while_we_read_are_not_seen_and_memory_does_not_grow_with_them(tmp_path, postgres_url):
+@pytest.mark.parametrize("ranges", [None, {"column": "id", "parts": 4}])
+def test_rows_that_come_while_we_read_are_not_seen_and_memory_does_not_grow_with_them(tmp_path, postgres_url, ranges):
     place = Place(tmp_path, postgres_url)
     place.execute("CREATE TABLE {t} AS SELECT n AS id, repeat('x', 200) || n AS t FROM generate_series(1, 200000) n")
     code = f"""
@@ -269,7 +270,7 @@ def progress(what, done, total):
     told.append(done)
 reading = Reading(Staging({str(tmp_path / "staging")!r}), "r", "p", Path({str(tmp_path)!r}), progress)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-batch = DatabaseSource(url={postgres_url!r}, table={place.table!r}, chunk_rows=5000).read(reading)
+batch = DatabaseSource(url={postgres_url!r}, table={place.table!r}, chunk_rows=5000, ranges={ranges}).read(reading)
 print(batch.snapshot.rows, len(told), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
     done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import subprocess
 import sys
 import time
@@ -82,9 +83,18 @@ def test_mariadb(tmp_path, mariadb_url):
 
 
 @pytest.mark.service
-def test_s3(tmp_path, s3_endpoint):
+def test_s3(tmp_path, s3_endpoint, monkeypatch):
+    from blocks.sources.s3 import _Fetch
     from tests.services.s3 import ACCESS_KEY, SECRET_KEY, client
 
+    get, calls = _Fetch._get, itertools.count(1)
+
+    def get_or_freeze(fetch, *part):
+        if next(calls) == 5:  # else all may be here before anybody is told of the first
+            fetch.reading.progress("fetching", 1, 1)
+        return get(fetch, *part)
+
+    monkeypatch.setattr(_Fetch, "_get", get_or_freeze)
     owner, bucket = client(s3_endpoint), f"frozen-{uuid.uuid4().hex[:12]}"
     owner.create_bucket(Bucket=bucket)
     for number in range(40):
