@@ -69,8 +69,8 @@ class LedgerDatabase:
         """Of several processes that come first, one makes them."""
         from sqlalchemy import inspect
 
-        wanted, there = tuple(self._tables()), inspect(engine)
-        if all(there.has_table(table.name) for table in wanted):
+        wanted = tuple(self._tables())
+        if {table.name for table in wanted} <= set(inspect(engine).get_table_names()):
             return
         with _begun(engine, write=True) as connection:
             for table in wanted:

@@ -103,11 +103,13 @@ def execute(client: SyncPrefectClient, run_id: UUID) -> FlowRun:
     """Run the flow in this process until it ends or holds."""
     from prefect.exceptions import Abort, Pause
     from prefect.flow_engine import run_flow
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     from flows.pipeline import pipeline
 
     run = client.read_flow_run(run_id)
-    with suppress(Pause, Abort):  # held, or somebody else ended it: the state says which
+    silent = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}  # its thread is waited for, a second at the end of each flow
+    with suppress(Pause, Abort), temporary_settings(silent):  # held, or somebody else ended it: the state says which
         run_flow(pipeline, flow_run=run, parameters=run.parameters, return_type="state")
     return client.read_flow_run(run_id)
 

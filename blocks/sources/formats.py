@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from blocks.sources.delimited import (
     write_good,
 )
 from blocks.sources.encodings import as_utf8
+from blocks.sources.json_stream import ExtraData, Found, elements
 from blocks.sources.json_values import compact, json_text, parse
 from blocks.sources.options import FileOptions
 from blocks.sources.pieces import Bad, OpenFile, Piece, Unreadable, scanned, start_of, texts
@@ -187,16 +187,25 @@ def read_json(file: OpenFile, options: FileOptions) -> Piece:
     """Read a JSON file: a list of objects, or an object that holds one; or, after all, one object per line."""
     notes: list[str] = []
     text, _ = as_utf8(file, options.encoding, notes)
+    path = options.records.split(".") if options.records else []
+    found, names, bad = Found(), dict[str, None](), list[Bad]()
     try:
-        value = parse(text.read_text("utf-8"))
+        for place, item in enumerate(elements(text, path, found), start=1):
+            if isinstance(item, dict):
+                names.update(dict.fromkeys(item))
+            else:
+                bad.append((place, _bytes(item), "not an object"))
+    except ExtraData:
+        return read_ndjson(file, options)
     except (ValueError, RecursionError) as error:
-        if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
-            return read_ndjson(file, options)
         raise SourceError(f"is not JSON: {error}", where=file.where, todo="export it again") from error
-    items = list(enumerate(_records(value, options.records, file.where), start=1))
-    bad = [(place, _bytes(item), "not an object") for place, item in items if not isinstance(item, dict)]
-    good = [item for _, item in items if isinstance(item, dict)]
-    return _from_objects(file, dict.fromkeys(name for item in good for name in item), lambda: good, bad, notes)
+    if _is_one_record(found, options.records, file.where):
+        return _from_objects(file, found.members, lambda: [found.members], [], notes)
+
+    def good() -> Iterator[dict[str, Any]]:
+        return (item for item in elements(text, path, Found()) if isinstance(item, dict))
+
+    return _from_objects(file, names, good, bad, notes)
 
 
 def read_ndjson(file: OpenFile, options: FileOptions) -> Piece:
@@ -236,22 +245,18 @@ def _json_lines(text: Path) -> Iterator[tuple[int, bytes, dict[str, Any] | str]]
                 yield line, raw, item if isinstance(item, dict) else "not an object"
 
 
-def _records(value: Any, where: str | None, file: str) -> Sequence[Any]:
-    for name in where.split(".") if where else ():
-        if not isinstance(value, dict) or name not in value:
-            there = list(value) if isinstance(value, dict) else []
-            raise SourceError(
-                f"no '{name}' on the way to '{where}'", where=file, available=there, todo=did_you_mean(name, there)
-            )
-        value = value[name]
-    if isinstance(value, list):
-        return value
-    lists = [name for name, item in value.items() if isinstance(item, list)] if isinstance(value, dict) else []
-    if len(lists) == 1 and not where:
-        return list(value[lists[0]])
-    if isinstance(value, dict) and not lists:
-        return [value]
-    raise SourceError("holds no single list of records", where=file, available=lists, todo="name it in 'records'")
+def _is_one_record(found: Found, where: str | None, file: str) -> bool:
+    """Whether an object without lists is the only record, rather than the elements of one list."""
+    if found.lacking:
+        name, there = found.lacking
+        raise SourceError(
+            f"no '{name}' on the way to '{where}'", where=file, available=there, todo=did_you_mean(name, there)
+        )
+    if found.is_object and not found.lists:
+        return True
+    if len(found.lists) == 1 and not (where and found.is_object):
+        return False
+    raise SourceError("holds no single list of records", where=file, available=found.lists, todo="name it in 'records'")
 
 
 def _from_objects(

@@ -20,15 +20,25 @@ def parse(text: str) -> Any:
     Raises:
         ValueError: it is none, or a key stands twice in an object.
     """
-    return json.loads(text, object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+    return DECODER.decode(text)
+
+
+def repeated(name: str) -> str:
+    """What is said of a key that stands twice in an object."""
+    return f"the key '{name}' stands twice in one object"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     item = dict(pairs)
     if len(item) < len(pairs):
-        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key '{twice}' stands twice in one object")
+        raise ValueError(
+            repeated(next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1))
+        )
     return item
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+"""Leaves numbers as they are spelt."""
 
 
 def flat(record: Mapping[str, Any], start: str = "") -> dict[str, Any]:

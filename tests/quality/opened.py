@@ -29,24 +29,31 @@ def dataset(backend, columns, contract=None) -> Dataset:
     rows = len(next(iter(columns.values()), ()))
     arrays = {ROW: pa.array(range(rows), pa.int64())}
     arrays |= {name: pa.array(values, pa.string()) for name, values in columns.items()}
-    return _dataset(backend, pa.table(arrays), contract or Contract())
+    return _profiled(_lent(backend, pa.table(arrays)), contract or Contract())
 
 
 def again(data: Dataset, table) -> Dataset:
     """The table as a dataset of its own, as the next decision sees it."""
+    return _profiled(unprofiled(table), data.contract)
+
+
+def unprofiled(table):
+    """A connection with the views of a table, of which nothing is known."""
     rows = table.order_by(ROW).to_pyarrow().to_pydict()
-    backend = ibis.duckdb.connect()
     kept = pa.table({name: pa.array(v, pa.int64() if name == ROW else pa.string()) for name, v in rows.items()})
-    return _dataset(backend, kept, data.contract)
+    return _lent(ibis.duckdb.connect(), kept)
 
 
-def _dataset(backend, arrow: pa.Table, contract: Contract) -> Dataset:
+def _lent(backend, arrow: pa.Table):
     lend(backend, KEY)
     backend.con.register("arriving", arrow)
     backend.raw_sql("CREATE TABLE snapshot AS SELECT * FROM arriving")
-    table = backend.table("snapshot")
-    backend.raw_sql(f"CREATE TABLE domains AS {backend.compile(domains(table))}")
-    values = backend.table("domains")
+    backend.raw_sql(f"CREATE TABLE domains AS {backend.compile(domains(backend.table('snapshot')))}")
+    return backend
+
+
+def _profiled(backend, contract: Contract) -> Dataset:
+    table, values = backend.table("snapshot"), backend.table("domains")
     return Dataset(table, values, profile(table, values, "test"), contract)
 
 

@@ -14,7 +14,7 @@ from tasks.quality.detect import assess
 from tasks.quality.effects import apply
 from tasks.quality.model import Issue, Option
 from tasks.quality.watched import Reach, watched
-from tests.quality.opened import again, opened, snapshot
+from tests.quality.opened import again, opened, snapshot, unprofiled
 from tests.quality.test_kinds_contract import TABLES, effects_of, ready
 
 PROMISES = Contract.model_validate({
@@ -54,8 +54,7 @@ def found(request):
     yield from weighed(*ALL[request.param])
 
 
-def counts(data, queries) -> dict[str, int]:
-    backend = data.table.get_backend()
+def counts(backend, queries) -> dict[str, int]:
     return {query.name: backend.raw_sql(f"SELECT count(*) FROM ({query.sql})").fetchone()[0] for query in queries}
 
 
@@ -72,12 +71,12 @@ def queries_of(data, assessment, checks):
 def test_what_an_option_clears_and_creates_is_what_happens(found):
     data, checks, assessment = found
     queries = queries_of(data, assessment, checks)
-    before = counts(data, queries)
+    before = counts(data.table.get_backend(), queries)
     assert before == {query.name: query.count for query in queries}
     told = 0
     for issue, option in ready(assessment):
         seen = option.preview
-        after = again(data, apply(data, effects_of(data, issue, option)).table)
+        after = unprofiled(apply(data, effects_of(data, issue, option)).table)
         dropped = {*seen.columns_dropped, *(old for old, _new in seen.columns_renamed)}
         asked = [q for q in queries if not dropped & q.reads and q.name not in seen.unknown]
         listed = {q.name for q in asked if q.reach is Reach.LISTED}

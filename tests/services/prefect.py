@@ -7,15 +7,42 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+_UNNEEDED = (
+    "CANCELLATION_CLEANUP",
+    "CLEANUP_RECONCILER",
+    "EVENT_PERSISTER",
+    "FOREMAN",
+    "LATE_RUNS",
+    "PAUSE_EXPIRATIONS",
+    "REPOSSESSOR",
+    "SCHEDULER",
+    "TASK_RUN_RECORDER",
+    "TRIGGERS",
+)
+"""What the server does beside answering, and no run that a test pilots has need of; servers of `tests/up` do all."""
+
 
 @contextlib.contextmanager
 def prefect() -> Iterator[str]:
     from prefect.events.worker import EventsWorker
-    from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
+        PREFECT_API_URL,
+        PREFECT_LOGGING_TO_API_ENABLED,
+        temporary_settings,
+    )
     from prefect.testing.utilities import prefect_test_harness
 
     quiet = {PREFECT_LOGGING_TO_API_ENABLED: False}
-    with prefect_test_harness(server_startup_timeout=120), temporary_settings(quiet):
+    plain = {PREFECT_API_TLS_INSECURE_SKIP_VERIFY: True}  # it speaks no TLS: no client has to read certificates
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+        patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+        for service in _UNNEEDED:
+            patch.setenv(f"PREFECT_SERVER_SERVICES_{service}_ENABLED", "false")
+        stack.enter_context(prefect_test_harness(server_startup_timeout=120))
+        stack.enter_context(temporary_settings(quiet | plain))
         yield PREFECT_API_URL.value()
         EventsWorker.drain_all(timeout=10)  # events for servers that are gone would be waited for without end
 
