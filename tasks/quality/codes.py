@@ -33,7 +33,7 @@ CELLS_AT_ONCE = 10_000_000
 """Cells that are encoded together; of them only the codes are kept."""
 
 PART_ROWS, MOST_PARTS = 1_000_000, 100
-"""Rows that are read by one query, unless these would be too many queries."""
+"""Rows that are looked at together, or read by one query, unless these would be too many queries."""
 
 PARTS_BY_VALUE, ROWS_OF_A_PART = 16, 10_000
 """Rows are counted in so many parts, unless these would be small."""
@@ -210,27 +210,39 @@ class Codes:
             self._read(unknown[start : start + width])
         return CodedRows(self.rows, {name: self._known[name] for name in names})
 
+    def some(self, names: Sequence[str], at: Numbers) -> Mapping[str, Numbers]:
+        """Columns of the rows at some places, in order, without their other rows: equal numbers for equal values."""
+        table = self._data.table.select(ROW, *names)
+        with lent(self._data.table.get_backend().con, {"_some": pa.table({ROW: self.rows[at]})}):
+            wanted = self._data.table.get_backend().table("_some")
+            told = table.semi_join(wanted, ROW).to_pyarrow()
+        rows = told[ROW].to_numpy()
+        return {
+            name: self._in_order(rows, _together(told[name].cast(pa.string()).dictionary_encode().chunks).codes)
+            for name in names
+        }
+
+    @staticmethod
+    def _in_order(rows: Numbers, told: Numbers) -> Numbers:
+        """What is told of rows, in their order."""
+        import numpy as np
+
+        return told if (rows[1:] > rows[:-1]).all() else told[np.argsort(rows)]
+
     def _read(self, names: Sequence[str]) -> None:
         import numpy as np
 
-        rows, columns = [np.empty(0, np.int64)], {name: Coded(np.empty(0, np.int8), _NO_VALUES) for name in names}
-        parts: dict[str, list[Numbers]] = {name: [columns[name].codes] for name in names}
+        rows = [np.empty(0, np.int64)]
+        parts: dict[str, list[pa.DictionaryArray]] = {name: [_NOTHING] for name in names}
         for part in self._parts(names):
             rows.append(part[ROW].to_numpy())
-
-            def encoded(name: str, part: pa.Table = part) -> Coded:
-                return _continued(columns[name], _together(part[name]))
-
-            for name, column in zip(names, side_by_side(encoded, names), strict=True):
-                columns[name] = column
-                parts[name].append(column.codes)
+            for name in names:
+                parts[name] += part[name].chunks
         found = np.concatenate(rows)
         order = None if (found[1:] > found[:-1]).all() else np.argsort(found)
         self._rows = found if order is None else found[order]
-        for name in names:
-            whole = np.concatenate(parts.pop(name))
-            values = columns[name].values
-            self._known[name] = Coded(whole, values) if order is None else _renumbered(Coded(whole[order], values))
+        for name, column in zip(names, side_by_side(lambda name: _together(parts.pop(name)), names), strict=True):
+            self._known[name] = column if order is None else _renumbered(Coded(column.codes[order], column.values))
 
     def _parts(self, names: Sequence[str]) -> Iterator[pa.Table]:
         """The rows in parts, with dictionaries for texts."""
@@ -271,30 +283,18 @@ _NO_VALUES = pa.array([], pa.string())
 _NOTHING = _NO_VALUES.dictionary_encode()
 
 
-def _together(column: pa.ChunkedArray) -> Coded:
-    """One column of a part of the rows."""
+def _together(parts: Sequence[pa.DictionaryArray]) -> Coded:
+    """One column, whose parts have dictionaries of their own."""
     import numpy as np
 
-    same = column.unify_dictionaries().chunks or [_NOTHING]
-    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in same]
-    return Coded(np.concatenate(codes), same[0].dictionary)
-
-
-def _continued(before: Coded, part: Coded) -> Coded:
-    """The codes of the next part of the rows, after the values that were there before."""
-    import numpy as np
-
-    place = np.arange(len(part.values) + 1, dtype=np.int64)
-    if len(before.values):
-        known = pa.compute.index_in(part.values, before.values).fill_null(-1).to_numpy(zero_copy_only=False)
-        new = np.flatnonzero(known < 0)
-        place[:-1] = known
-        place[new] = len(before.values) + np.arange(new.size)
-        values = pa.concat_arrays([before.values, part.values.take(pa.array(new))])
-    else:
-        values = part.values
-    place[-1] = -1
-    return Coded(place.astype(np.min_scalar_type(-max(len(values), 1)))[part.codes], values)
+    same = pa.chunked_array(parts).unify_dictionaries()
+    values = same.chunk(same.num_chunks - 1).dictionary
+    codes = np.empty(len(same), np.min_scalar_type(-max(len(values), 1)))
+    start = 0
+    for chunk in same.chunks:
+        codes[start : start + len(chunk)] = chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        start += len(chunk)
+    return Coded(codes, values)
 
 
 def _renumbered(column: Coded) -> Coded:
@@ -307,6 +307,11 @@ def _renumbered(column: Coded) -> Coded:
     place = np.full(len(column.values) + 1, -1, column.codes.dtype)
     place[appeared] = np.arange(appeared.size)
     return Coded(place[column.codes], column.values.take(pa.array(appeared)))
+
+
+def parts(size: int) -> Iterator[slice]:
+    """So many rows in parts, one empty one where there are none: what is computed of a part is forgotten with it."""
+    yield from (slice(start, start + PART_ROWS) for start in range(0, max(size, 1), PART_ROWS))
 
 
 def codes(data: Dataset) -> Codes:

@@ -16,7 +16,7 @@ import ibis
 import pyarrow as pa
 
 from tasks.quality.ballot import AGREEING, DOUBTS, GROUP, MUCH_RARER, RARE, slips_sql, votes_sql
-from tasks.quality.codes import Coded, CodedRows, codes
+from tasks.quality.codes import Coded, CodedRows, codes, parts
 from tasks.quality.model import ROW, Dataset
 from tasks.quality.parallel import side_by_side
 from tasks.quality.queries import asked, stored, text
@@ -126,7 +126,7 @@ def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
     own = coded[ballot.column]
     present = _present(ballot.column, coded, ballot.blank)
     groups = [*side_by_side(lambda by: _Groups(_key(by[0], coded, ballot.blank), present), ballot.determinants)]
-    at = np.flatnonzero(_any([group.differing() for group in groups], present.size))
+    at = np.flatnonzero(_any([group.differing for group in groups], present.size))
     before = present[at].astype(np.int64)
     told = [_judged(group.of(at), before) for group in groups]
     candidate = np.full(at.size, -1, np.int64)
@@ -252,17 +252,19 @@ def _key(columns: Sequence[str], coded: Mapping[str, Coded], blank: Collection[s
 
     first, *others = columns
     key = _present(first, coded, blank)
+    size = len(coded[first].values)
     for name in others:
         more = coded[name]
         empty = more.values.index("").as_py()  # null and nothing make the same group
-        codes = np.where(more.codes == empty, -1, more.codes) if empty >= 0 else more.codes
         width = len(more.values) + 1
-        both = np.where(key >= 0, key.astype(np.int64) * width + codes + 1, -1)
-        key = (
-            both
-            if both.max(initial=0) <= max(DENSE, both.size)
-            else np.unique(both, return_inverse=True)[1] - int(both.min() < 0)
-        )
+        both = np.empty(key.size, np.min_scalar_type(-max(size * width, 1)))
+        for part in parts(key.size):
+            codes = np.where(more.codes[part] == empty, -1, more.codes[part]) if empty >= 0 else more.codes[part]
+            both[part] = np.where(key[part] >= 0, key[part].astype(np.int64) * width + codes + 1, -1)
+        key, size = both, size * width
+        if size > max(DENSE, both.size):
+            key = np.unique(both, return_inverse=True)[1] - int(both.min(initial=0) < 0)
+            size = int(key.max(initial=-1)) + 1
     return key
 
 
@@ -272,45 +274,58 @@ class _Groups:
     def __init__(self, key: Numbers, said: Numbers) -> None:
         import numpy as np
 
-        self._key, self._there = key, key >= 0
-        self._said = said
+        self._key, self._said = key, said
         size = int(key.max(initial=-1)) + 1
-        self._total = np.bincount(key[self._there] if not self._there.all() else key, minlength=size)
+        self._total = np.zeros(size, np.int64)
         some = np.zeros(size + 1, said.dtype)
-        some[key] = said
+        for part in parts(key.size):
+            present = key[part][key[part] >= 0]
+            self._total += np.bincount(present, minlength=size)
+            some[key[part]] = said[part]
         split = np.zeros(size + 1, bool)
-        split[key[some[key] != said]] = True
+        for part in parts(key.size):
+            split[key[part][some[key[part]] != said[part]]] = True
         split[-1] = False  # rows without a key
         self._split = split
         self._width = int(said.max(initial=-1)) + 2
-        self._rows = np.flatnonzero(split[key])
-        self._pairs(size)
+        self.differing = self._counted(size)
+        """Whether each row differs from what its group says."""
 
-    def _pairs(self, size: int) -> None:
-        """Each split group's values with their rows; which of them is most frequent, and whether the group tells."""
+    def _counted(self, size: int) -> NDArray[np.bool_]:
+        """Count each split group's values; which rows differ from the most frequent one, where the group tells."""
         import numpy as np
 
-        keys = self._key[self._rows].astype(np.int64) * self._width + self._said[self._rows] + 1
-        pair, self._n, self._place = _counted(keys, size * self._width)
-        group = pair // self._width
+        ends = size * self._width
+        inside = np.zeros(self._key.size, bool)
+        for part in parts(inside.size):
+            inside[part] = self._split[self._key[part]]
+        keys = np.empty(int(inside.sum()), np.min_scalar_type(-max(ends, 1)))
+        start = 0
+        for part in parts(self._key.size):
+            own = self._pair(self._key[part][inside[part]], self._said[part][inside[part]])
+            keys[start : start + own.size] = own
+            start += own.size
+        self._pairs, self._n, place = _counted(keys, ends)
+        group = self._pairs // self._width
         starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if group.size else group
-        most = np.maximum.reduceat(self._n, starts) if group.size else self._n
         self._most = np.zeros(size, np.int64)
-        self._most[group[starts]] = most
+        self._most[group[starts]] = np.maximum.reduceat(self._n, starts) if group.size else self._n
         self._usual = np.full(size, -1, np.int64)
         usual = self._n == self._most[group]
-        self._usual[group[usual]] = pair[usual] % self._width - 1
+        self._usual[group[usual]] = self._pairs[usual] % self._width - 1
         telling = (self._total >= GROUP) & (5 * self._most >= 4 * (self._total - 1))
-        self._differs = telling[group] & (self._n < self._most[group])
+        differs = telling[group] & (self._n < self._most[group])
+        if differs.any():
+            inside[inside] = differs[place]
+        else:
+            inside[:] = False
+        return inside
 
-    def differing(self) -> NDArray[np.bool_]:
-        """Whether each row differs from what its group says."""
+    def _pair(self, key: Numbers, said: Numbers) -> Numbers:
+        """A group and a value as one number."""
         import numpy as np
 
-        found = np.zeros(self._key.size, bool)
-        if self._differs.any():
-            found[self._rows] = self._differs[self._place]
-        return found
+        return key.astype(np.int64) * self._width + said + 1
 
     def of(self, rows: Numbers) -> dict[str, Numbers]:
         """Of each row: rows of its group that say the same (0 without a group), all rows, and the commonest value's."""
@@ -322,7 +337,7 @@ class _Groups:
         found = {"n": total.copy(), "total": total, "most": total.copy(), "usual": np.where(there, said, -1)}
         inside = np.flatnonzero(split)
         if inside.size:
-            found["n"][inside] = self._n[self._place[np.searchsorted(self._rows, rows[inside])]]
+            found["n"][inside] = self._n[np.searchsorted(self._pairs, self._pair(key[inside], said[inside]))]
             found["most"][inside] = self._most[key[inside]]
             found["usual"][inside] = self._usual[key[inside]]
         return found
@@ -333,13 +348,15 @@ def _counted(keys: Numbers, ends: int) -> tuple[Numbers, Numbers, Numbers]:
     import numpy as np
 
     if ends <= DENSE:
-        times = np.bincount(keys)
-        place = np.cumsum(times > 0) - 1
+        times = np.zeros(ends, np.int64)
+        for part in parts(keys.size):
+            times += np.bincount(keys[part], minlength=ends)
         there = np.flatnonzero(times)
+        place = (np.cumsum(times > 0) - 1).astype(np.int32)
         return there, times[there], place[keys] if keys.size else keys
     met = pa.array(keys).dictionary_encode()  # hashing takes a fifth of the time of sorting
     distinct, codes = met.dictionary.to_numpy(), met.indices.to_numpy()
     order = np.argsort(distinct)
-    place = np.empty_like(order)
+    place = np.empty(order.size, np.int32)
     place[order] = np.arange(order.size)
     return distinct[order], np.bincount(codes, minlength=order.size)[order], place[codes]

@@ -52,6 +52,7 @@ from tasks.quality.records import (
     placed_in,
     plain_text,
     repeats,
+    sharing,
     whole_rows,
 )
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
@@ -126,7 +127,7 @@ def exact_duplicate_rows(data: Dataset, settings: Settings[ExactDuplicateSetting
     by = data.columns
     if len(by) <= 1 or any(is_unique(c) for c in data.profile.columns):
         return
-    copies = _copies(kept(data, _sql(repeats(data))))
+    copies = _copies(kept(data, _sql(repeats(data)), _sql(repeats(data, by_domains=True))))
     count = count_rows(copies)
     share = min(1.0, pairs_by_chance(data, by) / count) if count else 1.0
     if share >= settings.default.chance:
@@ -208,7 +209,7 @@ def key_duplicates(data: Dataset, settings: Settings[KeyDuplicateSettings]) -> I
         key = _mined_key(data, settings.default)
     if not key:
         return
-    conflict = _key_conflicts(data, key)
+    conflict = _conflicts(data, sharing(data, key), key)
     count = count_rows(conflict)
     if not count:
         return
@@ -227,6 +228,7 @@ def key_duplicates(data: Dataset, settings: Settings[KeyDuplicateSettings]) -> I
         severity=Severity.MEDIUM if mined else Severity.HIGH,
         unit="row",
         facts={"key": list(key), "mined": mined, "formatting_only": formatting},
+        sql=_sql(whole_rows(_conflicts(data, grouped(data, key), key))),
     )
 
 
@@ -500,9 +502,8 @@ def _spoken(data: Dataset, p: Vote) -> ibis.Table:
 # --- keys -------------------------------------------------------------------------------------------------
 
 
-def _key_conflicts(data: Dataset, key: Sequence[str]) -> ibis.Table:
-    """All rows of the keys whose rows are not copies of one another."""
-    rows = grouped(data, key)
+def _conflicts(data: Dataset, rows: ibis.Table, key: Sequence[str]) -> ibis.Table:
+    """Of the rows that share their key, those of the keys whose rows are not copies of one another."""
     return unlike(rows, key, {name: rows[name] for name in data.columns if name not in key})
 
 
@@ -567,7 +568,7 @@ def _repeats_agree(data: Dataset, key: tuple[str, ...], chance: Mapping[str, flo
     ][:MOST_TELLING]
     if len(others) <= 1:
         return False
-    agreed = _agreement(grouped(data, key), key, others)
+    agreed = _agreement(sharing(data, key), key, others)
     halves = [_agreement(data.table, (part,), others) for part in key] if len(key) > 1 else []
     telling = [
         agreed[name] for name in others if name in agreed and all(half.get(name, 0.0) < TELLING for half in halves)

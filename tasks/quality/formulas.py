@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import ibis
 from pydantic import Field
 
-from tasks.quality.codes import codes, numbers
+from tasks.quality.codes import codes, numbers, parts
 from tasks.quality.model import ColumnProfile, Dataset
 from tasks.quality.profile import number
 from tasks.quality.registry import Parameters
@@ -30,9 +30,6 @@ MOST_COLUMNS = 40
 ROWS_TO_SCREEN = 1_000
 FORMULAS_TO_TRY = 8
 SLACK = 0.1
-
-ROWS_AT_ONCE = 1_000_000
-"""Rows whose numbers are in memory together."""
 
 
 class Formula(Parameters):
@@ -87,8 +84,7 @@ class _Table:
 
     def parts(self) -> Iterator[slice]:
         """All rows, part by part."""
-        size = next(iter(self._columns.values())).codes.size
-        yield from (slice(start, start + ROWS_AT_ONCE) for start in range(0, size, ROWS_AT_ONCE))
+        yield from parts(next(iter(self._columns.values())).codes.size)
 
 
 def _screened(first: Mapping[str, Any], target: str, decimals: int, share: float) -> list[Formula]:

@@ -117,7 +117,10 @@ def _in_small_blocks(data: Dataset, column: str, settings: NearDuplicateSettings
     """
     import numpy as np
 
-    read = [(part["block"].combine_chunks(), part["n"].to_numpy()) for part in _beginnings(data, column)]
+    read = [
+        (part["block"].combine_chunks(), part["n"].to_numpy().astype(np.int32))  # no view, which would keep the values
+        for part in _beginnings(data, column)
+    ]
     blocks = pa.chunked_array([block for block, _n in read], pa.int64()).combine_chunks().dictionary_encode()
     known, place = blocks.dictionary.to_numpy(), blocks.indices.to_numpy()
     sizes = np.bincount(place, weights=np.concatenate([[], *(n for _block, n in read)]))  # exact: below 2**53

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from tasks.quality.codes import Coded, codes, hashes
+from tasks.quality.codes import Coded, codes, hashes, parts
 from tasks.quality.model import ColumnProfile, Dataset
 from tasks.quality.parallel import side_by_side
 
@@ -23,6 +23,9 @@ FEWEST_VALUES = 100
 
 NEARLY_UNIQUE = 0.9
 """A column with this share of distinct values is determined by none."""
+
+WIDE_ROWS = 100_000
+"""Rows from which a column that has a value for every other one of them is not read as a whole."""
 
 FEWEST_GROUPS = 5
 GROUP = 3
@@ -83,15 +86,19 @@ def dependencies(data: Dataset, share: float = 0.95) -> tuple[Dependency, ...]:
         return tuple(known)
     determinants = [c for c in data.profile.columns if _may_determine(c)][:MOST_COLUMNS]
     dependents = [c.name for c in data.profile.columns if _may_depend(c)][:MOST_COLUMNS]
+    wide = [c.name for c in data.profile.columns if _is_wide(c) and c.name in dependents] if determinants else []
     names = tuple(dict.fromkeys((*(c.name for c in determinants), *dependents))) if determinants else ()
-    coded = codes(data).of(names).columns
+    coded = codes(data).of([name for name in names if name not in wide]).columns
+    sampled = list(_sampled(data, determinants, coded))
+    telling = {c.name for c in determinants if _by_value(c)}
+    seen = _Seen(data, wide, [rows for name, rows in sampled if name in telling])
 
     def determined_by(looked_at: tuple[str, Any]) -> list[Dependency]:
         determinant, rows = looked_at
-        wanted = {determinant, *dependents}
-        return _determined_by({n: each.codes[rows] for n, each in coded.items() if n in wanted}, determinant, share)
+        told = {n: each.codes[rows] for n, each in coded.items() if n == determinant or n in dependents}
+        return _determined_by({**told, **seen.of(rows)} if determinant in telling else told, determinant, share)
 
-    found = chain.from_iterable(side_by_side(determined_by, _sampled(data, determinants, coded)))
+    found = chain.from_iterable(side_by_side(determined_by, sampled))
     ordered = tuple(sorted(found, key=lambda d: (-d.accuracy, -d.groups, d.determinant, d.dependent)))
     data.kept[f"dependencies {share}"] = ordered
     return ordered
@@ -109,6 +116,31 @@ def _may_depend(column: ColumnProfile) -> bool:
     return few and column.distinct_count >= 2 and column.present_count >= GROUP * FEWEST_GROUPS  # noqa: PLR2004
 
 
+def _is_wide(column: ColumnProfile) -> bool:
+    """Whether a column of many rows has so many values that only those that are looked at are read.
+
+    Where it is determined, it is by columns with nearly as many values, whose values are looked at with all their rows.
+    """
+    return column.rows > WIDE_ROWS and column.distinct_count > column.present_count / 2
+
+
+class _Seen:
+    """Columns of the rows that are looked at, and of no others."""
+
+    def __init__(self, data: Dataset, columns: Sequence[str], looked_at: Sequence[Any]) -> None:
+        import numpy as np
+
+        self._at = np.unique(np.concatenate(looked_at)) if columns and looked_at else np.empty(0, np.int64)
+        self._codes = codes(data).some(columns, self._at) if self._at.size else {}
+
+    def of(self, rows: Any) -> dict[str, Any]:
+        """What they hold in these rows."""
+        import numpy as np
+
+        place = np.searchsorted(self._at, rows)
+        return {name: own[place] for name, own in self._codes.items()}
+
+
 def _sampled(
     data: Dataset, determinants: Sequence[ColumnProfile], coded: Mapping[str, Coded]
 ) -> Iterator[tuple[str, Any]]:
@@ -117,14 +149,14 @@ def _sampled(
 
     few = [c for c in determinants if _every(c) > 1]
     hashed = dict(zip(coded, hashes(data, list(coded.values())), strict=True)) if few else {}
-    ordered = np.argsort(_whole(coded, hashed)) if few else np.empty(0, np.int64)
+    ordered = np.argsort(_whole(data.profile.rows, coded, hashed)) if few else np.empty(0, np.int64)
     for column in determinants:
         own, every = coded[column.name], _every(column)
         looked_at = ~own.nothing[own.codes] if column.blank_count else own.codes >= 0
         if every > 1 and _by_value(column):
             looked_at &= (abs(hashed[column.name]) % every == 0)[own.codes]
         rows = np.flatnonzero(looked_at) if every == 1 or _by_value(column) else ordered[looked_at[ordered]][::every]
-        yield column.name, rows[: 4 * ROWS_TO_MINE]
+        yield column.name, rows[: 4 * ROWS_TO_MINE].copy()  # a part of them would keep them all
 
 
 def _every(column: ColumnProfile) -> int:
@@ -141,15 +173,18 @@ def _by_value(column: ColumnProfile) -> bool:
     return column.distinct_count >= FEWEST_VALUES * _every(column)
 
 
-def _whole(coded: Mapping[str, Coded], hashed: Mapping[str, Any]) -> Any:
+def _whole(size: int, coded: Mapping[str, Coded], hashed: Mapping[str, Any]) -> Any:
     """A number for each row that depends on what is in its columns."""
     import numpy as np
 
-    found = np.zeros(next(iter(coded.values())).codes.size, np.int64)
-    for name, column in coded.items():
-        found *= MIXING
-        found += hashed[name][column.codes]
-    return found ^ (found >> 32)
+    found = np.zeros(size, np.int64)
+    for rows in parts(size):
+        part = found[rows]
+        for name, column in coded.items():
+            part *= MIXING
+            part += hashed[name][column.codes[rows]]
+        part ^= part >> 32
+    return found
 
 
 def _determined_by(told: Mapping[str, Any], determinant: str, share: float) -> list[Dependency]:
@@ -192,15 +227,17 @@ def _counted(own: Any, other: Any, determinant: str, dependent: str) -> tuple[De
     if large.sum() < FEWEST_GROUPS or total[large].sum() < COVERED * x.size:
         return None, told
     holding = most >= AGREEING * total
-    usual = np.bincount(y).argmax()
-    others = (y != usual).sum()
-    explained = most[large & holding & (majority != usual)].sum()
+    times = np.bincount(y)
+    others = y.size - times.max()
+    told_alike = large & holding
+    by_value = np.bincount(majority[told_alike], weights=most[told_alike], minlength=times.size)
+    explained = by_value.sum() - by_value[times == times.max()].max()  # of values equally common, whichever is first
     if not others or explained < EXPLAINED * others:
         return None, told
     accuracy = float(most[large].sum() / total[large].sum())
-    groups, held = int(large.sum()), int((large & holding).sum())
+    groups, held = int(large.sum()), int(told_alike.sum())
     says = np.full(totals.size, -1)
-    says[group[first][large & holding]] = majority[large & holding]
+    says[group[first][told_alike]] = majority[told_alike]
     differing = np.zeros(own.size, bool)
     differing[told] = (says[x] >= 0) & (says[x] != y)
     return Dependency(determinant, dependent, groups, held, round(accuracy, 6)), differing

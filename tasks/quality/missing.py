@@ -136,19 +136,20 @@ def _unreached(data: Dataset, columns: Sequence[str]) -> Mapping[str, dict[str, 
     if not columns:
         return {}
     table = only(data.table, (ROW, *columns))
-    there = {f"there{i}": ~is_missing(table[name]) for i, name in enumerate(columns)}
-    placed = table.select(place=ibis.row_number().over(order_by=ROW), **there)
+    there = {name: ~is_missing(table[name]) for name in columns}
     ends = {
-        f"{end}{i}": getattr(placed.place, end)(where=placed[f"there{i}"])
-        for i in range(len(columns))
-        for end in ("min", "max")
+        f"{i} {end}": getattr(table[ROW], end)(where=there[name]) for i, name in enumerate(columns) for end in _ENDS
     }
-    found = placed.agg(**ends).to_pyarrow().to_pylist()[0]
-    last = data.profile.rows - 1
-    return {
-        name: {"leading": int(found[f"min{i}"]), "trailing": last - int(found[f"max{i}"])}
-        for i, name in enumerate(columns)
+    (found,) = table.agg(**ends).to_pyarrow().to_pylist()
+    outside = {
+        **{f"{i} leading": (_[ROW] < found[f"{i} min"]).sum() for i in range(len(columns))},
+        **{f"{i} trailing": (_[ROW] > found[f"{i} max"]).sum() for i in range(len(columns))},
     }
+    (rows,) = only(data.table, (ROW,)).agg(**outside).to_pyarrow().to_pylist()
+    return {name: {end: int(rows[f"{i} {end}"]) for end in ("leading", "trailing")} for i, name in enumerate(columns)}
+
+
+_ENDS = ("min", "max")
 
 
 # --- disguised missing --------------------------------------------------------------------------------------

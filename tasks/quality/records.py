@@ -20,7 +20,7 @@ from tasks.quality.model import (
     RowExits,
 )
 from tasks.quality.profile import is_missing, number
-from tasks.quality.queries import only
+from tasks.quality.queries import only, union
 
 Rule: TypeAlias = Literal["most_frequent", "longest", "first", "last", "max", "min"]
 """Which of a group's values survives."""
@@ -33,6 +33,15 @@ N, AT, INTO = "__n", "__at", "__into"
 """Names of computed columns that stand beside a source's own: a count, a place in a group, the row that stays."""
 
 
+def sharing(data: Dataset, by: Sequence[str]) -> ibis.Table:
+    """`grouped`, of one column found with the value domains, which need not be counted again."""
+    if len(by) > 1:
+        return grouped(data, by)
+    (name,) = by
+    found = data.table.semi_join(_coming_back(data, name), [(name, "value")])
+    return found.filter(~is_missing(found[name])) if data.profile.column(name).blank_count else found
+
+
 def grouped(data: Dataset, by: Sequence[str]) -> ibis.Table:
     """The rows whose values of `by` are all there and occur more than once."""
     table = data.table
@@ -42,15 +51,20 @@ def grouped(data: Dataset, by: Sequence[str]) -> ibis.Table:
     return present.semi_join(repeated, list(by))
 
 
-def repeats(data: Dataset) -> ibis.Table:
-    """`_row`, `first`, `last`: every row that equals another in all columns, and the first and last of its like."""
-    likely = _likely_alike(data)
+def repeats(data: Dataset, *, by_domains: bool = False) -> ibis.Table:
+    """`_row`, `first`, `last`: every row that equals another in all columns, and the first and last of its like.
+
+    Args:
+        data: the table.
+        by_domains: ask the value domains for what comes back, which need not be counted again for it.
+    """
+    likely = _likely_alike(data, by_domains=by_domains)
     same = ibis.window(group_by=list(data.columns))
     found = likely.select(ROW, first=likely[ROW].min().over(same), last=likely[ROW].max().over(same))
     return found.filter(_["first"] != _["last"])
 
 
-def _likely_alike(data: Dataset) -> ibis.Table:
+def _likely_alike(data: Dataset, *, by_domains: bool) -> ibis.Table:
     """Some of the rows, among which are all that equal another.
 
     Those whose value comes back in the column that tells most rows apart; where none tells half of them apart, those
@@ -59,12 +73,21 @@ def _likely_alike(data: Dataset) -> ibis.Table:
     table = data.table
     telling = max(data.profile.columns, key=lambda column: column.distinct_count)
     if 2 * telling.distinct_count >= data.profile.rows:
-        repeated = only(table, (telling.name,)).group_by(telling.name).agg(**{N: _.count()}).filter(_[N] > 1)
-        return table.semi_join(repeated, table[telling.name].identical_to(repeated[telling.name]))
+        own = only(table, (telling.name,))
+        repeated = own.group_by(telling.name).agg(**{N: _.count()}).filter(_[N] > 1).select(value=telling.name)
+        if by_domains:
+            gap = [own.limit(1).select(value=ibis.null("string"))] if telling.null_count > 1 else []
+            repeated = union([_coming_back(data, telling.name), *gap])
+        return table.semi_join(repeated, table[telling.name].identical_to(repeated["value"]))
     columns = {f"f{i}": table[name] for i, name in enumerate(data.columns)}
     hashed = table.mutate(**{N: ibis.struct(columns).hash()})
     alike = hashed.group_by(N).agg(copies=_.count()).filter(_.copies > 1)
     return hashed.semi_join(alike, N)
+
+
+def _coming_back(data: Dataset, column: str) -> ibis.Table:
+    """`value`: what more than one row holds in a column, null aside."""
+    return data.domains.filter(data.domains["column"] == column, data.domains.n > 1).select("value")
 
 
 def placed_in(members: ibis.Table, by: Sequence[str], order: str | None, *, last: bool) -> ibis.Table:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.quality import duplicates
+from tasks.quality import duplicates, records
 from tasks.quality.contract import Contract
 from tasks.quality.duplicates import KeepLatest, KeepOne, Merge, Survivorship, Trust, Vote
 from tasks.quality.errors import AnswerError
@@ -494,3 +494,16 @@ def test_which_contents_survive_does_not_depend_on_the_order_of_rows(name, shuff
     data, other = dataset(COLUMNS, rows), dataset(COLUMNS, shuffled.draw(st.permutations(rows)))
 
     assert contents(applied(data, REMEDIES[name](data))[0]) == contents(applied(other, REMEDIES[name](other))[0])
+
+
+@LIMITS
+@given(tables)
+def test_what_comes_back_by_the_value_domains_is_what_comes_back(rows):
+    data = dataset(COLUMNS, rows)
+
+    def said(table):
+        return sorted(map(tuple, (record.values() for record in table.order_by(ROW).to_pyarrow().to_pylist())), key=str)
+
+    assert said(records.repeats(data, by_domains=True)) == said(records.repeats(data))
+    for column in data.columns:
+        assert said(records.sharing(data, [column])) == said(records.grouped(data, [column]))
