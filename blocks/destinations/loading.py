@@ -141,7 +141,7 @@ class TableLoad:
 
     def _typed(self, there: Mapping[str, Any] | None) -> Typed:
         fixed = {} if self._to.mode == "replace" or there is None else self._agreeing(there)
-        return typed(self._batch, self._to.wrong_types, fixed)
+        return typed(self._batch, self._to.wrong_types, fixed, tables.beyond(self._connection))
 
     def _agreeing(self, there: Mapping[str, Any]) -> dict[str, ColumnType]:
         """The types that the table's columns have; the data brings all of them, and others only if they may be added.
