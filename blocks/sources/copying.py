@@ -70,9 +70,8 @@ def _blocks(
     driver: Any = connection.connection.driver_connection
     waiting = io.BytesIO()
     try:
-        with driver.cursor().copy(query.encode(), bound) as copy:
-            for row in copy:
-                waiting.write(row)
+        with driver.cursor().copy(query.encode(), bound):
+            while driver.wait(_arrived(driver.pgconn, waiting)):
                 if waiting.tell() >= size:
                     yield waiting
                     waiting = io.BytesIO()
@@ -80,6 +79,34 @@ def _blocks(
         raise of_driver(error, connection) from error
     if waiting.tell():
         yield waiting
+
+
+def _arrived(connection: Any, into: io.BytesIO) -> Generator[Any, int, bool]:
+    """Write down the rows that are here, and wait only for the first one; tells whether there may be more.
+
+    psycopg's own way asks for each row anew, which takes half as long again.
+    """
+    from psycopg.errors import error_from_result
+    from psycopg.generators import fetch_many
+    from psycopg.pq import ExecStatus
+    from psycopg.waiting import Wait
+
+    before = into.tell()
+    while True:
+        size, row = connection.get_copy_data(1)
+        if size > 0:
+            into.write(row)
+        elif size < 0:
+            (result,) = yield from fetch_many(connection)
+            if result.status != ExecStatus.COMMAND_OK:
+                raise error_from_result(result)
+            return False
+        elif into.tell() > before:
+            return True
+        else:
+            while not (yield Wait.R):
+                pass
+            connection.consume_input()
 
 
 def described(connection: Connection, statement: Any, values: Mapping[str, Any]) -> Any:
@@ -101,7 +128,7 @@ def _parsed(block: io.BytesIO, width: int) -> pa.Table:
     names = [f"c{place}" for place in range(width)]
     return csv.read_csv(
         pa.BufferReader(block.getbuffer()),
-        read_options=csv.ReadOptions(column_names=names, block_size=block.getbuffer().nbytes + 1),
+        read_options=csv.ReadOptions(column_names=names, block_size=block.getbuffer().nbytes + 1, use_threads=False),
         parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         convert_options=csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),

@@ -300,6 +300,14 @@ def test_days_and_times_of_mariadb_that_python_has_not_are_told_as_the_server_sp
 
 
 @pytest.mark.service
+def test_a_query_that_fails_after_many_rows_fails_the_read_and_leaves_nothing_half(tmp_path, postgres_url):
+    place = Place(tmp_path, postgres_url)
+    with pytest.raises(SourceError, match="the database refuses the query: division by zero"):
+        place.read(query="SELECT n, 1 / (150000 - n) AS x FROM generate_series(1, 200000) n")
+    assert list((tmp_path / "staging" / "r1" / "source.landing").iterdir()) == []
+
+
+@pytest.mark.service
 def test_rows_of_one_column_are_all_there_those_without_a_value_too(tmp_path, postgres_url):
     place = Place(tmp_path, postgres_url)
     found = rows(place.read(query="SELECT t FROM (VALUES ('a'), (NULL), (''), (NULL)) v (t)"))
