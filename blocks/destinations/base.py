@@ -309,16 +309,23 @@ def names(batch: LoadBatch) -> tuple[str, ...]:
     return found
 
 
-def typed(batch: LoadBatch, wrong_types: WrongTypes, fixed: Mapping[str, ColumnType] | None = None) -> Typed:
+def typed(
+    batch: LoadBatch,
+    wrong_types: WrongTypes,
+    fixed: Mapping[str, ColumnType] | None = None,
+    beyond: Mapping[ColumnType, str] | None = None,
+) -> Typed:
     """The batch with typed columns, in `_row` order and without `_row`.
 
     A column in which a present value would not survive its type is text, so nothing is lost on the way: numbers
-    keep their digits, times their microseconds.
+    keep their digits, times their microseconds. Where the destination's type holds more than ours, the column keeps its
+    type, and its values come as text.
 
     Args:
         batch: what is to be loaded.
         wrong_types: what to do where values are not of the type that the contract declares.
         fixed: types that the destination's columns already have; they overrule the batch's, and hold.
+        beyond: type → a regular expression of texts that the destination holds as such although we do not.
 
     Raises:
         DestinationError: there are such values, and they are to be refused; or they do not fit a fixed type.
@@ -326,13 +333,20 @@ def typed(batch: LoadBatch, wrong_types: WrongTypes, fixed: Mapping[str, ColumnT
     wanted = {**batch.types, **(fixed or {})}
     types = {name: wanted[name] for name in names(batch) if wanted.get(name, "text") != "text"}
     failing = {} if batch.trusted else _failing(batch, types)
+    spelt = _beyond_ours(batch, {name: types[name] for name in failing}, beyond or {})
+    failing = {name: found for name, found in failing.items() if name not in spelt}
     for name, found in failing.items():
         if name in (fixed or {}):
             raise _wrong(name, types[name], found, "resolve them, or load with mode replace")
         if name in batch.declared and wrong_types == "refuse":
             raise _wrong(name, types[name], found, "resolve them, quarantine their rows, or change the contract's type")
     holding = {name: type for name, type in types.items() if name not in failing}
-    view = _looked_at(batch, holding) if batch.trusted else typed_view(batch.table, holding, batch.formats)
+    if batch.trusted:
+        view = _looked_at(batch, holding)
+    else:
+        view = typed_view(
+            _spelt(batch.table, spelt), {n: t for n, t in holding.items() if n not in spelt}, batch.formats
+        )
     table = (view if batch.in_order else view.order_by(ROW)).drop(ROW)
     as_text = tuple((name, found[0]) for name, found in failing.items() if name in batch.declared)
     return Typed(table, {name: holding.get(name, "text") for name in names(batch)}, as_text, batch.trusted)
@@ -391,6 +405,29 @@ def _failing(batch: LoadBatch, types: Mapping[str, ColumnType]) -> dict[str, tup
             (first,) = picked.to_pyarrow().to_pylist()
             found[name] = (int(counts[f"n{i}"]), int(first[ROW]), str(first["value"])[:60])
     return found
+
+
+def _beyond_ours(
+    batch: LoadBatch, failing: Mapping[str, ColumnType], beyond: Mapping[ColumnType, str]
+) -> dict[str, ColumnType]:
+    """Of the columns that have values which their type would lose, those whose destination holds them all."""
+    if not (able := {n: t for n, t in failing.items() if t in beyond and n not in batch.formats}):
+        return {}
+    table = batch.table
+    left = {n: _lost(table[n], t, None) & ~table[n].strip().re_search(beyond[t]) for n, t in able.items()}
+    counts = table.agg(**{f"n{i}": flag.sum() for i, flag in enumerate(left.values())}).to_pyarrow().to_pylist()[0]
+    return {name: type for i, (name, type) in enumerate(able.items()) if not counts[f"n{i}"]}
+
+
+def _spelt(table: ibis.Table, types: Mapping[str, ColumnType]) -> ibis.Table:
+    """The table with such columns spelt plainly: as we read them, in UTC, and as they are where we cannot."""
+    spelt = {
+        name: ibis.cases(
+            (_lost(table[name], type, None), table[name].strip()), else_=read(table[name], type).cast("string")
+        )
+        for name, type in types.items()
+    }
+    return table.mutate(**spelt) if spelt else table
 
 
 def _looked_at(batch: LoadBatch, types: Mapping[str, ColumnType]) -> ibis.Table:

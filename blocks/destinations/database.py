@@ -34,6 +34,7 @@ from tasks.quality.errors import DestinationError, GonogoError, did_you_mean
 from tasks.quality.secrets import mask
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
     from sqlalchemy.engine import URL
 
     from blocks.destinations.loading import TableLoad
@@ -102,7 +103,7 @@ key: [order_id]
             if url.get_backend_name() in ("sqlite", "duckdb") and not Path(str(url.database)).exists():
                 yield may_write(Path(str(url.database)))
                 return
-            with told(self.describe(), LOADING), connected(url, "destination.url", self.patience_seconds) as connection:
+            with self._open(url) as connection:
                 yield Probe(what, True, f"{url.get_backend_name()} answers")
                 what = f"look for the table {self.name()}"
                 there = present(connection, self.table, self.schema_name)
@@ -138,11 +139,7 @@ key: [order_id]
 
         url = self._url(base)
         self._check_names(names(batch), url.get_backend_name())
-        with (
-            told(self.describe(), LOADING),
-            connected(url, "destination.url", self.patience_seconds) as connection,
-            alone(connection, self.name()),
-        ):
+        with self._open(url) as connection, alone(connection, self.name()):
             under_way = TableLoad(self, connection, batch)
             try:
                 yield under_way
@@ -161,7 +158,7 @@ key: [order_id]
         url = self._url(base)
         if url.get_backend_name() in ("sqlite", "duckdb") and not Path(str(url.database)).exists():
             return None
-        with told(self.describe(), LOADING), connected(url, "destination.url", self.patience_seconds) as connection:
+        with self._open(url) as connection:
             return fingerprint_now(self, connection, run_id)
 
     def undo(self, run_id: str, base: Path) -> TakenBack:
@@ -175,13 +172,17 @@ key: [order_id]
         from blocks.destinations.loading import alone
         from blocks.destinations.unloading import taken_back
 
-        url = self._url(base)
-        with (
-            told(self.describe(), LOADING),
-            connected(url, "destination.url", self.patience_seconds) as connection,
-            alone(connection, self.name()),
-        ):
+        with self._open(self._url(base)) as connection, alone(connection, self.name()):
             return taken_back(self, connection, run_id)
+
+    @contextmanager
+    def _open(self, url: URL) -> Iterator[Connection]:
+        """A connection that takes moments for what they are, in UTC, wherever its user lives."""
+        with told(self.describe(), LOADING), connected(url, "destination.url", self.patience_seconds) as connection:
+            if url.get_backend_name() == "postgresql":
+                connection.exec_driver_sql("SET timezone = 'UTC'")
+                connection.commit()
+            yield connection
 
     def _url(self, base: Path) -> URL:
         return database_url(self.url, base, "destination.url")

@@ -141,7 +141,7 @@ class TableLoad:
 
     def _typed(self, there: Mapping[str, Any] | None) -> Typed:
         fixed = {} if self._to.mode == "replace" or there is None else self._agreeing(there)
-        return typed(self._batch, self._to.wrong_types, fixed)
+        return typed(self._batch, self._to.wrong_types, fixed, tables.beyond(self._connection))
 
     def _agreeing(self, there: Mapping[str, Any]) -> dict[str, ColumnType]:
         """The types that the table's columns have; the data brings all of them, and others only if they may be added.
@@ -348,10 +348,24 @@ class TableLoad:
         new = select(*stage.c, literal(at, since.type), null()).where(~current)
         columns = [*stage.c.keys(), since.name, until.name]
         self._connection.execute(target.insert().from_select(columns, new))
+        self._check_moment(since)
         if self._undo.get("how") is None:
             self._undo = {"how": "history", "added": list(self._added)}
         self._undo |= {"at": at.isoformat()}
         return self._written
+
+    def _check_moment(self, since: Any) -> None:
+        """Check that the versions are known by their moment, as the table holds it.
+
+        Raises:
+            DestinationError: it holds another one, e.g. without parts of seconds.
+        """
+        from sqlalchemy import func, select
+
+        added = tables.count(self._connection, self._target) - self._before
+        if self._connection.execute(select(func.count()).where(since == self._at)).scalar_one() != added:
+            todo = "give it parts of seconds, e.g. DATETIME(6); nothing was changed"
+            raise DestinationError(f"'{since.name}' does not hold moments exactly", where=self._to.name(), todo=todo)
 
     def _alike(self, stage: Table, target: Table) -> Any:
         from sqlalchemy import and_, exists

@@ -109,6 +109,27 @@ def held(type: Any) -> ColumnType | None:
     return next((ours for theirs, ours in known if isinstance(type, theirs)), None)
 
 
+def beyond(connection: Connection) -> Mapping[ColumnType, str]:
+    """Type → a regular expression of what the database holds as such although we do not.
+
+    In PostgreSQL infinity, years BC and after 9999; in MySQL and MariaDB days and months of nought, if they are set so.
+    """
+    if connection.dialect.driver == "psycopg":
+        return {"date": _in_postgres(""), "timestamp": _in_postgres(_TIME_IN_UTC)}
+    if connection.dialect.name in ("mysql", "mariadb"):
+        day = "([0-9]{4}-00-[0-9]{2}|[0-9]{4}-[0-9]{2}-00)"
+        return {"date": f"^{day}$", "timestamp": rf"^{day}( 00:00:00(\.0+)?)?$"}
+    return {}
+
+
+_TIME_IN_UTC = r"( [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(\+00(:00)?)?)?"
+
+
+def _in_postgres(time: str) -> str:
+    day = f"-[0-9]{{2}}-[0-9]{{2}}{time}"
+    return f"^(-?infinity|[0-9]{{5,6}}{day}|[0-9]{{4,6}}{day} BC)$"
+
+
 def same_columns(connection: Connection, there: Mapping[str, Any], wanted: Table) -> bool:
     """Whether a table that is there is as one that we would make."""
     from sqlalchemy.exc import CompileError

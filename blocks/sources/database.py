@@ -31,6 +31,7 @@ from blocks.row_file import write_rows
 from blocks.sources.base import Batch, Origin, Reading, SourceModel, staged_names
 from blocks.sources.copying import copied, copyable
 from blocks.sources.pieces import texts
+from blocks.sources.postgres_values import SETTINGS, read_exactly
 from blocks.sources.ranges import Ranges, as_it_is, check_key, ranged, side_by_side
 from blocks.staging import doing, publish, write_text
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
@@ -347,6 +348,7 @@ _IN_POSTGRES = (
     "synchronize_seqscans = off",  # rows come as they lie, whoever reads them, too
     "max_parallel_workers_per_gather = 0",
     "idle_in_transaction_session_timeout = 0",  # of a snapshot whose ranges are read elsewhere
+    *SETTINGS,
 )
 
 
@@ -366,6 +368,8 @@ class _Snapshot:
                     connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{self._of}'")
                 for setting in _IN_POSTGRES:
                     connection.exec_driver_sql(f"SET LOCAL {setting}")
+                if connection.dialect.driver == "psycopg":
+                    read_exactly(connection.connection.driver_connection)
             elif backend == "sqlite":
                 connection.exec_driver_sql("PRAGMA query_only = ON")
                 connection.exec_driver_sql("BEGIN")
@@ -395,11 +399,24 @@ def as_text(value: Any) -> str | None:
     return str(value)
 
 
+def _duration(value: dt.timedelta) -> str:
+    """As MySQL spells a time, which may be negative, or longer than a day.
+
+    >>> _duration(dt.timedelta(hours=838, seconds=3)), _duration(-dt.timedelta(seconds=1.25))
+    ('838:00:03', '-00:00:01.250000')
+    """
+    seconds, below = divmod(abs(value) // dt.timedelta(microseconds=1), 1_000_000)
+    minutes, second = divmod(seconds, 60)
+    sign, fraction = "-" if value < dt.timedelta() else "", f".{below:06}" if below else ""
+    return f"{sign}{minutes // 60:02}:{minutes % 60:02}:{second:02}{fraction}"
+
+
 _TEXTS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
     (bool, lambda value: "true" if value else "false"),
     (Decimal, lambda value: f"{value:f}" if value.is_finite() else str(value)),
     (dt.datetime, lambda value: value.isoformat(" ")),
     ((dt.date, dt.time), lambda value: value.isoformat()),
+    (dt.timedelta, _duration),
     ((bytes, bytearray, memoryview), lambda value: bytes(value).hex()),
     ((dict, list, tuple), lambda value: json.dumps(value, ensure_ascii=False, default=as_text)),
 )

@@ -53,7 +53,9 @@ archive: done
         description="when the run has ended: leave the files; move those that were loaded to the folder 'archive'; or "
         "write beside each a hidden '.NAME.gonogo.json' that says what became of it",
     )
-    archive: str | None = Field(default=None, description="folder that loaded files are moved to")
+    archive: str | None = Field(
+        default=None, description="folder that loaded files are moved to; over SFTP one of the server, beside the files"
+    )
     key_file: str | None = Field(
         default=None, description="private key for SFTP; by default those of the SSH agent and of ~/.ssh"
     )
@@ -62,8 +64,8 @@ archive: done
     def _archive_is_named(self) -> FileSource:
         if (self.after == "archive") != bool(self.archive):
             raise ValueError("'after: archive' and 'archive: FOLDER' go together")
-        if self.after != "keep" and self.is_remote:
-            raise ValueError("files at an address are left as they are; leave out 'after'")
+        if self.after != "keep" and self.is_remote and not remote.can_settle(self.path):
+            raise ValueError("of files at an address only those of SFTP can be moved or tagged; leave out 'after'")
         return self
 
     @property
@@ -110,19 +112,30 @@ archive: done
         """
         if self.after == "keep" or (self.after == "archive" and not outcome.loaded):
             return ""
-        read = {origin.name: origin.fingerprint for origin in batch.origins}
+        read = {(origin.name, origin.fingerprint) for origin in batch.origins}
+        settled = self._settled_there if self.is_remote else self._settled_here
+        files = plural(settled(read, canonical(outcome.__dict__), reading), "file")
+        return f"{files} moved to {self.archive}" if self.after == "archive" else f"{files} tagged"
+
+    def _settled_there(self, read: set[tuple[str, str]], said: str, reading: Reading) -> int:
+        address = self._address(reading.base)
+        if self.after == "archive":
+            return remote.put_away(address, read, str(self.archive))
+        return remote.tagged(address, read, said)
+
+    def _settled_here(self, read: set[tuple[str, str]], said: str, reading: Reading) -> int:
         try:
             there = self.files(reading.base)
         except GonogoError:  # archived already
-            return ""
-        done = [path for path in there if path.name in read and fingerprint_of(path) == read[path.name]]
+            return 0
+        names = {name for name, _fingerprint in read}
+        done = [path for path in there if path.name in names and (path.name, fingerprint_of(path)) in read]
         for path in done:
             if self.after == "archive":
                 self._put_away(path, reading)
             else:
-                write_text(path.with_name(f".{path.name}.gonogo.json"), canonical(outcome.__dict__))
-        files = "1 file" if len(done) == 1 else f"{len(done)} files"
-        return f"{files} moved to {self.archive}" if self.after == "archive" else f"{files} tagged"
+                write_text(path.with_name(f".{path.name}.gonogo.json"), said)
+        return len(done)
 
     def _put_away(self, path: Path, reading: Reading) -> None:
         folder = reading.base / Path(str(self.archive)).expanduser()

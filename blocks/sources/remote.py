@@ -6,8 +6,9 @@ in `~/.ssh/known_hosts` (`GONOGO_KNOWN_HOSTS` names another file): a stranger is
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -74,6 +75,81 @@ def listed(address: Address) -> list[str]:
         return [PurePosixPath(urlsplit(path).path).name for _system, path in _files(address)]
 
 
+def can_settle(url: str) -> bool:
+    """Whether files at such an address can be moved and tagged."""
+    return urlsplit(url).scheme in _SSH
+
+
+def put_away(address: Address, read: Collection[tuple[str, str]], folder: str) -> int:
+    """Move files to a folder of their server, where they still are what was read; gives how many they were.
+
+    Args:
+        address: they were read from.
+        read: their names and fingerprints.
+        folder: beside them, or from the root; it is made if it is not there.
+
+    Raises:
+        TryAgain: one cannot be moved.
+    """
+    return sum(_moved(system, path, folder) for system, path in _as_read(address, read))
+
+
+def tagged(address: Address, read: Collection[tuple[str, str]], said: str) -> int:
+    """Write beside each file what became of it, where it still is what was read; gives how many they were.
+
+    Raises:
+        TryAgain: nothing can be written there.
+    """
+    return sum(_tagged(system, path, said) for system, path in _as_read(address, read))
+
+
+def _as_read(address: Address, read: Collection[tuple[str, str]]) -> Iterator[tuple[AbstractFileSystem, PurePosixPath]]:
+    names = {name for name, _fingerprint in read}
+    with _told(address.url):
+        try:
+            files = _files(address)
+        except (Unavailable, SourceError):  # moved already
+            return
+        for system, path in files:
+            name = PurePosixPath(path).name
+            if name in names and (name, _fingerprint(system, path)) in read:
+                yield system, PurePosixPath(path)
+
+
+def _fingerprint(system: AbstractFileSystem, path: str) -> str:
+    with system.open(path, "rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _moved(system: AbstractFileSystem, path: PurePosixPath, folder: str) -> bool:
+    to = path.parent / folder
+    target, number = to / path.name, 2
+    with _changing("moved", path):
+        system.makedirs(str(to), exist_ok=True)
+        while system.exists(str(target)):
+            target, number = to / f"{path.stem}-{number}{path.suffix}", number + 1
+        system.mv(str(path), str(target))
+    return True
+
+
+def _tagged(system: AbstractFileSystem, path: PurePosixPath, said: str) -> bool:
+    target = path.with_name(f".{path.name}.gonogo.json")
+    partial = target.with_name(f"{target.name}.part")
+    with _changing("tagged", path):
+        system.pipe_file(str(partial), said.encode())
+        system.mv(str(partial), str(target))
+    return True
+
+
+@contextmanager
+def _changing(how: str, path: PurePosixPath) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        todo = "check the rights and the space there, then run it again"
+        raise TryAgain(f"it cannot be {how}: {error.strerror or error}", where=str(path), todo=todo) from error
+
+
 def _files(address: Address) -> list[tuple[AbstractFileSystem, str]]:
     system, path = _opened(address)
     name = PurePosixPath(path).name
@@ -86,7 +162,7 @@ def _files(address: Address) -> list[tuple[AbstractFileSystem, str]]:
                 raise cause from None
             raise _absent(system, path, address) from error
         return [(system, path)]
-    found = sorted(str(each) for each in system.glob(path))
+    found = sorted(str(each) for each in system.glob(path) if not PurePosixPath(each).name.startswith("."))
     readable = [each for each in found if address.any_name or format_of(PurePosixPath(urlsplit(each).path)) is not None]
     if not found:
         raise _absent(system, path, address)

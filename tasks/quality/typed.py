@@ -33,7 +33,7 @@ _NUMBER = r"^\s*[+-]?([0-9]{1,200}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?\s*$"
 _DAY = r"^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]00:00(:00(\.0+)?)?)?\s*$"
 _MOMENT = (
     r"^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?\s*$"
+    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?)?\s*$"
 )
 _TRUE = ("true", "yes", "t", "y", "1")
 _FALSE = ("false", "no", "f", "n", "0")
@@ -96,11 +96,17 @@ def _boolean(text: Any) -> Any:
     return ibis.cases((word.isin(_TRUE), True), (word.isin(_FALSE), False), else_=ibis.null("boolean"))
 
 
+def _moment(text: Any) -> Any:
+    """In UTC where an offset is named: DuckDB's cast to a timestamp reads it, and leaves it out."""
+    in_utc = _of_microseconds(_microseconds(text.try_cast("timestamp('UTC')")))
+    return ibis.cases((text.like(["%:%+%", "%:%-%"]), in_utc), else_=text.try_cast("timestamp"))
+
+
 _READERS: dict[ColumnType, Callable[[Any], Any]] = {
     "integer": lambda text: _only(text, _INTEGER).try_cast("int64"),
     "number": lambda text: _only(text, _NUMBER).try_cast("float64"),
     "date": lambda text: _only(text, _DAY).try_cast("timestamp").date(),
-    "timestamp": lambda text: _only(text, _MOMENT).try_cast("timestamp"),
+    "timestamp": lambda text: _moment(_only(text, _MOMENT)),
     "boolean": _boolean,
 }
 
@@ -113,3 +119,13 @@ def _formatted(text: Any, format: str, type: ColumnType) -> Any:
 @ibis.udf.scalar.builtin(name="try_strptime")  # type: ignore[untyped-decorator]
 def _try_strptime(text: str, format: str) -> ibis.dtype("timestamp"):  # type: ignore[valid-type]
     """DuckDB's own: null where the text is not written in the format."""
+
+
+@ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
+def _microseconds(moment: ibis.dtype("timestamp('UTC')")) -> int:  # type: ignore[empty-body, valid-type]
+    """DuckDB's own: since 1970, whatever time zone the session has."""
+
+
+@ibis.udf.scalar.builtin(name="make_timestamp")  # type: ignore[untyped-decorator]
+def _of_microseconds(microseconds: int) -> ibis.dtype("timestamp"):  # type: ignore[valid-type]
+    """DuckDB's own: the moment so long since 1970."""

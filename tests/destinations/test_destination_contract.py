@@ -86,6 +86,18 @@ def test_types_survive_the_way(place):
     ]
 
 
+def test_times_with_an_offset_are_loaded_in_utc(place):
+    given = ["2026-07-03T10:11:12+02:00", "2026-07-03 10:11:12.5-0530", "2026-07-03T10:11:12Z", "2026-07-03 10:11:12"]
+    place.load(batch({"id": list("1234"), "at": given}, {"at": "timestamp"}))
+    found = [dt.datetime.fromisoformat(str(row[1])) for row in sorted(place.rows())]
+    assert [moment.isoformat(" ", "milliseconds") for moment in found] == [
+        "2026-07-03 08:11:12.000",
+        "2026-07-03 15:41:12.500",
+        "2026-07-03 10:11:12.000",
+        "2026-07-03 10:11:12.000",
+    ]
+
+
 def test_dates_are_read_in_the_format_that_the_contract_gives(place):
     place.load(batch({"day": ["03/04/2024"]}, {"day": "date"}, formats={"day": "%d/%m/%Y"}))
     assert str(place.rows()[0][0]) == "2024-04-03"

@@ -117,6 +117,126 @@ def test_append_refuses_values_that_the_tables_type_cannot_hold(database):
     assert database.rows() == [(5,)]
 
 
+BEYOND = {
+    "postgres": {
+        "d": ("DATE", "date", ["infinity", "-infinity", "10000-01-01", "0044-03-15 BC", "2026-02-03", None]),
+        "at": (
+            "TIMESTAMP",
+            "timestamp",
+            ["infinity", "-infinity", "10000-01-01 00:00:00.25", "0044-03-15 00:00:00 BC", "2026-02-03 10:11:12.5", ""],
+        ),
+        "zoned": (
+            "TIMESTAMPTZ",
+            "timestamp",
+            [
+                "infinity",
+                "-infinity",
+                "10000-01-01 00:00:00.250000+00:00",
+                "0044-03-15 00:00:00+00:00 BC",
+                "2026-02-03T10:11:12+02:00",
+                " ",
+            ],
+        ),
+    },
+    "mariadb": {
+        "d": ("DATE", "date", ["0000-00-00", "2026-02-00", "2026-00-01", "2026-02-03", "2026-02-04", None]),
+        "at": (
+            "DATETIME(6)",
+            "timestamp",
+            [
+                "0000-00-00 00:00:00.000000",
+                "2026-02-00",
+                "0000-00-00 00:00:00",
+                "2026-02-03 10:11:12.5",
+                "2026-01-01",
+                "",
+            ],
+        ),
+    },
+}
+HELD = {
+    "postgres": {
+        "d": ["infinity", "-infinity", "10000-01-01", "0044-03-15 BC", "2026-02-03", None],
+        "at": [
+            "infinity",
+            "-infinity",
+            "10000-01-01 00:00:00.25",
+            "0044-03-15 00:00:00 BC",
+            "2026-02-03 10:11:12.5",
+            None,
+        ],
+        "zoned": [
+            "infinity",
+            "-infinity",
+            "10000-01-01 00:00:00.25+00",
+            "0044-03-15 00:00:00+00 BC",
+            "2026-02-03 08:11:12+00",
+            None,
+        ],
+    },
+    "mariadb": {
+        "d": ["0000-00-00", "2026-02-00", "2026-00-01", "2026-02-03", "2026-02-04", None],
+        "at": [
+            "0000-00-00 00:00:00.000000",
+            "2026-02-00 00:00:00.000000",
+            "0000-00-00 00:00:00.000000",
+            "2026-02-03 10:11:12.500000",
+            "2026-01-01 00:00:00.000000",
+            None,
+        ],
+    },
+}
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("server", ["postgres", "mariadb"])
+@pytest.mark.parametrize("mode", ["append", "merge", "history"])
+def test_moments_that_python_has_not_arrive_as_they_are_where_the_column_holds_them(server, mode, request):
+    place: Database = request.getfixturevalue(server)
+    given, more = BEYOND[server], {"mode": mode, "key": () if mode == "append" else "id"}
+    own = ", ".join(f"{name} {type}" for name, (type, _, _) in given.items())
+    exact = "TIMESTAMP" if server == "postgres" else "DATETIME(6)"
+    history = f", valid_from {exact} NULL, valid_to {exact} NULL" if mode == "history" else ""
+    place.execute(f"CREATE TABLE {{out}} (id BIGINT, {own}{history})")
+    values = {"id": list("012345"), **{name: values for name, (_, _, values) in given.items()}}
+    types = {"id": "integer", **{name: type for name, (_, type, _) in given.items()}}
+    receipt = place.load(batch(values, types), **more)
+    assert receipt.as_text == ()
+    told = ", ".join(f"CAST({name} AS CHAR(40))" for name in given)
+    held = zip(*place.execute(f"SELECT {told} FROM {{out}} ORDER BY id"), strict=True)
+    held = [[value.strip() if value else value for value in column] for column in held]
+    assert dict(zip(given, held, strict=True)) == HELD[server]
+    if mode != "append" or server == "postgres":
+        assert place.destination(**more).read_back("run-1", place.folder) == receipt.fingerprint
+    place.undo("run-1", **more)
+    assert place.execute("SELECT count(*) FROM {out}") == [(0,)]
+
+
+def test_moments_that_neither_holds_are_refused_by_an_append_and_text_in_a_new_table(database):
+    odd = "0000-00-00" if "postgres" in database.url else "infinity"
+    declared = batch({"d": ["2026-02-03", odd]}, {"d": "date"}, run="run-2", declared=("d",))
+    assert database.load(declared).as_text == (("d", 1),)
+    database.execute("DROP TABLE {out}")
+    database.load(batch({"d": ["2026-02-03"]}, {"d": "date"}), mode="append")
+    with pytest.raises(DestinationError, match=rf"1 value of 'd' is no date without loss, e\.g\. '{odd}' in row 1"):
+        database.load(batch({"d": ["2026-02-03", odd]}, {"d": "date"}, run="run-3"), mode="append")
+    assert len(database.rows()) == 1
+
+
+@pytest.mark.service
+def test_moments_arrive_in_utc_wherever_the_user_of_postgres_lives(postgres):
+    postgres.execute("CREATE TABLE {out} (at TIMESTAMPTZ)")
+    postgres.execute("ALTER ROLE gonogo SET timezone = 'Europe/Berlin'")
+    try:
+        given = batch({"at": ["2026-02-03 10:11:12+00:00", "2026-07-03T10:11:12+02:00"]}, {"at": "timestamp"})
+        receipt = postgres.load(given, mode="append")
+        assert postgres.destination(mode="append").read_back("run-1", postgres.folder) == receipt.fingerprint
+    finally:
+        postgres.execute("ALTER ROLE gonogo RESET timezone")
+    found = postgres.execute("SELECT (at AT TIME ZONE 'UTC')::text FROM {out} ORDER BY at")
+    assert found == [("2026-02-03 10:11:12",), ("2026-07-03 08:11:12",)]
+
+
 def test_merge_refuses_a_key_that_is_not_unique_or_not_there(database):
     database.load(people("1", "old", "run-1"))
     with pytest.raises(DestinationError, match=r"the key id is not unique: \(2,\) is there 2 times"):

@@ -166,6 +166,16 @@ def test_the_pilot_is_asked_and_only_what_was_agreed_is_added(database):
     assert len(database.rows()) == 2
 
 
+@pytest.mark.service
+@pytest.mark.parametrize("server", ["postgres", "mariadb"])
+def test_history_needs_columns_that_hold_its_moments_exactly(request, server):
+    place = request.getfixturevalue(server)
+    place.execute("CREATE TABLE {out} (id BIGINT, name TEXT, valid_from TIMESTAMP(0) NULL, valid_to TIMESTAMP(0) NULL)")
+    with pytest.raises(DestinationError, match=r"'valid_from' does not hold moments exactly in .*out; .*DATETIME\(6\)"):
+        place.load(people("12", "old", "run-1"), mode="history", key="id")
+    assert place.execute("SELECT count(*) FROM {out}") == [(0,)]
+
+
 def test_times_of_versions_are_in_utc_and_exact(database):
     before = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     database.load(people("1", "x", "run-1"), mode="history", key="id")

@@ -225,23 +225,86 @@ def test_rows_that_are_copied_out_say_the_same_as_rows_that_are_fetched(tmp_path
     assert len(copied) == 6
 
 
+MOMENTS = {
+    "timestamp '2026-02-03 10:11:12'": "2026-02-03 10:11:12",
+    "timestamp '2026-02-03 10:11:12.5'": "2026-02-03 10:11:12.500000",
+    "timestamp '2026-02-03 10:11:12.000001'": "2026-02-03 10:11:12.000001",
+    "timestamp '10000-01-01 00:00:00.25'": "10000-01-01 00:00:00.250000",
+    "timestamp '0044-03-15 00:00:00.5 BC'": "0044-03-15 00:00:00.500000 BC",
+    "timestamp 'infinity'": "infinity",
+    "timestamptz '2026-02-03 10:11:12.5+00'": "2026-02-03 11:11:12.500000+01:00",
+    "timestamptz '2026-07-03 10:11:12.123456+00'": "2026-07-03 12:11:12.123456+02:00",
+    "timestamptz '1800-01-01 00:00:00.123+00'": "1800-01-01 00:53:28.123000+00:53:28",
+    "timestamptz '10000-01-01 00:00:00.25+00'": "10000-01-01 01:00:00.250000+01:00",
+    "timestamptz '294276-12-31 00:00:00+01'": "294276-12-31 00:00:00+01:00",
+    "timestamptz '0044-03-15 00:00:00+01 BC'": "0044-03-14 23:53:28+00:53:28 BC",
+    "timestamptz '-infinity'": "-infinity",
+    "timestamptz 'infinity'": "infinity",
+    "date '2026-02-03'": "2026-02-03",
+    "date '10000-01-01'": "10000-01-01",
+    "date '0044-03-15 BC'": "0044-03-15 BC",
+    "date '-infinity'": "-infinity",
+    "time '10:11:12.5'": "10:11:12.500000",
+    "time '24:00'": "24:00:00",
+    "interval '1 year 2 mons 3 days 04:05:06.5'": "1 year 2 mons 3 days 04:05:06.5",
+    "interval '-30 days'": "-30 days",
+}
+
+
 @pytest.mark.service
-def test_moments_are_told_in_full_whatever_the_server_is_set_to_write(tmp_path, postgres_url):
+@pytest.mark.parametrize("more", ["", ", '1'::jsonb"], ids=["copied", "fetched"])
+def test_moments_are_told_in_full_and_those_that_python_has_not_as_the_server_spells_them(tmp_path, postgres_url, more):
     place = Place(tmp_path, postgres_url)
-    moments = {
-        "2026-02-03 10:11:12.5": "2026-02-03 10:11:12.500000",
-        "2026-02-03 10:11:12.000001": "2026-02-03 10:11:12.000001",
-        "10000-01-01 00:00:00.25": "10000-01-01 00:00:00.250000",
-        "0044-03-15 00:00:00.5 BC": "0044-03-15 00:00:00.500000 BC",
-        "infinity": "infinity",
-    }
-    listed = ", ".join(f"(timestamp '{moment}')" for moment in moments)
-    place.execute("ALTER ROLE gonogo SET datestyle = 'German'")
+    place.execute("ALTER ROLE gonogo SET datestyle = 'German'", "ALTER ROLE gonogo SET intervalstyle = 'iso_8601'")
+    place.execute("ALTER ROLE gonogo SET timezone = 'Europe/Berlin'")
+    listed = ", ".join(f"{moment} AS c{i}" for i, moment in enumerate(MOMENTS))
     try:
-        found = rows(place.read(query=f"SELECT at FROM (VALUES {listed}) v (at)"))
+        (row,) = rows(place.read(query=f"SELECT {listed}{more}"))
     finally:
-        place.execute("ALTER ROLE gonogo RESET datestyle")
-    assert [row[0] for row in found] == list(moments.values())
+        place.execute("ALTER ROLE gonogo RESET ALL")
+    assert dict(zip(MOMENTS, row, strict=False)) == MOMENTS
+
+
+@pytest.mark.service
+def test_moments_that_python_has_not_are_told_within_arrays_and_ranges_too(tmp_path, postgres_url):
+    place = Place(tmp_path, postgres_url)
+    query = "SELECT ARRAY[timestamptz 'infinity', NULL] AS a, daterange('2026-01-01', 'infinity') AS r"
+    assert rows(place.read(query=query)) == [('["infinity", null]', "[2026-01-01, infinity)")]
+
+
+@pytest.mark.service
+def test_a_watermark_may_be_a_moment_that_python_has_not(tmp_path, postgres_url):
+    place = Place(tmp_path, postgres_url)
+    place.execute("CREATE TABLE {t} (id INT, until TIMESTAMPTZ)")
+    place.execute("INSERT INTO {t} VALUES (1, '0044-03-15 BC'), (2, '2026-01-01'), (3, 'infinity')")
+    source = place.source(incremental={"column": "until"})
+    batch = source.read(place.reading("r1"))
+    assert [row[0] for row in rows(batch)] == ["1", "2", "3"]
+    source.acknowledge(batch, place.reading("r1"))
+    place.execute("INSERT INTO {t} VALUES (4, '10000-01-01'), (5, 'infinity')")
+    assert [row[0] for row in rows(source.read(place.reading("r2")))] == ["5"]
+    place.execute("DROP TABLE {t}")
+
+
+@pytest.mark.service
+def test_days_and_times_of_mariadb_that_python_has_not_are_told_as_the_server_spells_them(tmp_path, mariadb_url):
+    place = Place(tmp_path, mariadb_url)
+    place.execute("CREATE TABLE {t} (id INT, d DATE, at DATETIME(6), t TIME(2))")
+    place.execute("INSERT INTO {t} VALUES (1, '0000-00-00', '0000-00-00 00:00:00', '-838:59:59.25')")
+    place.execute("INSERT INTO {t} VALUES (2, '2026-02-00', '2026-02-03 10:11:12.5', '10:11:12')")
+    assert rows(place.read()) == [
+        ("1", "0000-00-00", "0000-00-00 00:00:00.000000", "-838:59:59.250000"),
+        ("2", "2026-02-00", "2026-02-03 10:11:12.500000", "10:11:12"),
+    ]
+    place.execute("DROP TABLE {t}")
+
+
+@pytest.mark.service
+def test_a_query_that_fails_after_many_rows_fails_the_read_and_leaves_nothing_half(tmp_path, postgres_url):
+    place = Place(tmp_path, postgres_url)
+    with pytest.raises(SourceError, match="the database refuses the query: division by zero"):
+        place.read(query="SELECT n, 1 / (150000 - n) AS x FROM generate_series(1, 200000) n")
+    assert list((tmp_path / "staging" / "r1" / "source.landing").iterdir()) == []
 
 
 @pytest.mark.service

@@ -2,6 +2,7 @@
 
 import gzip
 import http.server
+import json
 import os
 import signal
 import subprocess
@@ -14,10 +15,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
-from blocks.sources import FileSource, Reading
+from blocks.sources import FileSource, Outcome, Reading
 from blocks.staging import Staging
-from tasks.quality.errors import SourceError, SpecError, Unavailable
+from tasks.quality.errors import NothingNew, SourceError, SpecError, TryAgain, Unavailable
 
 ORDERS = "id,city\n1,Bremen\n2,Kiel\n"
 
@@ -117,6 +119,77 @@ def test_a_pattern_is_read_over_sftp_from_a_server_that_is_known(tmp_path, sftp_
         absent.read(reading(tmp_path))
 
 
+@pytest.fixture
+def outbox(tmp_path, sftp_server, monkeypatch):
+    """Makes sources of a folder on an SFTP server, in which there are two files."""
+    monkeypatch.setenv("GONOGO_KNOWN_HOSTS", str(sftp_server.known_hosts))
+    (tmp_path / "out").mkdir()
+    for name, text in (("a.csv", ORDERS), ("b.csv", "id,city\n3,Jena\n")):
+        (tmp_path / "out" / name).write_text(text)
+    path = f"{sftp_server.address}{tmp_path}/out/*"
+    return lambda **more: FileSource(path=path, key_file=str(sftp_server.key), **more)
+
+
+def told(*, loaded=True):
+    return Outcome("r1", "orders", loaded=loaded, rows=3, destination="somewhere")
+
+
+def names(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("once", [True, False])
+def test_files_of_an_sftp_server_are_archived_there_once_as_they_were_read(tmp_path, outbox, once):
+    source, at = outbox(after="archive", archive="done", once=once), reading(tmp_path)
+    batch = source.read(at)
+    (tmp_path / "out" / "b.csv").write_text("id,city\n4,Ulm\n")
+    assert source.settle(batch, told(loaded=False), at) == ""
+    assert source.settle(batch, told(), at) == "1 file moved to done"
+    assert source.settle(batch, told(), at) == "0 files moved to done"
+    assert names(tmp_path / "out") == ["b.csv", "done/a.csv"]
+    assert (tmp_path / "out" / "done" / "a.csv").read_text() == ORDERS
+    second = source.read(reading(tmp_path, "r2"))
+    assert rows(second) == [("4", "Ulm")]
+    (tmp_path / "out" / "done" / "b.csv").write_text("of before")
+    assert source.settle(second, told(), reading(tmp_path, "r2")) == "1 file moved to done"
+    assert names(tmp_path / "out") == ["done/a.csv", "done/b-2.csv", "done/b.csv"]
+    assert source.settle(second, told(), reading(tmp_path, "r2")) == "0 files moved to done"
+
+
+@pytest.mark.service
+def test_files_of_an_sftp_server_are_tagged_beside_them_and_the_tags_are_no_data(tmp_path, outbox):
+    source, at = outbox(after="tag", once=True), reading(tmp_path)
+    batch = source.read(at)
+    for loaded in (False, True):
+        assert source.settle(batch, told(loaded=loaded), at) == "2 files tagged"
+        tag = json.loads((tmp_path / "out" / ".a.csv.gonogo.json").read_text())
+        assert (tag["run_id"], tag["loaded"], tag["rows"]) == ("r1", loaded, 3)
+    assert names(tmp_path / "out") == [".a.csv.gonogo.json", ".b.csv.gonogo.json", "a.csv", "b.csv"]
+    source.acknowledge(batch, at)
+    with pytest.raises(NothingNew):
+        source.read(reading(tmp_path, "r2"))
+
+
+@pytest.mark.service
+@pytest.mark.parametrize(("after", "how"), [("archive", "moved"), ("tag", "tagged")])
+def test_an_sftp_server_that_takes_nothing_is_to_be_tried_again(tmp_path, outbox, after, how):
+    more = {"archive": "../a.csv/done"} if after == "archive" else {}
+    source, at = outbox(after=after, **more), reading(tmp_path)
+    batch = source.read(at)
+    for name in (".a.csv.gonogo.json.part", "../a.csv"):  # a folder where a file is to be, and the other way round
+        place = tmp_path / "out" / name
+        place.mkdir() if after == "tag" else place.write_text("")
+    with pytest.raises(TryAgain, match=rf"it cannot be {how}: .* in /.*/out/a\.csv; check the rights and the space"):
+        source.settle(batch, told(), at)
+    assert (tmp_path / "out" / "a.csv").read_text() == ORDERS
+
+
+def test_files_of_a_web_server_are_left_as_they_are(site):
+    with pytest.raises(ValidationError, match="only those of SFTP can be moved or tagged; leave out 'after'"):
+        FileSource(path=f"{site.url}/a.csv", after="tag")
+
+
 @pytest.mark.service
 def test_an_sftp_server_that_is_not_known_is_not_trusted(tmp_path, sftp_server, monkeypatch):
     (tmp_path / "known_hosts").write_text("")
@@ -130,7 +203,7 @@ def test_a_read_that_was_killed_fetches_again_only_what_is_not_here(tmp_path, si
     (site.folder / "a.csv").write_text(ORDERS)
     code = f"""
 from pathlib import Path
-from blocks.sources import FileSource, Reading
+from blocks.sources import FileSource, Outcome, Reading
 from blocks.sources import remote
 from blocks.staging import Staging
 at = Reading(Staging({str(tmp_path / "staging")!r}), "r1", "orders", Path({str(tmp_path)!r}))

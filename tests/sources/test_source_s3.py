@@ -536,6 +536,27 @@ def test_a_probe_says_who_asks_and_what_is_there(bucket):
 
 
 @pytest.mark.service
+@pytest.mark.parametrize("after", [{"after": "tag"}, {"after": "move", "move_to": "done/"}])
+def test_every_request_says_that_the_requester_pays(bucket, monkeypatch, after):
+    heard = []
+
+    def client(source):
+        made = own(source)
+        made.meta.events.register("before-send.s3", lambda request, **_: heard.append(request))
+        return made
+
+    own = S3Source.client
+    monkeypatch.setattr(S3Source, "client", client)
+    bucket.put(**{"in/a.csv": ORDERS})
+    source, at = bucket.source(prefix="in/", requester_pays=True, **after), bucket.reading()
+    assert all(step.ok for step in source.probe(bucket.folder))
+    source.settle(source.read(at), told(), at)
+    paid = [each for each in heard if not each.url.endswith(f"/{bucket.name}")]  # whether it is there costs nothing
+    assert {"GET", "HEAD", "PUT"} <= {each.method for each in paid}
+    assert {each.headers.get("x-amz-request-payer") for each in paid} == {b"requester"}
+
+
+@pytest.mark.service
 def test_credentials_are_found_as_other_tools_of_aws_find_them(bucket, monkeypatch):
     bucket.put(**{"a.csv": ORDERS})
     none = {"access_key": None, "secret_key": None}
