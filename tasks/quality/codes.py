@@ -243,6 +243,7 @@ class Codes:
         self._rows = found if order is None else found[order]
         for name, column in zip(names, side_by_side(lambda name: _together(parts.pop(name)), names), strict=True):
             self._known[name] = column if order is None else _renumbered(Coded(column.codes[order], column.values))
+        pa.default_memory_pool().release_unused()  # which it would keep, as much as all columns take together
 
     def _parts(self, names: Sequence[str]) -> Iterator[pa.Table]:
         """The rows in parts, with dictionaries for texts."""

@@ -86,6 +86,9 @@ FEW_DISPUTES, CLEAR_MAJORITY = 0.05, 2 / 3
 PARTS = 16
 """Pairs of columns are judged by the rows of one in so many values first."""
 
+PAIRS_AT_ONCE = 3_000_000
+"""Pairs of values that the engine tells apart in one query, at most: it keeps a hash of each."""
+
 FEWEST_KEYED_ROWS = 20
 """No key is mined from fewer rows: nearly all columns of a short table are nearly unique."""
 
@@ -549,12 +552,22 @@ def _repeats(data: Dataset, pairs: Sequence[tuple[str, str]], parts: int) -> tup
     Only rows of one in so many values of a pair's first column are looked at. Values are compared by their hashes: one
     repeat too many would change nothing.
     """
-    if not pairs:
-        return ()
+    at_once = PAIRS_AT_ONCE * parts // max(data.profile.rows, 1)
+    slices = 1 if at_once else -(-data.profile.rows // (PAIRS_AT_ONCE * parts))
+    found: list[int] = []
+    for start in range(0, len(pairs), max(at_once, 1)):
+        some = pairs[start : start + max(at_once, 1)]
+        counted = (_repeats_in(data, some, f"% {parts * slices} = {parts * place}") for place in range(slices))
+        found += map(sum, zip(*counted, strict=True))
+    return tuple(found)
+
+
+def _repeats_in(data: Dataset, pairs: Sequence[tuple[str, str]], which: str) -> tuple[int, ...]:
+    """`_repeats` among the rows for which this holds of the hash of a pair's first column."""
     counts = (
         f"count(*) FILTER (WHERE {there}) - count(DISTINCT hash({one}, {other})) FILTER (WHERE {there})"
         for one, other in (map(quoted, pair) for pair in pairs)
-        for there in (f"hash({one}) % {parts} = 0",)
+        for there in (f"hash({one}) {which}",)
     )
     return asked(data, f"SELECT {', '.join(counts)} FROM snapshot")[0]
 
