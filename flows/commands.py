@@ -242,9 +242,10 @@ class _Attendant:
         return Given(answer, code) if code else None
 
     def _asked(self, run: FlowRun, question: Question, problem: str) -> Given | None:
-        from flows.drive import Given, assessment_of, held
+        from flows.drive import Given, held
         from flows.terminal import Elsewhere, Prompt
         from tasks.edits import discreet_lines, value_table
+        from tasks.report import shown
         from tasks.run import recall_run
 
         if not (sys.stdin.isatty() and self.at.console.is_terminal):
@@ -259,7 +260,7 @@ class _Attendant:
         lines, starred = (partial(told, known, question.round) for told in (value_table, discreet_lines))
         prompt = Prompt(self.at.console, answered, lines=lines, starred=starred, goals=known.spec().goals)
         try:
-            answer = prompt.ask(question, assessment_of(self.at.home, run, question), problem)
+            answer = prompt.ask(question, shown(known, question.round) if question.choices else None, problem)
             return Given(answer, prompt.code) if answer else None
         except Elsewhere:
             self.at.console.print("\n[cyan]→[/] answered elsewhere")

@@ -27,7 +27,7 @@ from tasks.announce import TAG, pipeline_tag
 from tasks.open import NAMED
 from tasks.quality.approval import DEADLINE, STOPPING
 from tasks.quality.errors import PilotMustDecide, SpecError, TryAgain, Unavailable
-from tasks.quality.model import Answer, Assessment
+from tasks.quality.model import Answer
 from tasks.quality.question import Question, answer_of
 
 if TYPE_CHECKING:
@@ -218,18 +218,6 @@ def refusal(home: Home, run: FlowRun) -> str:
     gate, _ = gate_of(run)
     with Ledger(home.ledger_url) as ledger:
         return standing(ledger.entries(str(run.id)), gate).problem
-
-
-def assessment_of(home: Home, run: FlowRun, question: Question) -> Assessment | None:
-    """The assessment that a quality gate asks about."""
-    from blocks.staging import Staging
-
-    family, _, _ = question.gate.rpartition("-")
-    if family != "quality":
-        return None
-    staging = Staging(str(home.staging))
-    stored = staging.read_json(str(run.id), f"assessment-{question.round}")
-    return TypeAdapter(Assessment).validate_python(stored)
 
 
 def stop_held(client: SyncPrefectClient, home: Home, run: FlowRun, who: str, comment: str) -> None:

@@ -168,6 +168,17 @@ def test_an_edit_that_names_no_value_of_the_table_is_refused(question, edits, me
         edit(question, **edits)
 
 
+def test_a_refused_edit_quotes_no_personal_data(question):
+    from dataclasses import replace
+
+    asked = replace(question, choices=(replace(SPELLING, personal=True),))
+    for edits in ({"exclude": ["Bonn"]}, {"change": {"Kolm": "Köln"}}):
+        actions = {"typo-city": {"action": "map", **edits}}
+        with pytest.raises(AnswerError, match=r"personal data in typo-city.*gonogo map") as refused:
+            answer_of(asked, said(actions=actions), method="test")
+        assert not any(value in refused.value.message for value in ("Bon", "Kol"))
+
+
 def test_going_against_a_recommendation_needs_a_comment(question):
     from dataclasses import replace
 
