@@ -224,7 +224,7 @@ def up(
     Args:
         home: whose.
         pipelines: folder of the pipelines to deploy.
-        port: of the Prefect server; by default 4200, or a free one.
+        port: of the Prefect server; by default 4200, or a free one; 0: a free one.
         slack_webhook: where people are notified, beside the terminal.
         remind_after: how long a gate may wait before a reminder.
         secure: whether the Prefect server, and with it its UI, asks who comes; by default as it was last time.
@@ -433,6 +433,8 @@ def _stoppable() -> Iterator[None]:
 
 def _server_port(home: Home, asked: int | None, say: Callable[[str], None]) -> int | None:
     """The port of a new server; the one that was asked for must be free, unless a server of this home runs there."""
+    if asked == 0:
+        return free_port()
     port = free_port(asked or SERVER_PORT)
     own = Addresses.read(home)
     if port == (asked or SERVER_PORT) or (own and own.api == f"http://127.0.0.1:{asked or SERVER_PORT}/api"):

@@ -195,6 +195,16 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(home, pipelines):
     assert Addresses.read(home) is None
 
 
+def test_port_0_is_a_free_one_and_not_the_usual_one(home, monkeypatch):
+    from flows import up as module
+
+    said: list[str] = []
+    monkeypatch.setattr(module, "SERVER_PORT", free_port())
+    assert module._server_port(home, None, said.append) == module.SERVER_PORT
+    assert module._server_port(home, 0, said.append) not in (0, module.SERVER_PORT)
+    assert said == []
+
+
 def test_a_child_that_keeps_ending_is_started_less_and_less_often(tmp_path):
     import subprocess
     import sys
