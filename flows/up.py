@@ -28,7 +28,7 @@ from rich.markup import escape
 from blocks.links import EVERYTHING, VALID_SECONDS, key_in, signed
 from blocks.spec import REMIND_AFTER
 from flows.home import Home
-from flows.local import Addresses, end, environment, free_port, running, server, sharing, spawn, tail, variable
+from flows.local import Addresses, end, environment, free_port, rotate, running, server, sharing, spawn, tail, variable
 from flows.provision import POOL, provision
 from tasks.quality.errors import GonogoError, PilotMustDecide, TryAgain, Unavailable
 from tasks.quality.secrets import mask
@@ -340,6 +340,8 @@ def _attend(site: _Site, children: list[Child], console: Console, adopting: _Ado
         apps.tend()
         for child in children:
             child.tend(site.say)
+        for log in site.home.logs.glob("*.log"):
+            rotate(log)
         for message in outbox.new():
             _show(console, message)
         adopting.tend()

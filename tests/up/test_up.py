@@ -16,7 +16,7 @@ from rich.console import Console
 
 from blocks.links import EVERYTHING, key_in, signed
 from flows.home import Home
-from flows.local import Addresses, free_port, running, server
+from flows.local import LOG_BYTES, Addresses, free_port, running, server
 from flows.up import Child, Outbox, up
 from tasks.quality.errors import TryAgain
 from tests.up.conftest import REPOSITORY
@@ -129,6 +129,12 @@ def test_everything_runs_heals_itself_and_is_gone_after_ctrl_c(home, started, po
     one(descendants(started), "flows.pages").kill()
     assert "it is started again in 1 s" in started.until("the page server ended")
     eventually(lambda: any("flows.pages" in process.cmdline() for process in descendants(started)))
+
+    pages = home.logs / "pages.log"
+    with pages.open("ab") as log:
+        log.truncate(LOG_BYTES + 1)
+    eventually((home.logs / "pages.log.1").exists)
+    eventually(lambda: pages.stat().st_size < LOG_BYTES)
 
     psutil.Process(addresses.pid).kill()
     started.until("the Prefect server ended; starting it again")
