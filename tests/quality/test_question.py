@@ -128,6 +128,22 @@ def test_the_seal_covers_what_can_be_answered_and_what_was_found(question):
     assert seal == sealed(replace(question, title="the same in another run"), "37 of 3,000").evidence
 
 
+def test_a_question_with_quiet_hours_can_be_kept_and_is_the_same_again(question):
+    """A gate keeps what it shows; quiet hours are times of day, which JSON does not know."""
+    import json
+    from dataclasses import asdict, replace
+    from datetime import time
+
+    from pydantic import TypeAdapter
+
+    from tasks.quality.ledger import canonical
+    from tasks.quality.timing import Quiet, Times
+
+    asked = replace(question, times=Times(quiet=Quiet(time(20), time(7, 30), "Europe/Berlin", weekend=True)))
+    kept = json.loads(canonical(asdict(asked)))
+    assert TypeAdapter(Question).validate_python(kept).times == asked.times
+
+
 SPELLING = Choice(
     issue="typo-city",
     title="Typos in city",
