@@ -326,12 +326,21 @@ def see_to(client: SyncPrefectClient, home: Home, run: FlowRun, now: datetime) -
         return
     known, question = recall_run(str(home.staging), str(run.id)), question_of(home, run)
     for what in due(known, question, now):
-        if what == "overdue":
-            if question.times.overdue == "no-go" and not _stopped(client, home, run, question):
+        if what == "overdue" and question.times.overdue == "no-go":
+            if not _stopped(client, home, run, question):
                 return
+        elif not _waits_still(client, run):
+            return
+        if what == "overdue":
             yield miss(known, question)
         else:
             yield escalate(known, question) if what == "escalated" else remind(known, question, what)
+
+
+def _waits_still(client: SyncPrefectClient, run: FlowRun) -> bool:
+    """Whether a run that was seen at a gate is there still: an answer that was just submitted is not recorded yet."""
+    now = client.read_flow_run(run.id)
+    return held(now) and gate_of(now) == gate_of(run)
 
 
 def _stopped(client: SyncPrefectClient, home: Home, run: FlowRun, question: Question) -> bool:
