@@ -42,6 +42,7 @@ NO_CODE = "no code"
 
 _KEY = re.compile(r"(?P<gate>.+)-a\d+-(?P<tries>\d+)")
 _RESUME_TRIES = 50
+_FOLLOW_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def carry(
     """
     while True:
         run = client.read_flow_run(run_id)
-        run = run if held(run) else execute(client, run_id)
+        run = run if held(run) else _followed(client, home, execute(client, run_id))
         if not held(run):
             return run
         given = answer(run, question_of(home, run))
@@ -97,6 +98,13 @@ def carry(
             hand_in(client, home, run, given.answer, given.code)
         elif held(run):
             return run
+
+
+def _followed(client: SyncPrefectClient, home: Home, run: FlowRun) -> FlowRun:
+    """The run as it is when no other process executes it any more: a worker may have been first."""
+    while taken(home, str(run.id), "flow"):
+        time.sleep(_FOLLOW_SECONDS)
+    return client.read_flow_run(run.id)
 
 
 def execute(client: SyncPrefectClient, run_id: UUID) -> FlowRun:
