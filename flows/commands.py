@@ -220,8 +220,10 @@ class _Attendant:
         problem = refusal(self.at.home, run)
         if self.given is None:
             return self._asked(run, question, problem)
-        if problem and question.gate in self.tried:
-            raise PilotMustDecide(f"the answer was not taken: {problem}", where=f"{run.name}, gate {question.gate}")
+        if question.gate in self.tried:
+            if problem:
+                raise PilotMustDecide(f"the answer was not taken: {problem}", where=f"{run.name}, gate {question.gate}")
+            return None  # it was taken, and somebody else has to agree
         self.tried = (*self.tried, question.gate)
         answer = self.given(question, tables(recall_run(str(self.at.home.staging), str(run.id)), question.round))
         if answer and self.remember:  # what is meant is the gate that was named, not those that follow
