@@ -19,6 +19,7 @@ from rich.markup import escape
 from flows.answers import AnswersFile, accept_recommended
 from flows.home import Home
 from tasks.quality.errors import PilotMustDecide
+from tasks.quality.ledger import digest
 from tasks.quality.model import Answer
 from tasks.quality.question import Question, Tables, remember_of
 from tasks.quality.wording import plural
@@ -112,7 +113,8 @@ def request(name: str, what: str, comment: str) -> None:
         with Ledger(at.home.ledger_url) as ledger:
             asked = sum(entry.kind == "request" for entry in ledger.entries(str(run.id)))
             payload = {"request": what, "comment": comment}
-            key, who = f"request-{asked + 1}", getpass.getuser()
+            who = getpass.getuser()
+            key = f"request-{asked + 1}-{digest([who, payload])[7:15]}"  # two who ask at once are both heard
             ledger.append(str(run.id), key, "request", payload, actor=who, method="operating-system user")
         if held(run) and what == "stop":
             stop_held(at.client, at.home, run, getpass.getuser(), comment)
