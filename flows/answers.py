@@ -150,7 +150,7 @@ class AnswersFile:
         if not is_table(option):
             raise AnswerError(f"'{option.label}' is no table of values", where=choice.issue, todo="leave 'file' out")
         file = self.path.parent / str(action["file"])
-        edits = corrections(file, tables(choice.issue, option.key))
+        edits = corrections(file, tables(choice.issue, option.key), personal=choice.personal)
         return {**{k: v for k, v in action.items() if k != "file"}, **edits}
 
     def _of(self, gate: str) -> Any:

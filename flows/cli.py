@@ -550,7 +550,7 @@ def up(
     pipelines: Annotated[Path, typer.Option(help="Folder of pipeline YAMLs to deploy.")] = Path(
         "deployments/pipelines"
     ),
-    port: Annotated[int | None, typer.Option(help="Port of the Prefect server; by default 4200 or a free one.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the Prefect server; 0: a free one.")] = None,
     slack_webhook: Annotated[
         str | None, typer.Option(envvar="GONOGO_SLACK_WEBHOOK", help="Send notifications to this Slack webhook.")
     ] = None,

@@ -19,6 +19,7 @@ from rich.markup import escape
 from flows.answers import AnswersFile, accept_recommended
 from flows.home import Home
 from tasks.quality.errors import PilotMustDecide
+from tasks.quality.ledger import digest
 from tasks.quality.model import Answer
 from tasks.quality.question import Question, Tables, remember_of
 from tasks.quality.wording import plural
@@ -112,7 +113,8 @@ def request(name: str, what: str, comment: str) -> None:
         with Ledger(at.home.ledger_url) as ledger:
             asked = sum(entry.kind == "request" for entry in ledger.entries(str(run.id)))
             payload = {"request": what, "comment": comment}
-            key, who = f"request-{asked + 1}", getpass.getuser()
+            who = getpass.getuser()
+            key = f"request-{asked + 1}-{digest([who, payload])[7:15]}"  # two who ask at once are both heard
             ledger.append(str(run.id), key, "request", payload, actor=who, method="operating-system user")
         if held(run) and what == "stop":
             stop_held(at.client, at.home, run, getpass.getuser(), comment)
@@ -220,8 +222,10 @@ class _Attendant:
         problem = refusal(self.at.home, run)
         if self.given is None:
             return self._asked(run, question, problem)
-        if problem and question.gate in self.tried:
-            raise PilotMustDecide(f"the answer was not taken: {problem}", where=f"{run.name}, gate {question.gate}")
+        if question.gate in self.tried:
+            if problem:
+                raise PilotMustDecide(f"the answer was not taken: {problem}", where=f"{run.name}, gate {question.gate}")
+            return None  # it was taken, and somebody else has to agree
         self.tried = (*self.tried, question.gate)
         answer = self.given(question, tables(recall_run(str(self.at.home.staging), str(run.id)), question.round))
         if answer and self.remember:  # what is meant is the gate that was named, not those that follow
@@ -242,9 +246,10 @@ class _Attendant:
         return Given(answer, code) if code else None
 
     def _asked(self, run: FlowRun, question: Question, problem: str) -> Given | None:
-        from flows.drive import Given, assessment_of, held
+        from flows.drive import Given, held
         from flows.terminal import Elsewhere, Prompt
         from tasks.edits import discreet_lines, value_table
+        from tasks.report import shown
         from tasks.run import recall_run
 
         if not (sys.stdin.isatty() and self.at.console.is_terminal):
@@ -259,7 +264,7 @@ class _Attendant:
         lines, starred = (partial(told, known, question.round) for told in (value_table, discreet_lines))
         prompt = Prompt(self.at.console, answered, lines=lines, starred=starred, goals=known.spec().goals)
         try:
-            answer = prompt.ask(question, assessment_of(self.at.home, run, question), problem)
+            answer = prompt.ask(question, shown(known, question.round) if question.choices else None, problem)
             return Given(answer, prompt.code) if answer else None
         except Elsewhere:
             self.at.console.print("\n[cyan]→[/] answered elsewhere")

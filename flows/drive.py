@@ -27,7 +27,7 @@ from tasks.announce import TAG, pipeline_tag
 from tasks.open import NAMED
 from tasks.quality.approval import DEADLINE, STOPPING
 from tasks.quality.errors import PilotMustDecide, SpecError, TryAgain, Unavailable
-from tasks.quality.model import Answer, Assessment
+from tasks.quality.model import Answer
 from tasks.quality.question import Question, answer_of
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ NO_CODE = "no code"
 
 _KEY = re.compile(r"(?P<gate>.+)-a\d+-(?P<tries>\d+)")
 _RESUME_TRIES = 50
+_FOLLOW_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def carry(
     """
     while True:
         run = client.read_flow_run(run_id)
-        run = run if held(run) else execute(client, run_id)
+        run = run if held(run) else _followed(client, home, execute(client, run_id))
         if not held(run):
             return run
         given = answer(run, question_of(home, run))
@@ -97,6 +98,13 @@ def carry(
             hand_in(client, home, run, given.answer, given.code)
         elif held(run):
             return run
+
+
+def _followed(client: SyncPrefectClient, home: Home, run: FlowRun) -> FlowRun:
+    """The run as it is when no other process executes it any more: a worker may have been first."""
+    while taken(home, str(run.id), "flow"):
+        time.sleep(_FOLLOW_SECONDS)
+    return client.read_flow_run(run.id)
 
 
 def execute(client: SyncPrefectClient, run_id: UUID) -> FlowRun:
@@ -220,18 +228,6 @@ def refusal(home: Home, run: FlowRun) -> str:
         return standing(ledger.entries(str(run.id)), gate).problem
 
 
-def assessment_of(home: Home, run: FlowRun, question: Question) -> Assessment | None:
-    """The assessment that a quality gate asks about."""
-    from blocks.staging import Staging
-
-    family, _, _ = question.gate.rpartition("-")
-    if family != "quality":
-        return None
-    staging = Staging(str(home.staging))
-    stored = staging.read_json(str(run.id), f"assessment-{question.round}")
-    return TypeAdapter(Assessment).validate_python(stored)
-
-
 def stop_held(client: SyncPrefectClient, home: Home, run: FlowRun, who: str, comment: str) -> None:
     """End a held run: answer its gate with no-go, and let it write its receipt.
 
@@ -338,12 +334,21 @@ def see_to(client: SyncPrefectClient, home: Home, run: FlowRun, now: datetime) -
         return
     known, question = recall_run(str(home.staging), str(run.id)), question_of(home, run)
     for what in due(known, question, now):
-        if what == "overdue":
-            if question.times.overdue == "no-go" and not _stopped(client, home, run, question):
+        if what == "overdue" and question.times.overdue == "no-go":
+            if not _stopped(client, home, run, question):
                 return
+        elif not _waits_still(client, run):
+            return
+        if what == "overdue":
             yield miss(known, question)
         else:
             yield escalate(known, question) if what == "escalated" else remind(known, question, what)
+
+
+def _waits_still(client: SyncPrefectClient, run: FlowRun) -> bool:
+    """Whether a run that was seen at a gate is there still: an answer that was just submitted is not recorded yet."""
+    now = client.read_flow_run(run.id)
+    return held(now) and gate_of(now) == gate_of(run)
 
 
 def _stopped(client: SyncPrefectClient, home: Home, run: FlowRun, question: Question) -> bool:

@@ -66,7 +66,8 @@ class Editor:
             for number in rest.replace(",", " ").split():
                 self._exclude(self._line(number))
         elif word == "f":
-            self._take(corrections(Path(rest.strip()).expanduser(), {line.old: line.new for line in self._lines}))
+            table = {line.old: line.new for line in self._lines}
+            self._take(corrections(Path(rest.strip()).expanduser(), table, personal=self._stars is not None))
         else:
             number, equals, new = typed.partition("=")
             if not equals:

@@ -193,16 +193,17 @@ def _taken(run: Run, asked: Question, kept_as: str, submitted: Submitted, now: S
 
 
 def _suspend(run: Run, asked: Question, shown: str, now: Standing) -> Submitted:
-    """Hold; return only when resumed, with what was submitted.
+    """Hold, unless something was submitted that nobody has dealt with yet; return only with what was submitted.
 
     The form is stored before the run is suspended: a run killed in between would otherwise be held with a form
-    that nobody can submit. What was submitted to a process that was killed before it dealt with it, is dealt with now.
+    that nobody can submit. Whether a form was submitted is asked of the forms: Prefect may have forgotten that the run
+    was held, in a retry or when a process that started late writes what it knew of the run, and would hold it for ever.
     """
     attempt = runtime.flow_run.run_count  # a key that an earlier attempt used can never be resumed again
     model = form(asked, now.problem, shown)
-    for earlier in range(1, attempt):
-        if left := submitted(run.id, model, f"{asked.gate}-a{earlier}-{now.tries}"):
-            return left
+    for each in range(1, attempt + 1):
+        if came := submitted(run.id, model, f"{asked.gate}-a{each}-{now.tries}"):
+            return came
     key = f"{asked.gate}-a{attempt}-{now.tries}"
     model.save(keyset_from_base_key(f"suspended-{key}"))
     suspend_flow_run(wait_for_input=model, key=key)

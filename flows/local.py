@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import runpy
+import shutil
 import signal
 import socket
 import subprocess
@@ -32,6 +33,9 @@ START_SECONDS = 60.0
 """A first start makes the database: about 8 s on two quiet cores, 3 s from then on."""
 
 STOP_SECONDS = 5.0
+LOG_BYTES = 10_000_000
+"""A log that has grown longer is kept as the one before, and begins anew."""
+
 _TOLD_EVERY_SECONDS = 5.0
 _WATCH_SECONDS = 0.25
 _LOG_TAIL_LINES = 20
@@ -140,6 +144,7 @@ def server(home: Home, *, port: int | None = None, tell: Tell = lambda _: None) 
 def spawn(module: str, *args: str, log: Path, wanted: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start `python -m module args…` in a session of its own; it ends soon after nobody shares the lock `wanted`."""
     log.parent.mkdir(parents=True, exist_ok=True)
+    rotate(log)
     command = [sys.executable, "-P", "-m", "flows.local", str(wanted), module, *args]
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 (our own interpreter and modules)
@@ -170,6 +175,16 @@ def sharing(path: Path) -> Iterator[IO[str]]:
     with path.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)  # waits while a process that nobody wanted is ending
         yield lock
+
+
+def rotate(log: Path) -> None:
+    """Keep a log that has grown too long as `NAME.log.1`, in place of an older one, and begin it anew.
+
+    Processes that append to it go on doing so; a line that is written meanwhile may be lost.
+    """
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+        os.truncate(log, 0)
 
 
 def tail(log: Path, lines: int = _LOG_TAIL_LINES) -> str:

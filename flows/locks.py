@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Literal
 
 from flows.home import Home
-from tasks.quality.errors import TryAgain
 
 Role = Literal["flow", "terminal"]
 
@@ -31,11 +30,14 @@ def executing(home: Home, run_id: str) -> Iterator[None]:
     """Be the one process that executes a run's flow.
 
     Raises:
-        TryAgain: another process is executing it.
+        Abort: another process is executing it, a worker's or a terminal's: Prefect then ends this one, and the run's
+            state stays what the other makes of it.
     """
+    from prefect.exceptions import Abort
+
     with holding(home, run_id, "flow") as mine:
         if not mine:
-            raise TryAgain("another process is executing this run", where=run_id, todo="see 'gonogo show'")
+            raise Abort("another process is executing this run")
         yield
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tasks.edits import Line
 from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.spreadsheet import escaped, unescaped
+from tasks.quality.universal import not_replaced
 from tasks.quality.wording import plural
 
 HEADER = ("old", "new", "rows")
@@ -27,31 +28,33 @@ def table_csv(lines: Iterable[Line], *, raw: bool = False) -> str:
     return file.getvalue()
 
 
-def corrections(path: Path, table: Mapping[str, str | None]) -> dict[str, object]:
+def corrections(path: Path, table: Mapping[str, str | None], *, personal: bool = False) -> dict[str, object]:
     """The edits that make a table what a corrected file says: lines left out are excluded, new targets are changes.
+
+    Args:
+        path: of the file.
+        table: old value → new value.
+        personal: whether no value is to be quoted.
 
     Raises:
         AnswerError: the file cannot be read or does not fit the table; says in which line, and what would.
     """
-    wanted = dict(_read(path, table))
+    wanted = dict(_read(path, table, personal=personal))
     exclude = [old for old in table if old not in wanted]
     change = {old: new for old, new in wanted.items() if new != (table[old] or None)}
     return {"exclude": exclude, "change": change}
 
 
-def _read(path: Path, table: Mapping[str, str | None]) -> Iterator[tuple[str, str | None]]:
+def _read(path: Path, table: Mapping[str, str | None], *, personal: bool) -> Iterator[tuple[str, str | None]]:
     seen: dict[str, int] = {}
     for number, written, new in _lines(path):
         old = written if written in table and unescaped(written) not in table else unescaped(written)
+        where = f"{path}, line {number}"
         if old in seen:
-            raise AnswerError(
-                f"'{old}' is in line {seen[old]} already", where=f"{path}, line {number}", todo="keep one"
-            )
+            told = "this value" if personal else f"'{old}'"
+            raise AnswerError(f"{told} is in line {seen[old]} already", where=where, todo="keep one")
         if old not in table:
-            known = sorted(table)
-            todo = did_you_mean(old, known) or "old values are written exactly as they are in the data"
-            what = f"'{old}' is not among the values that are replaced"
-            raise AnswerError(what, where=f"{path}, line {number}", available=known[:20], todo=todo)
+            raise not_replaced(old, table, where, personal=personal)
         seen[old] = number
         yield old, new or None
 

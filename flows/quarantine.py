@@ -7,6 +7,7 @@ import getpass
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,8 +23,10 @@ from tasks.quality.spreadsheet import escaped, unescaped
 from tasks.quality.wording import plural
 from tasks.quarantine import InQuarantine, Row, held_rows, in_quarantine, malformed
 from tasks.reports.escape import visible
-from tasks.restore import Returned, restore
 from tasks.run import Run, recall_run
+
+if TYPE_CHECKING:
+    from tasks.restore import Returned
 
 MALFORMED_SHOWN = 10
 
@@ -84,9 +87,15 @@ def return_rows(name: str, path: Path, comment: str, *, raw: bool = False) -> No
     """Bring the rows of a corrected file back."""
     corrected = read_rows(path, _columns(_run(name)), raw=raw)
     console, who, method = Console(highlight=False), getpass.getuser(), METHOD.format("gonogo quarantine return")
+
+    def bring_back(run: Run, gate: str) -> Returned:
+        from tasks.restore import restore  # loads Prefect, which is told of its home first
+
+        return restore(run, corrected, file=path.name, who=who, method=method, gate=gate, comment=comment)
+
     revise(
         name,
-        lambda run, gate: restore(run, corrected, file=path.name, who=who, method=method, gate=gate, comment=comment),
+        bring_back,
         lambda returned: _tell(console, returned),
         changed=lambda returned: bool(returned.rows),
     )

@@ -79,7 +79,7 @@ def _gate(held: FlowRun) -> str:
 
     gate, _ = gate_of(held)
     if gate.rpartition("-")[0] not in GATES:
-        raise PilotMustDecide(f"{held.name} is held at {gate}, where nothing was decided yet", todo="answer it first")
+        raise PilotMustDecide(f"{held.name} is held at {gate}, which asks about no table", todo="answer it first")
     return gate
 
 

@@ -28,7 +28,7 @@ from rich.markup import escape
 from blocks.links import EVERYTHING, VALID_SECONDS, key_in, signed
 from blocks.spec import REMIND_AFTER
 from flows.home import Home
-from flows.local import Addresses, end, environment, free_port, running, server, sharing, spawn, tail, variable
+from flows.local import Addresses, end, environment, free_port, rotate, running, server, sharing, spawn, tail, variable
 from flows.provision import POOL, provision
 from tasks.quality.errors import GonogoError, PilotMustDecide, TryAgain, Unavailable
 from tasks.quality.secrets import mask
@@ -224,7 +224,7 @@ def up(
     Args:
         home: whose.
         pipelines: folder of the pipelines to deploy.
-        port: of the Prefect server; by default 4200, or a free one.
+        port: of the Prefect server; by default 4200, or a free one; 0: a free one.
         slack_webhook: where people are notified, beside the terminal.
         remind_after: how long a gate may wait before a reminder.
         secure: whether the Prefect server, and with it its UI, asks who comes; by default as it was last time.
@@ -340,6 +340,8 @@ def _attend(site: _Site, children: list[Child], console: Console, adopting: _Ado
         apps.tend()
         for child in children:
             child.tend(site.say)
+        for log in site.home.logs.glob("*.log"):
+            rotate(log)
         for message in outbox.new():
             _show(console, message)
         adopting.tend()
@@ -433,6 +435,8 @@ def _stoppable() -> Iterator[None]:
 
 def _server_port(home: Home, asked: int | None, say: Callable[[str], None]) -> int | None:
     """The port of a new server; the one that was asked for must be free, unless a server of this home runs there."""
+    if asked == 0:
+        return free_port()
     port = free_port(asked or SERVER_PORT)
     own = Addresses.read(home)
     if port == (asked or SERVER_PORT) or (own and own.api == f"http://127.0.0.1:{asked or SERVER_PORT}/api"):

@@ -8,7 +8,7 @@ from tasks.quality.errors import AnswerError, did_you_mean
 from tasks.quality.model import Assessment, Dataset, Issue, Option, ValueMap
 from tasks.quality.question import Tables, is_table
 from tasks.quality.registry import find_remedy
-from tasks.reports.discreet import personal_columns, starred
+from tasks.reports.discreet import starred
 from tasks.run import Run
 
 
@@ -82,9 +82,8 @@ def value_table(run: Run, round: int, issue: str, option: str) -> tuple[Line, ..
 
 def discreet_lines(run: Run, round: int, issue: str, lines: tuple[Line, ...]) -> tuple[Line, ...]:
     """The lines with stars if the issue is about a column with personal data and the pipeline does not show it."""
-    found, spec = run.assessment(round), run.spec()
-    hidden = personal_columns(found, spec.contract) & set(issue_of(found, issue).columns)
-    if spec.show_personal_data or not hidden:
+    found = run.assessment(round)
+    if run.hidden_columns(found).isdisjoint(issue_of(found, issue).columns):
         return lines
     return tuple(replace(line, old=starred(line.old) or "", new=starred(line.new)) for line in lines)
 

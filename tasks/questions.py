@@ -21,10 +21,12 @@ from tasks.quality.checks import ContractCheck
 from tasks.quality.history import REVISIONS
 from tasks.quality.model import ROW, Snapshot, Verdict
 from tasks.quality.policy import Match, Policy, gate_differs, match
+from tasks.quality.privacy import looks_personal
 from tasks.quality.question import KEEP, RECOMMENDED, Question, as_remembered, choices, sealed
 from tasks.quality.wording import plural, score_text
 from tasks.record import once
 from tasks.report import quality_report, shown
+from tasks.reports.discreet import starred
 from tasks.reports.escape import markdown, visible
 from tasks.reports.outlook import Teller
 from tasks.reports.quality import quality_markdown
@@ -78,8 +80,8 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     )
     teller = Teller(found, run.spec().goals)
     policies = _standing(run, gate)
-    matches = {issue.id: match(policies, issue) for issue in found.issues}
-    put = choices(found.issues, lambda issue, option: teller.outlook(issue, option).brief)
+    put = choices(found.issues, lambda issue, option: teller.outlook(issue, option).brief, run.hidden_columns(found))
+    matches = {c.issue: match(policies, found.issue(c.issue), personal=c.personal) for c in put}
     asked_about = tuple(as_remembered(choice, matches[choice.issue]) for choice in put)
     question = sealed(
         Question(
@@ -243,11 +245,20 @@ def _links(examined: Examined) -> str:
 
 
 def _sample(run: Run, snapshot: Snapshot) -> str:
-    columns = snapshot.columns[:SAMPLE_COLUMNS]
+    """The first rows, with stars for what is personal by the contract or by its form: nothing was measured yet."""
+    columns, spec = snapshot.columns[:SAMPLE_COLUMNS], run.spec()
     with run.open_staging().open(snapshot) as tables:
-        table = tables.table("snapshot").order_by(ROW).limit(SAMPLE_ROWS)
-        rows = table.select(ROW, *columns).to_pyarrow().to_pylist()
+        table = tables.table("snapshot").order_by(ROW).limit(SAMPLE_ROWS).select(ROW, *columns)
+        rows = table.to_pyarrow().to_pylist()
+        formed = table.select(ROW, **{name: looks_personal(table[name]) for name in columns}).to_pyarrow().to_pylist()
+    known = {name for name in columns if spec.contract.column(name).personal}
+    looks = {row[ROW]: row for row in formed}
+
+    def cell(row: Mapping[str, Any], name: str) -> str:
+        hidden = not spec.show_personal_data and (name in known or looks[row[ROW]][name])
+        return markdown((starred(row[name]) if hidden else row[name]) or "", 40)
+
     more = len(snapshot.columns) - len(columns)
     heading = f"| {' | '.join(markdown(name, 40) for name in columns)} |\n|{'---|' * len(columns)}\n"
-    body = "\n".join("| " + " | ".join(markdown(row[name] or "", 40) for name in columns) + " |" for row in rows)
+    body = "\n".join("| " + " | ".join(cell(row, name) for name in columns) + " |" for row in rows)
     return heading + body + (f"\n\n… and {plural(more, 'more column')}" if more > 0 else "")

@@ -13,7 +13,7 @@ from tasks.quality.checks import ContractCheck
 from tasks.quality.detect import expired, without_column
 from tasks.quality.model import Assessment
 from tasks.record import stage
-from tasks.reports.discreet import discreet, personal_columns
+from tasks.reports.discreet import discreet
 from tasks.reports.quality import QualityReport, issues_table, quality_html, quality_json, quality_markdown
 from tasks.reports.records import BadLine, Link, Seal
 from tasks.run import Examined, Run
@@ -69,8 +69,8 @@ def quality_report(run: Run, examined: Examined) -> QualityReport:
 
 def shown(run: Run, round: int) -> Assessment:
     """The assessment of a round as people see it: without what personal data says, unless the pipeline shows it."""
-    found, spec = run.assessment(round), run.spec()
-    return found if spec.show_personal_data else discreet(found, personal_columns(found, spec.contract))
+    found = run.assessment(round)
+    return discreet(found, run.hidden_columns(found))
 
 
 def seal(run: Run) -> Seal:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from tasks.quality.errors import PilotMustDecide, Unavailable
 from tasks.quality.history import History, history, revision_at, snapshots
 from tasks.quality.model import Assessment, ChangeSet, Decision, Profile, Snapshot
+from tasks.reports.discreet import personal_columns
 
 if TYPE_CHECKING:
     from blocks.approvers import Approvers
@@ -120,6 +121,11 @@ class Run:
     def assessment(self, round: int) -> Assessment:
         """What was found in this round."""
         return self.recall(Assessment, f"assessment-{round}")
+
+    def hidden_columns(self, found: Assessment) -> frozenset[str]:
+        """The columns whose values people are not shown: those with personal data, unless the pipeline shows it."""
+        spec = self.spec()
+        return frozenset() if spec.show_personal_data else personal_columns(found, spec.contract)
 
     def profile(self, round: int) -> Profile:
         """The column statistics of this round."""

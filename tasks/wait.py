@@ -55,7 +55,8 @@ def miss(run: Run, question: Question) -> str:
 
 
 def _once(run: Run, question: Question, kind: str, number: str, happened: Happened, title: str, **more: Any) -> None:
+    """Tell, then write it down: killed in between, it is told again under the same key, which is the same event."""
     gate, key = question.gate, f"{kind}-{question.gate}{number}"
+    tell(run, happened, key, title, text=summary_of(run, question), gate=gate, report_url=question.report_url)
     with run.open_ledger() as ledger:
         ledger.append(run.id, key, kind, {"gate": gate, **more})
-    tell(run, happened, key, title, text=summary_of(run, question), gate=gate, report_url=question.report_url)

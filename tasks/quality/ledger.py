@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
+from datetime import time
 from enum import Enum
 from typing import Any
 
@@ -171,4 +172,6 @@ def _plain(value: Any) -> Any:
         return value.value
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, time):
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} is not a ledger value")

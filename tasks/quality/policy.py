@@ -108,22 +108,28 @@ def sealable(by: str, payload: Mapping[str, Any]) -> str:
     return digest([by, {name: value for name, value in payload.items() if name != "seal"}])
 
 
-def match(policies: Sequence[Policy], issue: Issue) -> Match | None:
-    """The newest of these policies that is about an issue, and whether it holds; one that holds goes first."""
-    found = [m for policy in reversed(policies) if (m := _matched(policy, issue))]
+def match(policies: Sequence[Policy], issue: Issue, *, personal: bool = False) -> Match | None:
+    """The newest of these policies that is about an issue, and whether it holds; one that holds goes first.
+
+    Args:
+        policies: standing decisions, the oldest first.
+        issue: what was found.
+        personal: whether no value of its columns is to be quoted.
+    """
+    found = [m for policy in reversed(policies) if (m := _matched(policy, issue, personal=personal))]
     return next((m for m in found if not m.differs), found[0] if found else None)
 
 
-def _matched(policy: Policy, issue: Issue) -> Match | None:
+def _matched(policy: Policy, issue: Issue, *, personal: bool) -> Match | None:
     if policy.kind != issue.kind or policy.columns not in ((), issue.columns):
         return None
     option = next((option for option in issue.options if option.key == policy.option), None)
     if option is None:
         return Match(policy, "", f"'{policy.label}' is not offered this time")
-    return Match(policy, option.key, "; ".join(_differences(policy, issue, option)))
+    return Match(policy, option.key, "; ".join(_differences(policy, issue, option, personal=personal)))
 
 
-def _differences(policy: Policy, issue: Issue, option: Option) -> Iterator[str]:
+def _differences(policy: Policy, issue: Issue, option: Option, *, personal: bool) -> Iterator[str]:
     then = policy.then
     if issue.rate > policy.most:
         was = f"then {then.get('count', 0):,} of {then.get('checked', 0):,}, now {issue.count:,} of {issue.checked:,}"
@@ -132,8 +138,8 @@ def _differences(policy: Policy, issue: Issue, option: Option) -> Iterator[str]:
         yield "it could not be checked this time"
     new = [value for value in values_in(option) if value not in policy.known]
     if new:
-        shown = ", ".join(repr(value) for value in new[:_SHOWN])
-        yield f"{plural(len(new), 'value')} that it does not know: {shown}{' …' if len(new) > _SHOWN else ''}"
+        quoted = ", ".join(repr(value) for value in new[:_SHOWN]) + (" …" if len(new) > _SHOWN else "")
+        yield f"{plural(len(new), 'value')} that it does not know" + ("" if personal else f": {quoted}")
 
 
 _SHOWN = 3

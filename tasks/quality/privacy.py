@@ -41,6 +41,9 @@ MOST_BY_CHANCE = 1e-6
 """Values that would all pass a check with a greater probability are not believed to be what they look like, unless
 their column's name says so."""
 
+HARDLY_BY_CHANCE = 0.05
+"""An arbitrary text of a form that is valid no more often than this is taken for personal data by itself."""
+
 GRAVE = ("card", "iban", "ssn", "nino", "steuer_id", "dni", "nir", "bsn")
 """What can be used to harm the person."""
 
@@ -158,6 +161,12 @@ def _suspect(family: Family, forms: Sequence[Form]) -> Callable[[Any], Any]:
     if family == "email":
         return lambda text: (text.contains("@") & (text.length() <= WITHIN) & valid(text)).fill_null(False)
     return lambda text: (text.length().between(SHORTEST, LONGEST) & valid(text)).fill_null(False)
+
+
+def looks_personal(text: Any) -> Any:
+    """Whether a text has a form that hardly anything but personal data has: what can be said of one cell alone."""
+    hardly = tuple(form for form in FORMS if form.chance <= HARDLY_BY_CHANCE and form.alone <= 1)
+    return any_of(hardly)(text).fill_null(False)
 
 
 Tallies: TypeAlias = Mapping[str, Mapping[str, int]]

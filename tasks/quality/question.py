@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -32,6 +33,7 @@ class Choice:
     Attributes:
         group: what it is shown together with, e.g. "Missing values".
         outlooks: option key → what it would bring, in a line.
+        personal: whether what its columns hold is not to be shown.
     """
 
     issue: str
@@ -41,6 +43,7 @@ class Choice:
     recommended: str
     group: str = ""
     outlooks: Mapping[str, str] = field(default_factory=dict)
+    personal: bool = False
 
     def option(self, said: str) -> Option:
         """The option with this key or label.
@@ -110,12 +113,17 @@ class Question:
         raise AnswerError(f"no issue '{issue}'", where=self.gate, available=issues, todo=did_you_mean(issue, issues))
 
 
-def choices(issues: Sequence[Issue], told: Callable[[str, Option], str] | None = None) -> tuple[Choice, ...]:
+def choices(
+    issues: Sequence[Issue],
+    told: Callable[[str, Option], str] | None = None,
+    personal: AbstractSet[str] = frozenset(),
+) -> tuple[Choice, ...]:
     """The issues that leave a choice, in the order given; the recommended option comes first.
 
     Args:
         issues: the most important first.
         told: (issue, option) → what it would bring, in a line.
+        personal: columns whose values are not to be shown.
     """
     return tuple(
         Choice(
@@ -126,6 +134,7 @@ def choices(issues: Sequence[Issue], told: Callable[[str, Option], str] | None =
             issue.recommended,
             module_title(issue.module).removesuffix(" Module"),
             {option.key: told(issue.id, option) for option in issue.options} if told else {},
+            not personal.isdisjoint(issue.columns),
         )
         for issue in issues
         if len(issue.options) > 1
@@ -336,9 +345,9 @@ def _check_edits(choice: Choice, option: Option, parameters: Parameters, tables:
     if not isinstance(parameters, Edits) or not (parameters.exclude or parameters.change):
         return
     if isinstance(parameters, Replacements):
-        edited(choice.issue, parameters.values, parameters)
+        edited(choice.issue, parameters.values, parameters, personal=choice.personal)
     elif tables is not None:
-        edited(choice.issue, tables(choice.issue, option.key), parameters)
+        edited(choice.issue, tables(choice.issue, option.key), parameters, personal=choice.personal)
 
 
 def _named(choice: Choice, option: Option, given: dict[str, Any]) -> dict[str, Any]:

@@ -69,23 +69,27 @@ def map_values(data: Dataset, issue: Issue, p: Replacements) -> tuple[Effect, ..
     return (edited(issue.columns[0], p.values, p),)
 
 
-def edited(column: str, values: Mapping[str, str | None], edits: Edits) -> ValueMap:
+def edited(column: str, values: Mapping[str, str | None], edits: Edits, *, personal: bool = False) -> ValueMap:
     """The value map with the pilot's edits; values that would become themselves are left out.
 
     Raises:
-        AnswerError: an edit names an old value that the map does not have.
+        AnswerError: an edit names an old value that the map does not have; quotes none where they are `personal`.
     """
     for old in (*edits.exclude, *edits.change):
         if old not in values:
-            known = sorted(values)
-            raise AnswerError(
-                f"'{old}' is not among the values that are replaced",
-                where=column,
-                available=known[:20],
-                todo=did_you_mean(old, known) or "name an old value exactly as it is in the data",
-            )
+            raise not_replaced(old, values, column, personal=personal)
     wanted = {**values, **edits.change}
     return ValueMap(column, tuple((old, new) for old, new in wanted.items() if new != old and old not in edits.exclude))
+
+
+def not_replaced(old: str, values: Iterable[str], where: str, *, personal: bool) -> AnswerError:
+    """What to say of an old value that a table does not have; values of `personal` data are not quoted."""
+    exactly = "old values are written exactly as they are in the data"
+    if personal:
+        what = "a value is not among those that are replaced, which are personal data"
+        return AnswerError(what, where=where, todo=f"{exactly}; gonogo map RUN ISSUE --personal writes them")
+    known, what = sorted(values), f"'{old}' is not among the values that are replaced"
+    return AnswerError(what, where=where, available=known[:20], todo=did_you_mean(old, known) or exactly)
 
 
 @remedy("Suspect values to null")

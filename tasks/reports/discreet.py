@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -65,7 +65,15 @@ def _issue(issue: Issue, columns: AbstractSet[str]) -> Issue:
     options = tuple(
         _option(option, columns, hidden=bool(hidden) and issue.kind != PERSONAL) for option in issue.options
     )
-    return replace(issue, why=told, sample=_cells(issue.sample, columns), options=options)
+    return replace(issue, why=told, sample=_cells(issue.sample, columns), options=tuple(_apart(options)))
+
+
+def _apart(options: Iterable[Option]) -> Iterator[Option]:
+    """The options with a number where only what is hidden told them apart: a form chooses by the label."""
+    seen: dict[str, int] = {}
+    for option in options:
+        number = seen[option.label] = seen.get(option.label, 0) + 1
+        yield option if number == 1 else replace(option, label=f"{option.label} ({number})")
 
 
 def _option(option: Option, columns: AbstractSet[str], *, hidden: bool) -> Option:

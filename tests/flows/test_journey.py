@@ -124,6 +124,32 @@ def test_a_failed_run_that_is_retried_asks_no_gate_again(pilot, orders, monkeypa
     assert gates == ["source", "quality-1", "load-1"]
 
 
+def test_a_run_that_another_process_executes_is_left_to_it_and_does_not_fail(pilot, orders):
+    from flows.locks import holding
+
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    assert pilot.submit(verdict="go", answered_by="ann", comment="so").status.value == "ACCEPT"
+    with holding(pilot.home, str(pilot.id), "flow"):  # a worker's process, say
+        assert pilot.go() == "Running"
+    assert pilot.go() == "Suspended"
+    assert pilot.gate == "load-1"
+
+
+def test_an_answer_counts_when_prefect_has_forgotten_that_the_run_was_held(pilot, orders):
+    """A process that starts late, a worker's where a terminal was first, writes the run's policies as it knew them."""
+    pilot.start(pilot.pipeline(orders))
+    late = pilot.run.empirical_policy
+    assert pilot.go() == "Suspended"
+    with pilot._client() as client:
+        client.update_flow_run(pilot.id, empirical_policy=late)
+    assert pilot.submit(verdict="go", answered_by="ann", comment="so").status.value == "ACCEPT"
+    assert pilot.go() == "Suspended"
+    assert pilot.gate == "load-1"
+    assert [e.actor for e in pilot.entries("answer") if e.payload["gate"] == "quality-1"] == ["ann"]
+    assert pilot.answer() == "Completed"
+
+
 def test_a_run_that_is_asked_to_hold_holds_before_its_next_stage(pilot, orders):
     from blocks.ledger import Ledger
 

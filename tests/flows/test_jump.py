@@ -87,6 +87,30 @@ def test_a_run_jumps_straight_to_the_load_and_from_elsewhere_it_does_not(pilot, 
     assert len(pilot.loaded()) == 9
 
 
+def test_of_two_who_ask_a_run_to_hold_at_once_both_are_heard_and_a_held_run_stops_at_once(
+    pilot, prefect_server, orders, monkeypatch, capsys
+):
+    from blocks.ledger import Ledger
+    from flows.commands import request
+
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    with monkeypatch.context() as at_once:  # neither sees what the other has written
+        at_once.setattr(Ledger, "entries", lambda *_: ())
+        request(str(pilot.id), "hold", "the month is not closed")
+        request(str(pilot.id), "hold", "let me look")
+    assert [e.payload["comment"] for e in pilot.entries("request")] == ["the month is not closed", "let me look"]
+    assert "held already; it will be held again" in capsys.readouterr().out
+    assert pilot.answer() == "Suspended"
+    assert pilot.gate == "hold-1"
+    assert pilot.answer() == "Suspended"
+    assert pilot.gate == "hold-2"
+    request(str(pilot.id), "stop", "enough")
+    assert pilot.entries("outcome")[0].payload["outcome"] == "no-go"
+    assert pilot.entries("answer")[-1].payload["comment"] == "enough"
+
+
 def test_an_answer_can_say_that_the_run_holds_again_before_its_next_stage(pilot, orders):
     pilot.start(pilot.pipeline(orders))
     pilot.go()

@@ -100,3 +100,28 @@ def test_killed_inside_the_load_the_destination_is_old_or_new_and_loaded_once(pi
                 assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name='orders'").fetchone() == (0,)
     assert len(pilot.loaded()) == pilot.record().snapshots()[-1].rows
     assert len(pilot.entries("commit")) == 1
+
+
+def test_killed_around_handing_an_answer_in_it_is_given_once_and_by_whom_it_was(pilot, prefect_server, orders):
+    """At a terminal: written down that it is handed in, given to Prefect, taken by the flow."""
+    script = CARRIER.replace(
+        "home = Home.here()",
+        "home = Home.here()\n"
+        "from flows import drive\n"
+        "resume = drive._resume\n"
+        "def dies(*args):\n"
+        "    if kill_at == 2: resume(*args)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "if kill_at: drive._resume = dies",
+    ).replace(", listening(listen)", "")
+    pilot.start(pilot.pipeline(orders, gates={"load": "never"}))
+    environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+    for killed in (1, 2, 0):
+        command = [sys.executable, "-c", script, str(pilot.id), str(killed)]
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=180)
+        assert done.returncode == (-9 if killed else 0), done.stderr[-2000:]
+    assert done.stdout.strip() == "Completed"
+    (answer,) = (e for e in pilot.entries("answer") if e.payload["gate"] == "quality-1")
+    assert (answer.actor, answer.method) == ("ann", "test")
+    assert len(pilot.entries("submission")) == 1
+    assert len(pilot.entries("commit")) == 1

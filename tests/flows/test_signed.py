@@ -93,6 +93,27 @@ def test_two_people_sign_and_the_receipt_says_who_when_and_what_it_means(held, p
     assert "signature of ann at load-1: seal: recorded hmac-sha256:" in signed_check(held).detail
 
 
+def test_an_answers_file_signs_once_and_leaves_the_gate_to_the_second_person(held, people, prefect_server, monkeypatch):
+    import typer
+    import yaml
+
+    from flows.commands import HELD, decide_run
+
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+    file = held.folder / "a.yaml"
+    for name, verdict in (("ann", "go"), ("bob", "confirm")):
+        file.write_text(yaml.safe_dump({"answered_by": name, "load": {"verdict": verdict, "comment": "checked"}}))
+        if verdict == "go":
+            with pytest.raises(typer.Exit) as left:
+                decide_run(str(held.id), accepts=False, answers=file, code=people.code(name))
+            assert left.value.exit_code == HELD
+            assert problem(held) == ""
+        else:
+            decide_run(str(held.id), accepts=False, answers=file, code=people.code(name))
+    assert held.run.state_name == "Completed"
+    assert [e.actor for e in held.entries("signature")] == ["ann", "bob"]
+
+
 def signed_check(pilot):
     return next(check for check in verify(pilot.record()) if check.name == "signatures")
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
+import pytest
 from rich.console import Console
 
 from flows.terminal import Prompt
@@ -70,3 +73,11 @@ def test_going_against_what_is_recommended_is_asked_about_and_the_run_can_hold_a
     assert {action.option for action in answer.actions} == {"keep"}
     assert (answer.answered_by, answer.method, answer.hold) == ("ann", "unverified, at a terminal", True)
     assert (answer.remember.seconds, prompt.code) == (30 * 86400, "123456")
+
+
+@pytest.mark.parametrize("module", ["commands", "inbox", "revise", "jump", "quarantine"])
+def test_commands_do_not_load_prefect_before_it_is_told_where_its_home_is(module):
+    """Its settings are read when it is loaded: its log would fill the terminal of who pilots a run."""
+    look = f"import sys, flows.{module}; print('prefect' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, timeout=60, check=True)
+    assert said.stdout.strip() == "False"

@@ -181,6 +181,20 @@ def test_what_cannot_be_undone_says_why_and_changes_nothing(decided):
     assert decided.entries("undone") == []
 
 
+def test_nothing_is_undone_while_the_run_is_being_executed(decided, prefect_server, monkeypatch):
+    from flows.locks import holding
+    from flows.revise import undo_decision
+
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+    number = number_of(decided, "disguised-missing-price")
+    with (
+        holding(decided.home, str(decided.id), "flow"),
+        pytest.raises(PilotMustDecide, match=r"is being executed; gonogo hold"),
+    ):
+        undo_decision(str(decided.id), number, keep=False, drop=True, comment="")
+    assert decided.entries("undone") == []
+
+
 def test_a_decision_of_a_stopped_run_is_undone_where_it_is(decided, capsys):
     from flows.revise import undo_decision
 

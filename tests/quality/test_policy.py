@@ -59,6 +59,10 @@ def test_out_of_its_band_it_says_how_this_case_differs(policy, issue, why):
     assert f"Not the same as in policy 3 by ann, until 2026-12-31: {why}" in put.hint
 
 
+def test_values_of_personal_data_that_it_does_not_know_are_counted_and_not_quoted():
+    assert match([replace(ZERO, option="map")], MISSING, personal=True).differs == "1 value that it does not know"
+
+
 def test_it_is_about_its_kind_and_columns_only_unless_it_holds_for_any():
     assert match([ZERO], replace(MISSING, kind="other")) is None
     assert match([ZERO], replace(MISSING, columns=("total",))) is None

@@ -128,6 +128,22 @@ def test_the_seal_covers_what_can_be_answered_and_what_was_found(question):
     assert seal == sealed(replace(question, title="the same in another run"), "37 of 3,000").evidence
 
 
+def test_a_question_with_quiet_hours_can_be_kept_and_is_the_same_again(question):
+    """A gate keeps what it shows; quiet hours are times of day, which JSON does not know."""
+    import json
+    from dataclasses import asdict, replace
+    from datetime import time
+
+    from pydantic import TypeAdapter
+
+    from tasks.quality.ledger import canonical
+    from tasks.quality.timing import Quiet, Times
+
+    asked = replace(question, times=Times(quiet=Quiet(time(20), time(7, 30), "Europe/Berlin", weekend=True)))
+    kept = json.loads(canonical(asdict(asked)))
+    assert TypeAdapter(Question).validate_python(kept).times == asked.times
+
+
 SPELLING = Choice(
     issue="typo-city",
     title="Typos in city",
@@ -166,6 +182,17 @@ def test_a_table_of_values_can_be_edited(question):
 def test_an_edit_that_names_no_value_of_the_table_is_refused(question, edits, message):
     with pytest.raises(AnswerError, match=message):
         edit(question, **edits)
+
+
+def test_a_refused_edit_quotes_no_personal_data(question):
+    from dataclasses import replace
+
+    asked = replace(question, choices=(replace(SPELLING, personal=True),))
+    for edits in ({"exclude": ["Bonn"]}, {"change": {"Kolm": "Köln"}}):
+        actions = {"typo-city": {"action": "map", **edits}}
+        with pytest.raises(AnswerError, match=r"personal data in typo-city.*gonogo map") as refused:
+            answer_of(asked, said(actions=actions), method="test")
+        assert not any(value in refused.value.message for value in ("Bon", "Kol"))
 
 
 def test_going_against_a_recommendation_needs_a_comment(question):

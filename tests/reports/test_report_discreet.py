@@ -45,6 +45,16 @@ def test_what_can_be_decided_stays_the_same(found):
             assert (one.key, one.parameters, one.safe) == (other.key, other.parameters, other.safe)
 
 
+def test_options_that_only_hidden_values_told_apart_are_numbered(found):
+    """A form in the Prefect UI chooses an option by its label."""
+    (untidy,) = [issue for issue in found.issues if issue.kind == "untidy_text" and issue.columns == ("mail",)]
+    one, *rest = untidy.options
+    twins = tuple(replace(one, key=f"{name}-first", label=f"prefer '{name}'") for name in NAMES[:2])
+    (shown,) = discreet(replace(found, issues=(replace(untidy, options=(*twins, *rest)),)), {"mail"}).issues
+    assert [option.label for option in shown.options[:2]] == ["prefer '…'", "prefer '…' (2)"]
+    assert len({option.label for option in shown.options}) == len(shown.options)
+
+
 def test_labels_and_reasons_do_not_say_what_is_hidden():
     mails = ["o'neil@example.org"] * 6 + [f"ann{n}@example.org" for n in range(6)] + [None]
     with opened({"mail": mails}) as data:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from flows import local
-from flows.local import Addresses, answers, authorization, free_port, running, server
+from flows.local import LOG_BYTES, Addresses, answers, authorization, free_port, rotate, running, server
 from flows.up import _secure
 from tasks.quality.errors import PilotMustDecide, TryAgain
 
@@ -161,6 +161,19 @@ def test_a_server_that_cannot_start_says_what_it_printed(home):
         pass
     assert "the Prefect server ended with status" in str(failed.value)
     assert "DatabaseError" in str(failed.value)
+
+
+def test_a_log_that_has_grown_long_is_kept_once_and_whoever_writes_it_goes_on(tmp_path):
+    log, start = tmp_path / "worker.log", b"x" * LOG_BYTES
+    with log.open("ab", buffering=0) as writer:
+        writer.write(start)
+        rotate(log)
+        assert not (tmp_path / "worker.log.1").exists(), "not yet too long"
+        writer.write(b"1\n")
+        rotate(log)
+        writer.write(b"2\n")
+    assert (tmp_path / "worker.log.1").read_bytes() == start + b"1\n"
+    assert log.read_bytes() == b"2\n"
 
 
 def test_a_preferred_port_is_taken_when_it_is_free():

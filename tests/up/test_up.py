@@ -16,7 +16,7 @@ from rich.console import Console
 
 from blocks.links import EVERYTHING, key_in, signed
 from flows.home import Home
-from flows.local import Addresses, free_port, running, server
+from flows.local import LOG_BYTES, Addresses, free_port, running, server
 from flows.up import Child, Outbox, up
 from tasks.quality.errors import TryAgain
 from tests.up.conftest import REPOSITORY
@@ -130,6 +130,12 @@ def test_everything_runs_heals_itself_and_is_gone_after_ctrl_c(home, started, po
     assert "it is started again in 1 s" in started.until("the page server ended")
     eventually(lambda: any("flows.pages" in process.cmdline() for process in descendants(started)))
 
+    pages = home.logs / "pages.log"
+    with pages.open("ab") as log:
+        log.truncate(LOG_BYTES + 1)
+    eventually((home.logs / "pages.log.1").exists)
+    eventually(lambda: pages.stat().st_size < LOG_BYTES)
+
     psutil.Process(addresses.pid).kill()
     started.until("the Prefect server ended; starting it again")
     eventually(lambda: (again := running(home)) and again.pid != addresses.pid and again.pages)
@@ -193,6 +199,16 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(home, pipelines):
         with pytest.raises(TryAgain, match=f"port {taken} is in use"):
             up(home, pipelines, port=taken, console=Console(quiet=True))
     assert Addresses.read(home) is None
+
+
+def test_port_0_is_a_free_one_and_not_the_usual_one(home, monkeypatch):
+    from flows import up as module
+
+    said: list[str] = []
+    monkeypatch.setattr(module, "SERVER_PORT", free_port())
+    assert module._server_port(home, None, said.append) == module.SERVER_PORT
+    assert module._server_port(home, 0, said.append) not in (0, module.SERVER_PORT)
+    assert said == []
 
 
 def test_a_child_that_keeps_ending_is_started_less_and_less_often(tmp_path):
