@@ -117,13 +117,17 @@ def _in_small_blocks(data: Dataset, column: str, settings: NearDuplicateSettings
     """
     import numpy as np
 
+    most = settings.block_size + 1  # as good as any larger number
     read = [
-        (part["block"].combine_chunks(), part["n"].to_numpy().astype(np.int32))  # no view, which would keep the values
+        (part["block"].combine_chunks(), np.minimum(part["n"].to_numpy(), most).astype(np.min_scalar_type(most)))
         for part in _beginnings(data, column)
+        if part.num_rows  # an empty part has no chunk of its own
     ]
-    blocks = pa.chunked_array([block for block, _n in read], pa.int64()).combine_chunks().dictionary_encode()
-    known, place = blocks.dictionary.to_numpy(), blocks.indices.to_numpy()
-    sizes = np.bincount(place, weights=np.concatenate([[], *(n for _block, n in read)]))  # exact: below 2**53
+    blocks = pa.chunked_array([block for block, _n in read], pa.int64()).dictionary_encode()
+    known = blocks.chunk(0).dictionary.to_numpy() if read else np.empty(0, np.int64)
+    sizes = np.zeros(known.size, np.int64)
+    for place, (_block, n) in zip(blocks.chunks, read, strict=True):
+        np.add.at(sizes, place.indices.to_numpy(), n)
     small = (known != 0) & (sizes > 1) & (sizes <= settings.block_size)
     known, sizes = known[small], sizes[small]
     order = np.lexsort((known, sizes))

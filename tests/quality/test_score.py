@@ -7,7 +7,7 @@ import pytest
 
 from tasks.quality.model import ROW, Dimension, Issue, Severity
 from tasks.quality.registry import kinds
-from tasks.quality.score import combined, score
+from tasks.quality.score import AT_ONCE, combined, score
 from tests.quality.opened import opened
 
 TEN = {"a": [str(n) for n in range(10)], "b": [str(n) for n in range(10)]}
@@ -81,7 +81,9 @@ def test_a_table_without_rows_scores_100(columns):
         assert score(data, []).overall == 100
 
 
-def test_hundreds_of_issues_in_one_column_are_counted_once():
+@pytest.mark.parametrize("at_once", [AT_ONCE, 7])
+def test_hundreds_of_issues_in_one_column_are_counted_once(monkeypatch, at_once):
+    monkeypatch.setattr("tasks.quality.score.AT_ONCE", at_once)
     with opened(TEN) as data:
         found = of(score(data, [suspicion(data, [n % 10]) for n in range(300)]), Dimension.COMPLETENESS)
     assert found.suspect_cells == 10
