@@ -97,7 +97,8 @@ def frozen(port: int) -> Iterator[None]:
 
 def serve(service: Callable[[], contextlib.AbstractContextManager[str]]) -> None:
     """Run a service until Ctrl-C or SIGTERM, as `python -m tests.services.NAME` does."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for each in (signal.SIGINT, signal.SIGTERM):  # the first is ignored by what a shell started in the background
+        signal.signal(each, signal.default_int_handler)
     try:
         with contextlib.suppress(KeyboardInterrupt), service() as address:
             print(address, flush=True)
