@@ -184,11 +184,14 @@ def policies_list(
 
 
 @policies.command("show")
-def policies_show(number: PolicyNumber) -> None:
+def policies_show(
+    number: PolicyNumber,
+    personal: Annotated[bool, typer.Option("--personal", help="Tell personal data as it is.")] = False,
+) -> None:
     """Tell one standing decision: what it does, within which band, and the case that it was made for."""
     from flows.policies import show_policy
 
-    show_policy(number)
+    show_policy(number, personal=personal)
 
 
 @policies.command("revoke")

@@ -13,6 +13,11 @@ from blocks.ledger import Ledger
 from flows.home import Home
 from tasks.policies import CHAIN, policy_of, revoke
 from tasks.quality.policy import Policy, policies_of
+from tasks.quality.wording import plural
+from tasks.reports.discreet import starred
+
+MOST_TOLD = 20
+"""Values that a standing decision is told to know."""
 
 
 def list_policies(*, everything: bool) -> None:
@@ -32,17 +37,22 @@ def list_policies(*, everything: bool) -> None:
     console.print(table if shown else nothing)
 
 
-def show_policy(number: int) -> None:
-    """Tell one standing decision, and the case that it was made for."""
+def show_policy(number: int, *, personal: bool = False) -> None:
+    """Tell one standing decision, and the case that it was made for.
+
+    Args:
+        number: which.
+        personal: whether values of columns with personal data are told, too.
+    """
     with Ledger(Home.here().ledger_url) as ledger:
         policy = policy_of(ledger, number)
-    then = policy.then
+    then, hidden = policy.then, policy.personal and not personal
     facts = {
         "pipeline": policy.pipeline,
         "about": f"{policy.kind} in {', '.join(policy.columns) or 'any columns'}",
         "does": f"{policy.label} ({policy.option})",
-        "with": ", ".join(f"{name} = {value}" for name, value in policy.parameters.items()),
-        "knows": ", ".join(policy.known[:20]) + (" …" if len(policy.known) > 20 else ""),  # noqa: PLR2004
+        "with": ", ".join(f"{n} = {starred(str(v)) if hidden else v}" for n, v in policy.parameters.items()),
+        "knows": _known(policy, hidden=hidden),
         "up to": f"{policy.most:.2%} affected",
         "until": policy.until if not policy.revoked else _ended(policy),
         "by": f"{policy.by} ({policy.method})",
@@ -54,6 +64,12 @@ def show_policy(number: int) -> None:
     for name, fact in facts.items():
         if fact:
             console.print(f"  {name:10} {escape(fact)}", soft_wrap=True)
+
+
+def _known(policy: Policy, *, hidden: bool) -> str:
+    if hidden and policy.known:
+        return f"{plural(len(policy.known), 'value')} of personal data (--personal tells them)"
+    return ", ".join(policy.known[:MOST_TOLD]) + (" …" if len(policy.known) > MOST_TOLD else "")
 
 
 def revoke_policy(number: int, comment: str) -> None:

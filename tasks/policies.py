@@ -146,7 +146,8 @@ def _policies(
 def _of_issue(
     question: Question, issue: Issue, action: Action, wanted: Remember, where: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    option = question.choice(issue.id).option(action.option)
+    choice = question.choice(issue.id)
+    option = choice.option(action.option)
     return {
         "kind": issue.kind,
         "columns": () if wanted.any_column else issue.columns,
@@ -154,6 +155,7 @@ def _of_issue(
         "label": option.label,
         "parameters": {name: action.parameters[name] for name in option.needs},
         "known": values_in(option),
+        "personal": choice.personal,
         "most": wanted.rate if wanted.rate is not None else min(1.0, MARGIN * issue.rate),
         "then": {**where, "count": issue.count, "checked": issue.checked, "rate": issue.rate},
     }

@@ -48,6 +48,7 @@ class Policy:
         columns: that it holds for; none: any.
         option: what is done; `parameters` are those that the pilot gave.
         known: old values that it replaces, where it is a table of values.
+        personal: whether what its columns hold is not to be shown.
         most: the largest share that may be affected, 0 to 1.
         until: the last day, ISO 8601.
         then: the remembered case: run, gate, count, checked, rate, score.
@@ -66,6 +67,7 @@ class Policy:
     method: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     known: tuple[str, ...] = ()
+    personal: bool = False
     then: Mapping[str, Any] = field(default_factory=dict)
     seal: str = ""
     revoked: str = ""

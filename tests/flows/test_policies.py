@@ -5,6 +5,7 @@ from __future__ import annotations
 import yaml
 
 from flows.policies import list_policies, revoke_policy, show_policy
+from tasks.policies import CHAIN
 
 MISSING = "id,price\n" + "".join(f"{n},{n % 7 + 1}\n" for n in range(40)) + "40,\n41,N/A\n"
 
@@ -113,3 +114,25 @@ def test_a_signed_gate_is_passed_by_no_standing_decision_that_somebody_wrote_int
     assert [policy.number for policy in in_force(run, today, signed=True)] == [2]
     assert [policy.number for policy in in_force(run, today)] == [1, 2, 3, 4]
     assert in_force(run, date(2027, 1, 1), signed=True) == ()
+
+
+def test_what_a_standing_decision_knows_of_personal_data_is_told_only_when_asked_for(pilot, tmp_path, capsys):
+    data = tmp_path / "prices.csv"
+    data.write_text(MISSING)
+    contract = {"columns": {"id": {}, "price": {"personal": True}}}
+    pilot.start(pilot.pipeline(data, contract=contract, gates={"quality": {"remember": {"longest": "60d"}}}))
+    pilot.go()
+    pilot.answer(verdict="resolve", remember="30d")
+    with pilot.record().open_ledger() as ledger:
+        made = next(entry for entry in ledger.entries(CHAIN) if "price" in entry.payload["columns"])
+        payload = {**made.payload, "known": ["Ann Smith"], "parameters": {"value": "Bob Jones"}}
+        number = ledger.append(CHAIN, "another", "policy", payload, actor="ann", method="test").seq
+    assert made.payload["personal"] is True
+    show_policy(number)
+    told = capsys.readouterr().out
+    assert "1 value of personal data (--personal tells them)" in told
+    assert not {"Ann", "Smith", "Bob"} & set(told.replace("=", " ").split())
+    show_policy(number, personal=True)
+    told = capsys.readouterr().out
+    assert "Ann Smith" in told
+    assert "Bob Jones" in told
