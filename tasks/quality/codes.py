@@ -216,18 +216,9 @@ class Codes:
         with lent(self._data.table.get_backend().con, {"_some": pa.table({ROW: self.rows[at]})}):
             wanted = self._data.table.get_backend().table("_some")
             told = table.semi_join(wanted, ROW).to_pyarrow()
-        rows = told[ROW].to_numpy()
-        return {
-            name: self._in_order(rows, _together(told[name].cast(pa.string()).dictionary_encode().chunks).codes)
-            for name in names
-        }
-
-    @staticmethod
-    def _in_order(rows: Numbers, told: Numbers) -> Numbers:
-        """What is told of rows, in their order."""
-        import numpy as np
-
-        return told if (rows[1:] > rows[:-1]).all() else told[np.argsort(rows)]
+        order = _order(told[ROW].to_numpy())
+        read = {name: _together(told[name].cast(pa.string()).dictionary_encode().chunks).codes for name in names}
+        return read if order is None else {name: codes[order] for name, codes in read.items()}
 
     def _read(self, names: Sequence[str]) -> None:
         import numpy as np
@@ -239,11 +230,10 @@ class Codes:
             for name in names:
                 parts[name] += part[name].chunks
         found = np.concatenate(rows)
-        order = None if (found[1:] > found[:-1]).all() else np.argsort(found)
+        order = _order(found)
         self._rows = found if order is None else found[order]
         for name, column in zip(names, side_by_side(lambda name: _together(parts.pop(name)), names), strict=True):
             self._known[name] = column if order is None else _renumbered(Coded(column.codes[order], column.values))
-        pa.default_memory_pool().release_unused()  # which it would keep, as much as all columns take together
 
     def _parts(self, names: Sequence[str]) -> Iterator[pa.Table]:
         """The rows in parts, with dictionaries for texts."""
@@ -296,6 +286,13 @@ def _together(parts: Sequence[pa.DictionaryArray]) -> Coded:
         codes[start : start + len(chunk)] = chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         start += len(chunk)
     return Coded(codes, values)
+
+
+def _order(rows: Numbers) -> Numbers | None:
+    """The places of row numbers from the smallest on; None where they are in order."""
+    import numpy as np
+
+    return None if (rows[1:] > rows[:-1]).all() else np.argsort(rows)
 
 
 def _renumbered(column: Coded) -> Coded:

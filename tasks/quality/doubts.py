@@ -288,10 +288,10 @@ class _Groups:
         split[-1] = False  # rows without a key
         self._split = split
         self._width = int(said.max(initial=-1)) + 2
-        self.differing = self._counted(size)
+        self.differing = self._differing(size)
         """Whether each row differs from what its group says."""
 
-    def _counted(self, size: int) -> NDArray[np.bool_]:
+    def _differing(self, size: int) -> NDArray[np.bool_]:
         """Count each split group's values; which rows differ from the most frequent one, where the group tells."""
         import numpy as np
 
@@ -315,10 +315,7 @@ class _Groups:
         self._usual[group[usual]] = self._pairs[usual] % self._width - 1
         telling = (self._total >= GROUP) & (5 * self._most >= 4 * (self._total - 1))
         differs = telling[group] & (self._n < self._most[group])
-        if differs.any():
-            inside[inside] = differs[place]
-        else:
-            inside[:] = False
+        inside[inside] = differs[place]
         return inside
 
     def _pair(self, key: Numbers, said: Numbers) -> Numbers:

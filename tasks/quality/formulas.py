@@ -84,7 +84,7 @@ class _Table:
 
     def parts(self) -> Iterator[slice]:
         """All rows, part by part."""
-        yield from parts(next(iter(self._columns.values())).codes.size)
+        return parts(next(iter(self._columns.values())).codes.size)
 
 
 def _screened(first: Mapping[str, Any], target: str, decimals: int, share: float) -> list[Formula]:

@@ -138,7 +138,9 @@ def _unreached(data: Dataset, columns: Sequence[str]) -> Mapping[str, dict[str, 
     table = only(data.table, (ROW, *columns))
     there = {name: ~is_missing(table[name]) for name in columns}
     ends = {
-        f"{i} {end}": getattr(table[ROW], end)(where=there[name]) for i, name in enumerate(columns) for end in _ENDS
+        f"{i} {end}": getattr(table[ROW], end)(where=there[name])
+        for i, name in enumerate(columns)
+        for end in ("min", "max")
     }
     (found,) = table.agg(**ends).to_pyarrow().to_pylist()
     outside = {
@@ -147,9 +149,6 @@ def _unreached(data: Dataset, columns: Sequence[str]) -> Mapping[str, dict[str, 
     }
     (rows,) = only(data.table, (ROW,)).agg(**outside).to_pyarrow().to_pylist()
     return {name: {end: int(rows[f"{i} {end}"]) for end in ("leading", "trailing")} for i, name in enumerate(columns)}
-
-
-_ENDS = ("min", "max")
 
 
 # --- disguised missing --------------------------------------------------------------------------------------

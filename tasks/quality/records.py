@@ -74,10 +74,11 @@ def _likely_alike(data: Dataset, *, by_domains: bool) -> ibis.Table:
     telling = max(data.profile.columns, key=lambda column: column.distinct_count)
     if 2 * telling.distinct_count >= data.profile.rows:
         own = only(table, (telling.name,))
-        repeated = own.group_by(telling.name).agg(**{N: _.count()}).filter(_[N] > 1).select(value=telling.name)
         if by_domains:
             gap = [own.limit(1).select(value=ibis.null("string"))] if telling.null_count > 1 else []
             repeated = union([_coming_back(data, telling.name), *gap])
+        else:
+            repeated = own.group_by(telling.name).agg(**{N: _.count()}).filter(_[N] > 1).select(value=telling.name)
         return table.semi_join(repeated, table[telling.name].identical_to(repeated["value"]))
     columns = {f"f{i}": table[name] for i, name in enumerate(data.columns)}
     hashed = table.mutate(**{N: ibis.struct(columns).hash()})

@@ -52,24 +52,21 @@ def _counting(issues: Iterable[Issue], dimension: Dimension) -> list[Issue]:
 
 def _dimension(data: Dataset, dimension: Dimension, issues: Sequence[Issue], cells: int, rows: int) -> DimensionScore:
     whole = sum(bool(issue.about) for issue in issues)
-    own = sum(_distinct(data, group, (ROW, "column") if several else (ROW,)) for group, several in _overlapping(issues))
+    own = sum(_distinct(data, group, (ROW, "column")) for group in _overlapping(issues))
     suspect_cells = min(own + whole * rows, cells)
     suspect_rows = _distinct(data, [i for i in issues if i.unit == "row" and not i.about], (ROW,))
     share = (1 - suspect_cells / max(cells, 1)) * (1 - suspect_rows / max(rows, 1))
     return DimensionScore(dimension, round(100 * share, 2), suspect_cells, suspect_rows)
 
 
-def _overlapping(issues: Iterable[Issue]) -> list[tuple[list[Issue], bool]]:
-    """The issues of cells in groups that share no column, so that only cells of one group can be the same.
-
-    With each group whether it is about several columns.
-    """
+def _overlapping(issues: Iterable[Issue]) -> list[list[Issue]]:
+    """The issues of cells in groups that share no column, so that only cells of one group can be the same."""
     groups: list[tuple[set[str], list[Issue]]] = []
     for issue in (i for i in issues if i.unit == "cell"):
         touched = [group for group in groups if group[0].intersection(issue.columns)]
         merged = (set(issue.columns).union(*(g[0] for g in touched)), [*(i for g in touched for i in g[1]), issue])
         groups = [group for group in groups if group not in touched] + [merged]
-    return [(group, len(columns) > 1) for columns, group in groups]
+    return [group for _columns, group in groups]
 
 
 def _distinct(data: Dataset, issues: Sequence[Issue], by: tuple[str, ...]) -> int:
