@@ -48,11 +48,11 @@ class Policy:
         columns: that it holds for; none: any.
         option: what is done; `parameters` are those that the pilot gave.
         known: old values that it replaces, where it is a table of values.
-        personal: whether what its columns hold is not to be shown.
         most: the largest share that may be affected, 0 to 1.
         until: the last day, ISO 8601.
         then: the remembered case: run, gate, count, checked, rate, score.
         seal: of one that a signed answer made; a signed gate is passed by no other (`sealable`).
+        personal: whether what its columns hold is not to be shown.
     """
 
     number: int
@@ -67,10 +67,10 @@ class Policy:
     method: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     known: tuple[str, ...] = ()
-    personal: bool = False
     then: Mapping[str, Any] = field(default_factory=dict)
     seal: str = ""
     revoked: str = ""
+    personal: bool = False
 
     @property
     def told(self) -> str:
