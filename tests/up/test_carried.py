@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
+from prefect.client.base import PrefectHttpxSyncClient
 
 from blocks.ledger import Ledger
 from flows.home import Home
@@ -54,7 +54,7 @@ def site(home: Home, tmp_path: Path, eventually):
 def test_a_decision_is_undone_while_a_worker_carries_the_run_and_every_answer_counts_once(
     home, site, tmp_path, eventually
 ):
-    api = httpx.Client(base_url=running(home).api, timeout=60, trust_env=False)
+    api = PrefectHttpxSyncClient(base_url=running(home).api, timeout=60, trust_env=False)  # asks a busy server again
     deployment = api.get("/deployments/name/gonogo/orders").json()["id"]
     run = api.post(f"/deployments/{deployment}/create_flow_run", json={}).json()["id"]
 
