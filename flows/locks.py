@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -38,6 +38,25 @@ def executing(home: Home, run_id: str) -> Iterator[None]:
     with holding(home, run_id, "flow") as mine:
         if not mine:
             raise Abort("another process is executing this run")
+        yield
+
+
+@contextmanager
+def reading(home: Home, pipeline: str, wait: Callable[[], None]) -> Iterator[None]:
+    """Be the one run of a pipeline on this machine that reads its source, so that each goes on where the last ended.
+
+    Args:
+        home: whose.
+        pipeline: its name.
+        wait: called before another run is waited for.
+    """
+    home.locks.mkdir(parents=True, exist_ok=True)
+    with (home.locks / f"{pipeline}.reading").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            wait()
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

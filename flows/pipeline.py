@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import count
 from typing import Any
 
@@ -12,10 +13,10 @@ from flows.broken import cancelled, failed
 from flows.conductor import conduct
 from flows.gate import Stopped, ask, step
 from flows.home import Home
-from flows.locks import executing
+from flows.locks import executing, reading
 from tasks.assess import assess
 from tasks.close import close, idle, stop
-from tasks.extract import extract
+from tasks.extract import extract, wait_to_read
 from tasks.insight import insight
 from tasks.load import load
 from tasks.open import open_run, run_name
@@ -53,10 +54,9 @@ def pipeline(pipeline: str) -> dict[str, Any]:
 
 def journey(run: Run, seen: list[Examined]) -> dict[str, Any]:
     """Source → staging → quality rounds until the pilot says go → insight → load, or `Stopped` on the way."""
-    batch = step(run, extract)
-    if isinstance(batch, Nothing):
-        return idle(run, batch.why)
-    snapshot = step(run, stage, batch)
+    snapshot = take(run)
+    if isinstance(snapshot, Nothing):
+        return idle(run, snapshot.why)
     ask(run, source_question(run, snapshot))
     seen.append(examine(run, snapshot, 1))
     rounds, attempts = count(1), count(1)
@@ -64,6 +64,13 @@ def journey(run: Run, seen: list[Examined]) -> dict[str, Any]:
         refine(run, seen, rounds)
         if loaded := deliver(run, seen, attempts):
             return close(run, seen, loaded)
+
+
+def take(run: Run) -> Snapshot | Nothing:
+    """Source → staging; runs that were started at once read one after the other, each on from where the last ended."""
+    with nullcontext() if run.is_staged() else reading(Home.here(), run.pipeline, lambda: wait_to_read(run)):
+        batch = step(run, extract)
+        return batch if isinstance(batch, Nothing) else step(run, stage, batch)
 
 
 def refine(run: Run, seen: list[Examined], rounds: Iterator[int]) -> None:

@@ -69,6 +69,12 @@ def extract(run: Run) -> Batch | Nothing:
     return batch
 
 
+def wait_to_read(run: Run) -> None:
+    """Say that another run of the pipeline is at the source."""
+    told = "waiting until another run of this pipeline has read"
+    tell(run, Happened.STAGE_STARTED, "stage-extract", told, stage="extract")
+
+
 def _looked_up(run: Run, batch: Batch, progress: Progress) -> Batch:
     """The batch, once the values are kept that its references may refer to in other tables."""
     spec, staging, notes, parts = run.spec(), run.open_staging(), list(batch.notes), list[str]()

@@ -169,6 +169,11 @@ class Run:
         with self.open_ledger() as ledger:
             return sum(entry.key.startswith("stage-assess-") for entry in ledger.entries(self.id))
 
+    def is_staged(self) -> bool:
+        """Whether the source was told that its batch is here."""
+        with self.open_ledger() as ledger:
+            return ledger.find(self.id, "stage-stage") is not None
+
     def staged(self) -> Snapshot:
         """The source's snapshot.
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 
 import pytest
 
 from blocks.sources import FileSource, Outcome, Reading
 from blocks.staging import Staging
+from flows.locks import reading
+from tasks.announce import listening
 from tasks.audit import audit
 from tasks.quality.errors import Abort, NothingNew, PilotMustDecide
 from tasks.replay import replay
@@ -76,6 +79,25 @@ def test_a_source_that_cannot_be_told_leaves_the_run_as_it_ended(pilot, tmp_path
     assert "cannot move" in settled.payload["problem"]
     assert pilot.entries("outcome")[0].payload["outcome"] == "loaded"
     assert (folder / "a.csv").exists()
+
+
+def test_a_run_waits_until_another_of_its_pipeline_has_read(pilot, tmp_path):
+    folder, said = tmp_path / "in", []
+    folder.mkdir()
+    (folder / "a.csv").write_text("id,price\n1,10\n")
+    pilot.start(watched(pilot, folder))
+    with ExitStack() as other:
+        other.enter_context(reading(pilot.home, "orders", said.clear))
+
+        def hear(each) -> None:
+            said.append(each.title)
+            if each.title == "waiting until another run of this pipeline has read":
+                other.close()
+
+        with listening(hear):
+            assert pilot.go() == "Completed"
+    assert "waiting until another run of this pipeline has read" in said
+    assert [row[0] for row in pilot.loaded()] == [1]
 
 
 def test_of_two_runs_that_read_the_same_one_is_acknowledged(tmp_path):

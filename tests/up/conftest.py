@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -123,3 +124,19 @@ def eventually(what: Callable[[], object], *, within_seconds: float = 20) -> Non
 @pytest.fixture(name="eventually")
 def _eventually() -> Callable[..., None]:
     return eventually
+
+
+@contextmanager
+def site(home: Home, pipelines: Path) -> Iterator[dict[str, str]]:
+    """`gonogo up` in a process of its own; gives the environment of commands that join it."""
+    environment = {**os.environ, "GONOGO_HOME": str(home.path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "flows.cli", "up", "--pipelines", str(pipelines), "--port", "0"]
+    said = home.path / "up.log"
+    with said.open("w") as log:
+        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
+    try:
+        eventually(lambda: "Ctrl-C stops everything" in said.read_text(), within_seconds=90)
+        yield environment
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +13,7 @@ from prefect.client.base import PrefectHttpxSyncClient
 from blocks.ledger import Ledger
 from flows.home import Home
 from flows.local import running
-from tests.up.conftest import REPOSITORY
+from tests.up.conftest import REPOSITORY, site
 
 PIPELINE = """
 name: orders
@@ -32,27 +30,18 @@ def gonogo(environment: dict[str, str], *words: str) -> subprocess.CompletedProc
 
 
 @pytest.fixture
-def site(home: Home, tmp_path: Path, eventually):
-    """`gonogo up` in a process of its own, and the environment of commands that join it."""
+def environment(home: Home, tmp_path: Path):
+    """`gonogo up` with the pipeline; gives the environment of commands that join it."""
     folder = tmp_path / "pipelines"
     folder.mkdir()
     (folder / "orders.yaml").write_text(PIPELINE)
     (folder / "orders.csv").write_text(ORDERS)
-    environment = {**os.environ, "GONOGO_HOME": str(home.path), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "flows.cli", "up", "--pipelines", str(folder), "--port", "0"]
-    with (tmp_path / "up.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
-    try:
-        said = (tmp_path / "up.log").read_text
-        eventually(lambda: "Ctrl-C stops everything" in said(), within_seconds=90)
+    with site(home, folder) as environment:
         yield environment
-    finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
 
 
 def test_a_decision_is_undone_while_a_worker_carries_the_run_and_every_answer_counts_once(
-    home, site, tmp_path, eventually
+    home, environment, tmp_path, eventually
 ):
     api = PrefectHttpxSyncClient(base_url=running(home).api, timeout=60, trust_env=False)  # asks a busy server again
     deployment = api.get("/deployments/name/gonogo/orders").json()["id"]
@@ -69,10 +58,10 @@ def test_a_decision_is_undone_while_a_worker_carries_the_run_and_every_answer_co
     def decide(**said) -> subprocess.CompletedProcess[str]:
         file = tmp_path / "a.yaml"
         file.write_text(yaml.safe_dump({"answered_by": "ann", **said}))
-        return gonogo(site, "decide", run, "--answers", str(file))
+        return gonogo(environment, "decide", run, "--answers", str(file))
 
     waits_at("quality-1")
-    assert gonogo(site, "hold", run, "--comment", "look first").returncode == 0
+    assert gonogo(environment, "hold", run, "--comment", "look first").returncode == 0
     decided = {"disguised-missing-price": "to-null", "disguised-missing-quantity": "quarantine"}
     answer = {"verdict": "resolve", "actions": decided, "rest": "keep", "comment": "so"}
     assert decide(quality=answer).returncode == 3
@@ -80,7 +69,7 @@ def test_a_decision_is_undone_while_a_worker_carries_the_run_and_every_answer_co
     assert decide(hold={"verdict": "go"}).returncode == 3
     waits_at("quality-2")
 
-    undone = gonogo(site, "undo", run, "--decision", "2", "--drop", "--comment", "a mistake")
+    undone = gonogo(environment, "undo", run, "--decision", "2", "--drop", "--comment", "a mistake")
     assert undone.returncode == 0, undone.stderr
     assert "goes on where it is carried, and asks again" in undone.stdout
     waits_at("quality-3")
@@ -93,4 +82,4 @@ def test_a_decision_is_undone_while_a_worker_carries_the_run_and_every_answer_co
     assert answers == ["quality-1", "hold-1", "quality-3"]
     assert [e.payload["decision"] for e in entries if e.kind == "undone"] == [2]
     assert [e.payload["rows_written"] for e in entries if e.kind == "commit"] == [9]
-    assert gonogo(site, "verify", run).returncode == 0
+    assert gonogo(environment, "verify", run).returncode == 0
