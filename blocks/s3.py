@@ -40,6 +40,9 @@ _EXPIRED = _Refusal("refused", "the credentials have expired", "renew them, e.g.
 _FORBIDDEN = _Refusal("refused", "not allowed", "check the rights of these credentials, and the bucket's policy")
 _ELSEWHERE = _Refusal("refused", "the bucket is in another region", "set 'region', or 'endpoint'")
 _BUSY = _Refusal("again", "the server is too busy, or at fault", "try again later")
+_FULL = _Refusal(
+    "again", "the server has no space left, or none for us", "free some, or raise the quota, then try again"
+)
 _OTHER = _Refusal("refused", "the server refuses", "check the settings")
 _SKEWED = _Refusal("refused", "this machine's clock and the server's differ too much", "set the clock, then try again")
 _FROZEN = _Refusal("refused", "the object is in an archive class", "restore it from the archive, then try again")
@@ -65,6 +68,11 @@ _BY_CODE = {
     "403": _FORBIDDEN,
     "InvalidObjectState": _FROZEN,
     "NotImplemented": _LACKING,
+    "InsufficientStorage": _FULL,
+    "QuotaExceeded": _FULL,
+    "XMinioStorageFull": _FULL,
+    "XMinioAdminBucketQuotaExceeded": _FULL,
+    "507": _FULL,
     "SlowDown": _BUSY,
     "RequestTimeout": _BUSY,
     "OperationAborted": _BUSY,
@@ -233,7 +241,7 @@ class S3Connection(BaseModel):
         if code in _GONE:
             return Unavailable("there is no such object", where=where, todo="check the key, the bucket and 'endpoint'")
         refusal = _BY_CODE.get(code) or (_BUSY if status >= _SERVER_AT_FAULT else _OTHER)
-        said = self.hidden(error.response.get("Error", {}).get("Message") or "")
+        said = self.hidden(error.response.get("Error", {}).get("Message") or "").rstrip(".")
         what = f"{refusal.what}: {code}" + (f", {said}" if said else "")
         return (TryAgain if refusal.kind == "again" else self.REFUSED)(what, where=where, todo=refusal.todo)
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -122,7 +122,12 @@ secret_key: ${LAKE_SECRET}
                 raise DestinationError(f"no column '{name}'", where="partition_by", available=there, todo=todo)
         client = self.client()
         with self.told(self.describe(), client), TemporaryDirectory(prefix="gonogo-") as folder:
-            yield S3Load(self, client, batch, Path(folder))
+            under_way = S3Load(self, client, batch, Path(folder))
+            try:
+                yield under_way
+            except BaseException:
+                under_way.leave()
+                raise
 
     def read_back(self, run_id: str, base: Path) -> str | None:  # noqa: ARG002  (part of the contract)
         """The fingerprint of the run's files as they are now; None when the manifest lists none of them.
@@ -225,6 +230,7 @@ class S3Load:
         self._to, self._client, self._batch, self._folder = to, client, batch, folder
         self._manifest, self._etag = to.read(client)
         self._files: list[dict[str, Any]] = []
+        self._published = False
         self._added: tuple[str, ...] = ()
 
     @property
@@ -272,9 +278,18 @@ class S3Load:
             "loads": before["loads"] | {run_id: {"receipt": asdict(replace(receipt, seconds=0.0))}},
             "former": former,
         }
+        self._published = True
         self._to.publish(self._client, manifest, self._etag)
         self._sweep(manifest)
         return receipt
+
+    def leave(self) -> None:
+        """Remove what was brought, unless a manifest may list it: whether that arrived is not always known."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if not self._published:
+            with suppress(BotoCoreError, ClientError):  # a server that is away keeps them: no manifest lists them
+                self._remove([file["key"] for file in self._files])
 
     def _agreeing(self) -> dict[str, Any]:
         """The types that the table's columns have.
@@ -296,19 +311,20 @@ class S3Load:
         import pyarrow.parquet as pq
 
         key = f"{self._to.prefix}/data/{self._batch.run_id}/{path.relative_to(self._folder / 'table')}"
-        extra = {"ExtraArgs": self._to.paid} if self._to.paid else {}
-        self._client.upload_file(str(path), self._to.bucket, key, **extra)
+        with path.open("rb") as file:
+            self._client.upload_fileobj(file, self._to.bucket, key, ExtraArgs=self._to.paid)
         self._files.append({"key": key, "rows": pq.read_metadata(path).num_rows})
 
     def _sweep(self, manifest: Mapping[str, Any]) -> None:
         """Remove files that were kept for taking the load before this one back."""
         needed = {file["key"] for file in (*manifest["files"], *manifest["former"]["files"])}
         kept = (self._manifest["former"] or {"files": []})["files"]
-        gone = [{"Key": file["key"]} for file in kept if file["key"] not in needed]
-        for start in range(0, len(gone), _DELETED_AT_ONCE):
-            self._client.delete_objects(
-                Bucket=self._to.bucket, Delete={"Objects": gone[start : start + _DELETED_AT_ONCE]}, **self._to.paid
-            )
+        self._remove([file["key"] for file in kept if file["key"] not in needed])
+
+    def _remove(self, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), _DELETED_AT_ONCE):
+            gone = [{"Key": key} for key in keys[start : start + _DELETED_AT_ONCE]]
+            self._client.delete_objects(Bucket=self._to.bucket, Delete={"Objects": gone}, **self._to.paid)
 
 
 def _brought(manifest: Mapping[str, Any], run_id: str, prefix: str) -> list[str]:

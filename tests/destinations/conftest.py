@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import uuid
 
 import pytest
 
 from tests.destinations.places import Bucket, Database, File, saved
-from tests.services.process import folder
 
 FILES = ("out.parquet", "out.csv", "out.ndjson", "out.csv.gz", "out.json.zst")
 DATABASES = ["sqlite", "duckdb", *(pytest.param(name, marks=pytest.mark.service) for name in ("postgres", "mariadb"))]
@@ -52,19 +50,6 @@ def mariadb(tmp_path, mariadb_url):
     yield Database(tmp_path, mariadb_url, schema=schema)
     with own.begin() as connection:
         connection.exec_driver_sql(f"DROP DATABASE `{schema}`")
-
-
-@pytest.fixture
-def small_disk():
-    """A disk of two megabytes; where nobody may mount one, what needs it is skipped."""
-    with folder("gonogo-small-") as path:
-        path.chmod(0o755)
-        command = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs", str(path)]
-        mounted = subprocess.run(command, capture_output=True, text=True)
-        if mounted.returncode:
-            pytest.skip(f"no small disk can be mounted: {mounted.stderr.strip()}")
-        yield path
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
 @pytest.fixture(params=DATABASES)

@@ -1,12 +1,16 @@
 """S3: partitions, append, one manifest at a time, what is kept and what goes; what a reader does with the manifest."""
 
+import json
+import random
 from dataclasses import replace
 
 import duckdb
 import pytest
 
 from tasks.quality.errors import DestinationError, TryAgain
-from tests.destinations.places import batch
+from tests.destinations.places import Bucket, batch
+from tests.services.s3 import GUEST
+from tests.services.s3 import s3 as s3_on
 
 pytestmark = pytest.mark.service
 
@@ -81,3 +85,41 @@ def test_what_cannot_be_reached_or_is_refused_is_said_without_the_secret(s3):
         assert "s3cret" not in raised.value.message
         assert not list(s3.destination(**settings).probe(s3.folder))[-1].ok
     assert all(probe.ok for probe in s3.destination().probe(s3.folder))
+
+
+def allow(place, *actions) -> None:
+    """Let the guest do this in the bucket, and nothing else."""
+    own = [f"arn:aws:s3:::{place.bucket}", f"arn:aws:s3:::{place.bucket}/*"]
+    allowed = {"Effect": "Allow", "Principal": GUEST[0], "Action": [*actions], "Resource": own}
+    policy = {"Version": "2012-10-17", "Statement": [allowed]}
+    place.client.put_bucket_policy(Bucket=place.bucket, Policy=json.dumps(policy))
+
+
+def test_who_may_read_and_not_write_is_told_so_and_the_table_is_as_it_was(s3):
+    s3.load(batch({"id": ["1"]}))
+    allow(s3, "s3:GetObject", "s3:ListBucket")
+    guest = {"access_key": GUEST[0], "secret_key": GUEST[1]}
+    with pytest.raises(DestinationError, match=r"not allowed: AccessDenied, .*check the rights of these credentials"):
+        s3.load(batch({"id": ["2"]}, run="run-2"), **guest)
+    assert s3.rows() == [("1",)]
+    *_, last = s3.destination(**guest).probe(s3.folder)
+    assert (last.what, last.ok) == ("write to s3://" + s3.bucket + "/a b/out, and take it back", False)
+
+
+@pytest.mark.parametrize("megabytes", [3, 12])
+def test_a_server_that_is_full_keeps_the_table_as_it_was_and_nothing_of_the_load(small_disk, tmp_path, megabytes):
+    """One that takes the files in parts, as large ones are sent, too."""
+    drawn = random.Random(1)
+    rows = [drawn.randbytes(500).hex() for _ in range(megabytes * 2000)]
+    large = batch({"id": rows, "part": [str(n % 2 if n > 500 else 2) for n in range(len(rows))]}, run="run-2")
+    with s3_on(small_disk) as endpoint:
+        place = Bucket(tmp_path, endpoint, "small")
+        place.client.create_bucket(Bucket=place.bucket)
+        place.load(batch({"id": ["1", "2"]}))
+        before = keys(place)
+        with pytest.raises(
+            TryAgain, match=r"the server has no space left.*No space left on device in s3://.*free some"
+        ):
+            place.load(large, partition_by="part")
+        assert (place.rows(), keys(place)) == ([("1",), ("2",)], before)
+        assert place.load(batch({"id": ["3"]}, run="run-2")).rows_after == 1

@@ -7,6 +7,8 @@ already (`docker/compose.test.yaml` has them). A broker that is killed by a test
 from __future__ import annotations
 
 import os
+import subprocess
+from functools import partial
 
 import pytest
 
@@ -15,7 +17,7 @@ from tests.services.kafka import kafka
 from tests.services.mariadb import mariadb
 from tests.services.postgres import postgres
 from tests.services.prefect import SavedBlocks, prefect
-from tests.services.process import NotInstalledError
+from tests.services.process import NotInstalledError, folder
 from tests.services.redis import redis
 from tests.services.registry import registry
 from tests.services.s3 import s3
@@ -43,6 +45,12 @@ def postgres_url():
 @pytest.fixture(scope="session")
 def mariadb_url():
     yield from _service(mariadb, "GONOGO_TEST_MARIADB")
+
+
+@pytest.fixture(scope="module")
+def small_mariadb():
+    """One whose tables may hold little."""
+    yield from _service(partial(mariadb, megabytes=24))
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +102,19 @@ def saved_blocks(block_types):
     """Saves sources and destinations as the Prefect UI does, until the test ends."""
     yield block_types
     block_types.clear()
+
+
+@pytest.fixture
+def small_disk():
+    """A disk of two megabytes; where nobody may mount one, what needs it is skipped."""
+    with folder("gonogo-small-") as path:
+        path.chmod(0o755)
+        command = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs", str(path)]
+        mounted = subprocess.run(command, capture_output=True, text=True)
+        if mounted.returncode:
+            pytest.skip(f"no small disk can be mounted: {mounted.stderr.strip()}")
+        yield path
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
 @pytest.fixture(scope="module")

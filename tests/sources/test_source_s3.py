@@ -628,6 +628,8 @@ def reading(tmp_path):
         ("InvalidObjectState", 403, SourceError, "archive class.*restore it from the archive"),
         ("SlowDown", 503, TryAgain, "too busy.*try again later"),
         ("InternalError", 500, TryAgain, "too busy, or at fault: InternalError"),
+        ("QuotaExceeded", 403, TryAgain, "no space left, or none for us: QuotaExceeded.*free some, or raise the quota"),
+        ("507", 507, TryAgain, "no space left, or none for us: 507.*free some, or raise the quota"),
         ("NewFangled", 400, SourceError, "the server refuses: NewFangled"),
     ],
 )
