@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from blocks.destinations import tables
@@ -122,8 +122,11 @@ class TableLoad:
 
     def leave(self) -> None:
         """Undo what was not committed."""
-        self._connection.rollback()
-        if self._renamed is not None:
+        from sqlalchemy.exc import DBAPIError
+
+        with suppress(DBAPIError):  # the connection was lost: what went wrong before is to be told
+            self._connection.rollback()
+        if self._renamed is not None and not self._connection.invalidated:  # else another load may be at it by now
             tables.drop(self._connection, self._renamed.name, self._to.schema_name)
 
     # --- before anything is written -------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from tasks.quality.errors import DestinationError
 from tasks.quality.typed import ColumnType
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from sqlalchemy import Connection, Table
     from sqlalchemy.sql import Select
 
@@ -276,13 +277,43 @@ def fill(connection: Connection, into: Table, rows: Typed) -> int:
 
 
 def _inserted(connection: Connection, into: Table, rows: Typed) -> int:
-    written = 0
+    from sqlalchemy.exc import DBAPIError
+
+    written, most = 0, _most_bytes(connection)
     for batch in rows.batches(CHUNK_ROWS):
         if batch.num_rows:
             lines = zip(*(column.to_pylist() for column in batch.columns), strict=True)
-            connection.execute(into.insert(), [dict(zip(into.c.keys(), line, strict=True)) for line in lines])
+            try:
+                connection.execute(into.insert(), [dict(zip(into.c.keys(), line, strict=True)) for line in lines])
+            except DBAPIError:
+                if most:
+                    _check_size(batch, most, written)
+                raise
         written += batch.num_rows
     return written
+
+
+def _most_bytes(connection: Connection) -> int:
+    """How long a statement may be that the server takes; 0 where there is no such limit."""
+    if connection.dialect.name not in ("mysql", "mariadb"):
+        return 0
+    return int(connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one())
+
+
+def _check_size(batch: pa.RecordBatch, most: int, before: int) -> None:
+    """Look for a row that is longer than the server takes: it hardly ever says so, but hangs up.
+
+    Raises:
+        DestinationError: there is one.
+    """
+    rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    for number, row in enumerate(rows, start=before):
+        if (size := sum(len(cell.encode()) for cell in row if isinstance(cell, str))) >= most:
+            what = (
+                f"loaded row {number:,} has {size:,} bytes, and the server takes {most:,} at once (max_allowed_packet)"
+            )
+            todo = "set a larger max_allowed_packet there, or quarantine the row; nothing was changed"
+            raise DestinationError(what, todo=todo)
 
 
 def _scanned(connection: Connection, into: Table, rows: Typed) -> int:

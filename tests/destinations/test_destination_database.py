@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -28,7 +29,7 @@ PEOPLE = {"id": ["1", "2"], "name": ["ann", "bob"]}
 INTEGER = {"id": "integer"}
 
 
-def people(ids: str, name: str, run: str):
+def people(ids: Sequence[str], name: str, run: str):
     return batch({"id": list(ids), "name": [name] * len(ids)}, INTEGER, run=run)
 
 
@@ -569,6 +570,30 @@ def test_a_server_whose_disk_is_full_leaves_the_old_table(postgres, small_disk):
             assert postgres.load(people("3", "new", "run-2")).rows_after == 1
         finally:
             own.exec_driver_sql("DROP TABLESPACE small")
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("mode", ["replace", "append"])
+def test_a_mariadb_whose_tables_may_grow_no_more_keeps_the_old_one(small_mariadb, tmp_path, mode):
+    place = Database(tmp_path, small_mariadb, schema="shop")
+    place.load(people("12", "old", f"{mode}-1"))
+    there = place.rows()
+    with pytest.raises(TryAgain, match=r"the disk is full: .*is full.*in table shop.out .*free some space, then load"):
+        place.load(people([*map(str, range(200_000))], "new" * 40, f"{mode}-2"), mode=mode)
+    assert place.rows() == there
+    assert place.load(people("3", "new", f"{mode}-2"), mode=mode).rows_written == 1
+
+
+@pytest.mark.service
+def test_a_row_that_is_longer_than_mariadb_takes_is_named(mariadb):
+    mariadb.load(batch({"t": ["old"]}))
+    most = int(mariadb.execute("SELECT @@max_allowed_packet")[0][0])
+    with pytest.raises(
+        DestinationError, match=rf"loaded row 1 has {most + 1:,} bytes, and the server takes {most:,} at"
+    ):
+        mariadb.load(batch({"t": ["new", "x" * (most + 1)]}, run="run-2"))
+    assert mariadb.rows() == [("old",)]
+    assert mariadb.load(batch({"t": ["new"]}, run="run-2")).rows_after == 1
 
 
 def test_the_table_of_markers_is_no_destination(database):

@@ -13,13 +13,19 @@ _PASSWORD = "s3cret-Passw0rd"
 
 
 @contextlib.contextmanager
-def mariadb() -> Iterator[str]:
-    """Yields the URL of an empty database; a password that must never be shown is in it."""
+def mariadb(megabytes: int | None = None) -> Iterator[str]:
+    """Yields the URL of an empty database; a password that must never be shown is in it.
+
+    Args:
+        megabytes: how much its tables may hold together, from 24; by default as much as the disk does.
+    """
     server, install = program("mariadbd", "/usr/sbin"), program("mariadb-install-db")
     user, port = getpass.getuser(), free_port()
     with folder("gonogo-mariadb-") as path:
         data, socket = path / "data", path / "socket"
         own = ["--no-defaults", f"--datadir={data}", f"--user={user}"]
+        if megabytes:
+            own += ["--skip-innodb-file-per-table", f"--innodb-data-file-path=all:12M:autoextend:max:{megabytes}M"]
         subprocess.run([install, *own, "--skip-test-db"], check=True, capture_output=True)
         (path / "init.sql").write_text(
             f"CREATE DATABASE shop CHARACTER SET utf8mb4;\n"
