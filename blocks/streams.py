@@ -116,8 +116,9 @@ _SOON = (
     "LEADER_NOT_AVAILABLE",
     "NOT_LEADER_FOR_PARTITION",
     "CONCURRENT_TRANSACTIONS",
+    "_NOENT",  # librdkafka's own, of partitions that have no leader yet
 )
-"""What a broker says while it takes up its work, as after a restart."""
+"""What is said while a broker takes up its work, as after a restart, or a topic's partitions as it is made."""
 
 _LATER = Refusal(TryAgain, "the cluster is not ready", "{again} later")
 _OTHER = Refusal(PilotMustDecide, "the cluster refuses", "nothing was changed")
@@ -244,10 +245,11 @@ def few(names: Sequence[str]) -> list[str]:
 
 
 def topics_of(admin: AdminClient, wanted: Iterable[str], telling: Telling) -> dict[str, tuple[str, list[int]]]:
-    """Topic → its id and partitions; every one is there.
+    """Topic → its id and partitions; every one is there, and served by a broker.
 
     Raises:
         SourceError, DestinationError: a topic is not there; says which are.
+        Unavailable: no broker serves one of the partitions.
     """
     from confluent_kafka import TopicCollection
 
@@ -256,10 +258,20 @@ def topics_of(admin: AdminClient, wanted: Iterable[str], telling: Telling) -> di
         if name not in there:
             todo = did_you_mean(name, there) or "create it, or name another"
             raise telling.error(f"no topic '{name}'", where=telling.cluster, available=few(there), todo=todo)
-    asked = TopicCollection(list(wanted))
-    described = patient(
-        lambda: {n: f.result() for n, f in admin.describe_topics(asked, request_timeout=CONNECT_SECONDS).items()}
-    )
+    asked, deadline = TopicCollection(list(wanted)), time.monotonic() + CONNECT_SECONDS
+    while True:
+        described = patient(
+            lambda: {n: f.result() for n, f in admin.describe_topics(asked, request_timeout=CONNECT_SECONDS).items()}
+        )
+        left = [
+            f"{each.id} of {name}" for name, topic in described.items() for each in topic.partitions if not each.leader
+        ]
+        if not left:
+            break
+        if time.monotonic() > deadline:  # else another broker may take it over
+            todo = f"start its broker, or see in its log why it left it, e.g. as its disk is full, then {telling.again}"
+            raise Unavailable(f"no broker serves partition {', '.join(few(left))}", where=telling.cluster, todo=todo)
+        time.sleep(_PAUSE_SECONDS)
     return {
         name: (str(topic.topic_id), sorted(partition.id for partition in topic.partitions))
         for name, topic in described.items()

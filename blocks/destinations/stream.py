@@ -301,6 +301,10 @@ class StreamLoad:
                 return
 
     def _silent(self) -> Unavailable:
+        from confluent_kafka import KafkaException
+
+        with suppress(KafkaException):
+            topics_of(self._admin, [self._to.topic], self._to._telling())  # noqa: SLF001  (one module)
         what = f"the cluster has taken nothing for {self._to.patience_seconds:g} s"
         todo = "look after it, or raise 'patience_seconds', then load again"
         return Unavailable(what, where=self._to.describe(), todo=todo)

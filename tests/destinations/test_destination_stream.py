@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 from blocks.destinations import StreamDestination
 from tasks.quality.errors import DestinationError, Unavailable
 from tests.destinations.places import batch
+from tests.services.kafka import kafka as kafka_on
 from tests.sources.topics import Topic
 
 pytestmark = pytest.mark.service
@@ -115,6 +117,27 @@ def test_what_is_wrong_is_said(topic, monkeypatch):
     steps = list(to(topic).probe(topic.folder))
     assert [step.ok for step in steps] == [True] * 3
     assert steps[-1].said == "it would be made"
+
+
+def test_a_broker_whose_disk_is_full_is_told_and_takes_the_load_once_there_is_space(small_disk, tmp_path, monkeypatch):
+    monkeypatch.setattr("blocks.streams.CONNECT_SECONDS", 2)
+    drawn = random.Random(1)
+    large = batch({"n": [drawn.randbytes(200).hex() for _ in range(60_000)]}, run="run-2")
+    said = r"no broker serves partition \d of .*in kafka://.*e\.g\. as its disk is full, then load again"
+    with kafka_on(small_disk) as broker:
+        topic = Topic(tmp_path, broker.servers)
+        load(topic, batch({"n": ["1", "2"]}))
+        for _ in range(2):  # in the middle of it, and before it begins
+            with pytest.raises(Unavailable, match=said):
+                load(topic, large, patience_seconds=3)
+        assert [step.ok for step in to(topic).probe(tmp_path)] == [True, False]
+        subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
+        broker.kill()  # it takes a disk up again when it starts
+        broker.start()
+        monkeypatch.undo()
+        receipt = load(topic, large)
+        assert (receipt.already_loaded, receipt.rows_before, receipt.rows_after) == (False, 2, 60_002)
+        assert len(there(topic)) == 60_002
 
 
 KILLED = """

@@ -47,7 +47,8 @@ listener.name.secure.plain.sasl.jaas.config=org.apache.kafka.common.security.pla
 user_{user}="{password}";
 listener.name.secure.ssl.keystore.type=PEM
 listener.name.secure.ssl.keystore.location={path}/broker.pem
-log.dirs={path}/data
+log.dirs={logs}
+metadata.log.dir={path}/data
 num.partitions=3
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
@@ -129,8 +130,12 @@ def artifacts() -> Path:
 
 
 @contextlib.contextmanager
-def kafka() -> Iterator[Kafka]:
-    """Yields an empty broker."""
+def kafka(beside: Path | None = None) -> Iterator[Kafka]:
+    """Yields an empty broker.
+
+    Args:
+        beside: another folder for its data, e.g. on a small disk; topics are shared out between the two.
+    """
     java = program("java")
     classes = [java, *_JAVA, *_QUIET, "-cp", f"{artifacts()}/*"]
     plain, secure, controller = free_port(), free_port(), free_port()
@@ -138,7 +143,8 @@ def kafka() -> Iterator[Kafka]:
         ca = _certificates(path)
         properties = path / "server.properties"
         ports = {"plain": plain, "secure": secure, "controller": controller}
-        properties.write_text(_PROPERTIES.format(**ports, path=path, user=USER, password=PASSWORD))
+        logs = ",".join(map(str, filter(None, (path / "data", beside))))
+        properties.write_text(_PROPERTIES.format(**ports, path=path, logs=logs, user=USER, password=PASSWORD))
         storage = [*classes, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(properties)]
         done = subprocess.run(storage, capture_output=True, text=True)
         if done.returncode:
