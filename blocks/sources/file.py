@@ -14,9 +14,10 @@ from pydantic import Field, model_validator
 from blocks.probe import Probe
 from blocks.sources import remote
 from blocks.sources.base import Batch, Origin, Outcome, Reading
+from blocks.sources.beginning import BEGINNING_BYTES, Beginning, told_by
 from blocks.sources.formats import format_of
 from blocks.sources.options import FileOptions
-from blocks.sources.records import FORMATS_TODO, Landed, kind_of, read_files
+from blocks.sources.records import FORMATS_TODO, Landed, read_files
 from blocks.staging import doing, fingerprint_of, write_text
 from blocks.variables import resolved
 from tasks.quality.errors import GonogoError, NothingNew, SourceError, Unavailable, did_you_mean
@@ -172,13 +173,16 @@ archive: done
         what = f"look for {self.describe()}"
         try:
             if self.is_remote:
-                yield Probe(what, True, _first_of(remote.listed(self._address(base))))
+                names = remote.listed(address := self._address(base))
+                yield Probe(what, True, _first_of(names))
+                what = f"read {names[0]}"
+                yield Probe(what, True, told_by(remote.beginning(address), self))
                 return
             found = self.files(base)
             size = sum(path.stat().st_size for path in found)
             yield Probe(what, True, f"{_first_of([path.name for path in found])}, {plural(size, 'byte')}")
             what = f"read {found[0].name}"
-            yield Probe(what, True, kind_of(Landed(found[0], found[0].name, str(found[0])), self))
+            yield Probe(what, True, told_by(_beginning(found[0]), self))
         except GonogoError as error:
             yield Probe(what, False, error.message)
 
@@ -213,6 +217,14 @@ archive: done
 
     def _readable(self, path: Path) -> bool:
         return not path.name.startswith(".") and (self.format is not None or format_of(path) is not None)
+
+
+def _beginning(path: Path) -> Beginning:
+    try:
+        with path.open("rb") as file:
+            return Beginning(file.read(BEGINNING_BYTES), path.name, str(path))
+    except PermissionError as error:
+        raise Unavailable(f"not allowed to read '{path.name}'", where=str(path), todo="check its rights") from error
 
 
 def _first_of(names: Sequence[str]) -> str:

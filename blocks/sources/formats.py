@@ -37,7 +37,9 @@ _ENDINGS = {
     ".parquet": "parquet", ".pq": "parquet",
     ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel", ".xlsb": "excel", ".ods": "excel",
 }  # fmt: skip
-_PACKED = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
+PACKED = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
+"""Ending → what compressed files begin with."""
+
 _STARTS = {b"PAR1": "parquet", b"PK\x03\x04": "excel", b"\xd0\xcf\x11\xe0": "excel"}
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\f\r"))
 _MOST_CONTROL = 0.1
@@ -51,7 +53,7 @@ _BUFFER_BYTES = 8 << 20
 def format_of(path: PurePath) -> str | None:
     """The format that a file's name tells, or None."""
     endings = [ending.lower() for ending in path.suffixes]
-    if endings and endings[-1] in _PACKED:
+    if endings and endings[-1] in PACKED:
         endings.pop()
     return _ENDINGS.get(endings[-1]) if endings else None
 
@@ -72,7 +74,7 @@ def plain_file(path: Path, unpacked: Path, where: str) -> Path:
     if path.stat().st_size == 0:
         raise SourceError("the file is empty (0 bytes)", where=where, todo="export it again")
     start = start_of(path)
-    ending = next((ending for ending, mark in _PACKED.items() if start.startswith(mark)), None)
+    ending = next((ending for ending, mark in PACKED.items() if start.startswith(mark)), None)
     if ending is None:
         return path
     try:

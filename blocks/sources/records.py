@@ -88,17 +88,6 @@ def _read(
     return _staged(tables, pieces, files, options, reading)
 
 
-def kind_of(file: Landed, options: FileOptions) -> str:
-    """The format that a file is read in.
-
-    Raises:
-        SourceError: the file is empty or damaged, or nothing tells its format.
-        Unavailable: it is not for us to read.
-    """
-    with TemporaryDirectory(prefix="gonogo-") as scratch:
-        return _opened(file, options, Path(scratch) / "plain")[1]
-
-
 def _opened(file: Landed, options: FileOptions, unpacked: Path) -> tuple[Path, str]:
     """The file, unpacked, and its format."""
     try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from blocks.sources.base import Reading
+from blocks.sources.beginning import BEGINNING_BYTES, Beginning
 from blocks.sources.formats import format_of
 from blocks.sources.records import FORMATS_TODO, Landed
 from blocks.staging import doing, publish
@@ -61,18 +62,39 @@ def fetched(address: Address, reading: Reading) -> list[Landed]:
     with _told(address.url):
         files = _files(address)
         for number, (system, path) in enumerate(files):
-            name = PurePosixPath(urlsplit(path).path).name or "file"
+            name = _name(path)
             target = landing / f"{number:06d}-{name}"
             if not target.exists():
-                _fetch(system, path, target, name, reading)
-            found.append(Landed(target, name, mask(system.unstrip_protocol(path))))
+                _fetch(system, path, target, name, _where(address, path), reading)
+            found.append(Landed(target, name, _where(address, path)))
     return found
 
 
 def listed(address: Address) -> list[str]:
     """The names of an address's files; nothing is fetched. Raises as `fetched` does."""
     with _told(address.url):
-        return [PurePosixPath(urlsplit(path).path).name for _system, path in _files(address)]
+        return [_name(path) for _system, path in _files(address)]
+
+
+def beginning(address: Address) -> Beginning:
+    """The first bytes of an address's first file. Raises as `fetched` does."""
+    with _told(address.url):
+        system, path = _files(address)[0]
+        content = b""
+        with _open(system, path, _where(address, path)) as file:
+            while more := file.read(BEGINNING_BYTES - len(content)):
+                content += more
+    return Beginning(content, _name(path), _where(address, path))
+
+
+def _name(path: str) -> str:
+    return PurePosixPath(urlsplit(path).path).name or "file"
+
+
+def _where(address: Address, path: str) -> str:
+    """A file as the user knows it, without the address's password."""
+    server = urlsplit(address.url)
+    return mask(path if "://" in path else f"{server.scheme}://{server.netloc}{path}")
 
 
 def can_settle(url: str) -> bool:
@@ -226,12 +248,20 @@ def _known_hosts() -> Any:
     return KnownHosts()
 
 
-def _fetch(system: AbstractFileSystem, path: str, target: Path, name: str, reading: Reading) -> None:
+def _open(system: AbstractFileSystem, path: str, where: str) -> Any:
+    try:
+        return system.open(path, "rb", block_size=0 if "http" in system.protocol else None)
+    except PermissionError as error:
+        what = f"not allowed to read '{_name(path)}'"
+        raise Unavailable(what, where=where, todo="check its rights there") from error
+
+
+def _fetch(system: AbstractFileSystem, path: str, target: Path, name: str, where: str, reading: Reading) -> None:
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     size = int(system.info(path).get("size") or 0)
     done = 0
     try:
-        with system.open(path, "rb", block_size=0 if "http" in system.protocol else None) as remote:
+        with _open(system, path, where) as remote:
             with doing("write", partial):
                 file = partial.open("wb")
             with file:
@@ -240,9 +270,7 @@ def _fetch(system: AbstractFileSystem, path: str, target: Path, name: str, readi
                         done += file.write(chunk)
                     reading.progress(f"fetching {name}", done, size)
         if size and done != size:
-            raise TryAgain(
-                f"{done:,} of {size:,} bytes arrived", where=mask(system.unstrip_protocol(path)), todo="try again"
-            )
+            raise TryAgain(f"{done:,} of {size:,} bytes arrived", where=where, todo="try again")
         publish(partial, target)
     finally:
         partial.unlink(missing_ok=True)
@@ -269,6 +297,8 @@ def _told(address: str) -> Iterator[None]:
             raise _unreachable(error, address) from error
         what, todo = f"the server refuses us (HTTP {error.status})", "check the address, the user and the password"
         raise SourceError(what, where=mask(address), todo=todo) from error
+    except PermissionError as error:
+        raise Unavailable("not allowed to look there", where=mask(address), todo="check the rights there") from error
     except (OSError, EOFError, TimeoutError, aiohttp.ClientError, paramiko.SSHException) as error:
         raise _unreachable(error, address) from error
 

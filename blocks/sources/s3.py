@@ -26,6 +26,7 @@ from pydantic import Field, model_validator
 from blocks.probe import Probe
 from blocks.s3 import ATTEMPTS, MOST_NAMED, WORKERS, S3Connection, code_of, is_gone, is_lost, plain
 from blocks.sources.base import Batch, Outcome, Reading
+from blocks.sources.beginning import BEGINNING_BYTES, Beginning, told_by
 from blocks.sources.formats import format_of
 from blocks.sources.options import FileOptions
 from blocks.sources.records import FORMATS_TODO, Landed, read_files
@@ -376,9 +377,10 @@ move_to: done/
             what = f"read {self.address(first.key)}"
             with self.told(self.address(first.key), client):
                 which = {"VersionId": first.version} if self.version else {}
-                wanted = {"Range": "bytes=0-0"} if first.size else {}
-                client.get_object(Bucket=self.bucket, Key=first.key, **which, **wanted, **self.paid)["Body"].read()
-            yield Probe(what, True, "allowed")
+                wanted = {"Range": f"bytes=0-{BEGINNING_BYTES - 1}"} if first.size else {}
+                said = client.get_object(Bucket=self.bucket, Key=first.key, **which, **wanted, **self.paid)
+                content = said["Body"].read(BEGINNING_BYTES)
+            yield Probe(what, True, told_by(Beginning(content, first.key, self.address(first.key)), self))
         except NothingNew as nothing:
             yield Probe(what, True, nothing.message)
         except GonogoError as error:

@@ -1,6 +1,7 @@
 """An SFTP server of its own, from the system's OpenSSH.
 
-It lets in the user who runs it, by a key that is made for it; `known_hosts` names the server's key.
+It lets in the user who runs it, by a key that is made for it, and, where that is root, any other by the same key;
+`known_hosts` names the server's key.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def sftp() -> Iterator[Sftp]:
     """Yields the server's address without a path, e.g. `sftp://root@127.0.0.1:2222`."""
     server, keygen, port = program("sshd", "/usr/sbin"), program("ssh-keygen"), free_port()
     with folder("gonogo-sftp-") as path:
+        path.chmod(0o755)
         for name in ("host", "client"):
             subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(path / name)], check=True)
         (path / "config").write_text(_CONFIG.format(port=port, path=path))

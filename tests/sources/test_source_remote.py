@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from blocks.sources import FileSource, Outcome, Reading
 from blocks.staging import Staging
 from tasks.quality.errors import NothingNew, SourceError, SpecError, TryAgain, Unavailable
+from tests.services.process import folder
 
 ORDERS = "id,city\n1,Bremen\n2,Kiel\n"
 
@@ -30,6 +31,9 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked.append(self.path)
+        if self.path == "/secret.csv":
+            self.send_error(403)
+            return
         if self.path == "/slow.csv":
             self.send_response(200)
             self.send_header("Content-Length", "1000000")
@@ -78,8 +82,9 @@ def test_a_compressed_file_is_read_over_http_and_its_origin_is_its_address(tmp_p
     assert rows(batch) == [("1", "Bremen"), ("2", "Kiel")]
     assert [origin.name for origin in batch.origins] == ["orders.csv.gz"]
     assert not (tmp_path / "staging" / "r1" / "source.landing").exists()
-    (probe,) = source.probe(tmp_path)
-    assert (probe.ok, probe.said) == (True, "orders.csv.gz")
+    looked, read = source.probe(tmp_path)
+    assert (looked.ok, looked.said) == (True, "orders.csv.gz")
+    assert (read.ok, read.what, read.said) == (True, "read orders.csv.gz", "csv, 2 rows with 2 columns: id, city")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +101,48 @@ def test_what_cannot_be_fetched_is_said_without_the_password(tmp_path, site, pat
     with pytest.raises(error, match=said) as raised:
         FileSource(path=path.format(url=site.url)).read(reading(tmp_path))
     assert "s3cret" not in raised.value.message
+
+
+def test_a_probe_reads_no_more_than_the_beginning(tmp_path, site):
+    (site.folder / "large.csv").write_bytes(b"id,city\n" + b"1,Bremen\n" * 2_000_000)
+    looked, read = FileSource(path=f"{site.url}/large.csv").probe(tmp_path)
+    assert (looked.ok, looked.said) == (True, "large.csv")
+    assert (read.ok, read.said) == (True, "csv, its first 1,048,576 bytes are 116,507 rows with 2 columns: id, city")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("notes.bin", b"\x00\x01\x02", "cannot tell the format of 'notes.bin'"),
+        ("secret.csv", b"id\n1\n", "the server refuses us (HTTP 403)"),
+        ("empty.csv", b"", "the file is empty (0 bytes)"),
+    ],
+)
+def test_a_probe_says_what_keeps_a_file_from_being_read(tmp_path, site, name, content, said):
+    (site.folder / name).write_bytes(content)
+    *_, last = FileSource(path=f"{site.url}/{name}").probe(tmp_path)
+    assert not last.ok
+    assert said in last.said
+
+
+@pytest.mark.service
+def test_a_file_of_an_sftp_server_that_is_not_ours_to_read_is_named(sftp_server, monkeypatch):
+    monkeypatch.setenv("GONOGO_KNOWN_HOSTS", str(sftp_server.known_hosts))
+    address = sftp_server.address.replace("root@", "nobody@")  # nothing is denied to root
+    with folder("gonogo-denied-") as path:
+        path.chmod(0o755)
+        (path / "a.csv").write_text(ORDERS)
+        (path / "a.csv").chmod(0o600 if os.geteuid() == 0 else 0)
+        source = FileSource(path=f"{address}{path}/*.csv", key_file=str(sftp_server.key))
+        looked, read = source.probe(path)
+        assert (looked.ok, looked.said) == (True, "a.csv")
+        assert (read.ok, read.what) == (False, "read a.csv")
+        assert "not allowed to read 'a.csv'" in read.said
+        assert "check its rights there" in read.said
+        with pytest.raises(
+            Unavailable, match=r"not allowed to read 'a.csv' in sftp://nobody@.*a\.csv; check its rights"
+        ):
+            source.read(reading(path))
 
 
 def test_a_server_that_falls_silent_is_left_in_time(tmp_path, site, monkeypatch):

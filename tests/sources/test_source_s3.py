@@ -526,7 +526,7 @@ def test_a_probe_says_who_asks_and_what_is_there(bucket):
         "in the settings",
         "the bucket is there",
         f"2 objects, {size} bytes",
-        "allowed",
+        "csv, 2 rows with 2 columns: id, city",
     ]
     assert not (bucket.folder / "staging").exists()
     (*_, last) = bucket.source(key="in/c.csv").probe(bucket.folder)
