@@ -256,7 +256,7 @@ def topics_of(admin: AdminClient, wanted: Iterable[str], telling: Telling) -> di
     there = sorted(name for name in admin.list_topics(timeout=CONNECT_SECONDS).topics if not name.startswith("__"))
     for name in wanted:
         if name not in there:
-            todo = did_you_mean(name, there) or "create it, or name another"
+            todo = did_you_mean(name, there) or "create it, name another, or let this user see it (ACL Describe)"
             raise telling.error(f"no topic '{name}'", where=telling.cluster, available=few(there), todo=todo)
     asked, deadline = TopicCollection(list(wanted)), time.monotonic() + CONNECT_SECONDS
     while True:
@@ -278,13 +278,25 @@ def topics_of(admin: AdminClient, wanted: Iterable[str], telling: Telling) -> di
     }
 
 
+def forbidden(admin: AdminClient, topics: Iterable[str], operation: str) -> list[str]:
+    """Those topics which we may not, e.g., "READ" or "WRITE", as far as the brokers tell."""
+    from confluent_kafka import TopicCollection
+    from confluent_kafka.admin import AclOperation
+
+    asked = admin.describe_topics(
+        TopicCollection(list(topics)), include_authorized_operations=True, request_timeout=CONNECT_SECONDS
+    )
+    may = {name: future.result().authorized_operations for name, future in asked.items()}
+    return [name for name, known in may.items() if known is not None and AclOperation[operation] not in known]
+
+
 def consumed(settings: dict[str, Any], ranges: Mapping[str, tuple[int, int]], telling: Telling) -> Iterator[Message]:
     """The committed messages of a topic's partitions ("topic/partition") from one offset to before another.
 
     Raises:
         Unavailable: the cluster says nothing for a while.
     """
-    from confluent_kafka import Consumer
+    from confluent_kafka import Consumer, KafkaException
 
     own = {
         "group.id": "gonogo",
@@ -301,11 +313,15 @@ def consumed(settings: dict[str, Any], ranges: Mapping[str, tuple[int, int]], te
             consumer.assign([partition(place, ranges[place][0]) for place in left])
             while left:
                 for message in consumer.consume(_BATCH, timeout=_PAUSE_SECONDS):
-                    heard, place = time.monotonic(), f"{message.topic()}/{message.partition()}"
                     error = message.error()
+                    if error and error.name() != "_PARTITION_EOF":
+                        if error.retriable() or error.name() == "GROUP_AUTHORIZATION_FAILED":
+                            continue  # no offset is kept in the group
+                        raise KafkaException(error)
+                    heard, place = time.monotonic(), f"{message.topic()}/{message.partition()}"
                     if error is None and message.offset() < ranges[place][1]:
                         yield message
-                    if (error and error.name() == "_PARTITION_EOF") or message.offset() >= ranges[place][1] - 1:
+                    if error or message.offset() >= ranges[place][1] - 1:
                         left.pop(place, None)
                 if time.monotonic() - heard > SILENT_SECONDS:
                     raise Unavailable("the cluster has fallen silent", where=telling.where, todo=telling.again)

@@ -38,6 +38,7 @@ from blocks.streams import (
     administered,
     consumed,
     ends,
+    forbidden,
     offsets_of,
     patient,
     topics_of,
@@ -164,6 +165,11 @@ password: ${KAFKA_PASSWORD}
                 what = f"find topic {self.loads}, which keeps what runs brought"
                 there = self.loads in admin.list_topics(timeout=CONNECT_SECONDS).topics
                 yield Probe(what, True, "it is there" if there else "it would be made")
+                what = f"write to topic {self.topic}"
+                known = [self.topic, self.loads] if there else [self.topic]
+                denied = forbidden(admin, known, "WRITE")
+                todo = f"not allowed to write to {', '.join(denied)}; let this user write there (ACL Write)"
+                yield Probe(what, not denied, todo if denied else "allowed")
         except GonogoError as error:
             yield Probe(what, False, error.message)
 
@@ -288,6 +294,8 @@ class StreamLoad:
                 raise self._silent()
 
     def _put(self, topic: str, value: str, key: str | None) -> None:
+        from confluent_kafka import KafkaException
+
         started = time.monotonic()
         while True:
             try:
@@ -297,6 +305,12 @@ class StreamLoad:
                 if time.monotonic() - started > self._to.patience_seconds:
                     raise self._silent() from None
                 self._producer.poll(_POLL_SECONDS)
+            except KafkaException as error:
+                if (
+                    error.args[0].name() == "_STATE"
+                ):  # the transaction cannot go on; its commit is refused with the reason
+                    self._producer.commit_transaction(CONNECT_SECONDS)
+                raise
             else:
                 return
 

@@ -43,6 +43,7 @@ from blocks.streams import (
     administered,
     ends,
     few,
+    forbidden,
     offsets_of,
     partition,
     patient,
@@ -189,6 +190,10 @@ password: ${KAFKA_PASSWORD}
                 low, high = (offsets_of(admin, dict.fromkeys(places, spec)) for spec in ends())
                 waiting = sum(high[place] - low[place] for place in places)
                 yield Probe(what, True, f"{plural(len(places), 'partition')}, about {plural(waiting, 'message')}")
+                what = f"read {self.describe()}"
+                denied = forbidden(admin, self.topics, "READ")
+                todo = f"not allowed to read {', '.join(denied)}; let this user read there (ACL Read)"
+                yield Probe(what, not denied, todo if denied else "allowed")
                 if self.group:
                     what = f"keep offsets in group {self.group}"
                     self._check_group(admin, self.group)
@@ -339,6 +344,11 @@ password: ${KAFKA_PASSWORD}
         except KafkaException as error:
             if error.args[0].name() == "GROUP_ID_NOT_FOUND":
                 return
+            if error.args[0].name() == "GROUP_AUTHORIZATION_FAILED":
+                todo = "let this user read and describe the group (ACLs), or name another 'group'"
+                raise SourceError(
+                    f"not allowed to keep offsets in group '{group}'", where=self.describe(), todo=todo
+                ) from error
             raise
         if members:
             what = f"group '{group}' is used by {len(members)} other consumers, e.g. {members[0].client_id}"

@@ -20,6 +20,7 @@ def test_every_kind_has_an_example_that_is_valid_and_words_for_its_settings(side
     assert made.describe()
     shown = CliRunner().invoke(app, [f"{side}s", kind])
     assert shown.exit_code == 0
+    assert model.EXAMPLE.strip() in shown.output, "as it is, to be copied"
     for name, field in model.model_fields.items():
         assert (field.alias or name) in shown.output
 

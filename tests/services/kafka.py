@@ -22,6 +22,9 @@ from tests.services.process import NotInstalledError, folder, free_port, listens
 VERSION = "4.1.2"
 CLUSTER = "Z29ub2dvLXRlc3RzLTAwMQ"
 USER, PASSWORD = "gonogo", "s3cret-Passw0rd"
+GUEST, GUEST_PASSWORD = "guest", "s3cret-Guest"
+"""Who may do nothing until an ACL allows it."""
+
 _POM = f"""
 <project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -44,7 +47,9 @@ listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:S
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN
 listener.name.secure.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
-user_{user}="{password}";
+user_{user}="{password}" user_{guest}="{guest_password}";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:{user}
 listener.name.secure.ssl.keystore.type=PEM
 listener.name.secure.ssl.keystore.location={path}/broker.pem
 log.dirs={logs}
@@ -61,6 +66,7 @@ log.cleaner.dedupe.buffer.size=4194304
 num.network.threads=2
 num.io.threads=4
 """
+_USERS = {"user": USER, "password": PASSWORD, "guest": GUEST, "guest_password": GUEST_PASSWORD}
 _JAVA = ("-Xms96m", "-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 _QUIET = ("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true")
 
@@ -144,7 +150,7 @@ def kafka(beside: Path | None = None) -> Iterator[Kafka]:
         properties = path / "server.properties"
         ports = {"plain": plain, "secure": secure, "controller": controller}
         logs = ",".join(map(str, filter(None, (path / "data", beside))))
-        properties.write_text(_PROPERTIES.format(**ports, path=path, logs=logs, user=USER, password=PASSWORD))
+        properties.write_text(_PROPERTIES.format(**ports, path=path, logs=logs, **_USERS))
         storage = [*classes, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(properties)]
         done = subprocess.run(storage, capture_output=True, text=True)
         if done.returncode:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from blocks.sources import StreamSource
 from tasks.quality.errors import NothingNew, SourceError, SpecError, Unavailable
-from tests.services.kafka import PASSWORD, USER
+from tests.services.kafka import GUEST, GUEST_PASSWORD, PASSWORD, USER
 from tests.sources.topics import Topic, column, numbers
 
 pytestmark = pytest.mark.service
@@ -274,7 +274,7 @@ def test_what_is_not_there_is_said_with_what_is(topic, monkeypatch):
     with pytest.raises(Unavailable, match=r"the cluster cannot be reached.*kafka://127.0.0.1:9; start it"):
         away.read(topic.reading())
     assert [probe.ok for probe in away.probe(topic.folder)] == [False]
-    assert [probe.ok for probe in topic.source(group=f"{topic.name}-g").probe(topic.folder)] == [True] * 3
+    assert [probe.ok for probe in topic.source(group=f"{topic.name}-g").probe(topic.folder)] == [True] * 4
 
 
 def test_a_group_that_others_use_is_left_alone(topic):
@@ -286,6 +286,26 @@ def test_a_group_that_others_use_is_left_alone(topic):
     with pytest.raises(SourceError, match=r"is used by 1 other consumers, e\.g\. billing in .*; name a 'group' of"):
         topic.read(group=f"{topic.name}-busy")
     member.close()
+
+
+def test_one_who_may_not_read_is_told_so_before_and_by_a_read(tmp_path, kafka_broker):
+    topic = Topic(tmp_path, kafka_broker.servers)
+    topic.numbers(1, 2, 3)
+    guest = {"servers": kafka_broker.secure, "tls": True, "ca_file": str(kafka_broker.ca)}
+    source = topic.source(**guest, username=GUEST, password=GUEST_PASSWORD)
+    topic.allow(GUEST, "TOPIC", topic.name, "DESCRIBE")
+    *_, last = source.probe(tmp_path)
+    assert (last.ok, last.said) == (False, f"not allowed to read {topic.name}; let this user read there (ACL Read)")
+    with pytest.raises(
+        SourceError, match=rf"not allowed to keep offsets in group 'gonogo-{topic.name}'.*let this user"
+    ):
+        source.read(topic.reading())
+    topic.allow(GUEST, "GROUP", f"gonogo-{topic.name}", "READ")
+    with pytest.raises(SourceError, match=r"not allowed: .*check the rights \(ACLs\), then run it again"):
+        source.read(topic.reading())
+    topic.allow(GUEST, "TOPIC", topic.name, "READ")
+    assert all(step.ok for step in source.probe(tmp_path))
+    assert numbers(source.read(topic.reading())) == [1, 2, 3]
 
 
 def test_a_cluster_that_wants_tls_and_a_password(topic, kafka_broker, monkeypatch):

@@ -9,7 +9,15 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from blocks.sources import Reading, StreamSource
 from blocks.staging import Staging
@@ -31,6 +39,14 @@ class Topic:
     def make(self, **settings: str) -> None:
         new = NewTopic(self.name, self.partitions, 1, config=settings)
         self.admin.create_topics([new])[self.name].result()
+
+    def allow(self, user: str, kind: str, names: str, operation: str) -> None:
+        """Let somebody do this with what is called so, or whose name begins so."""
+        who = (f"User:{user}", "*", AclOperation[operation], AclPermissionType.ALLOW)
+        (made,) = self.admin.create_acls(
+            [AclBinding(ResourceType[kind], names, ResourcePatternType.PREFIXED, *who)]
+        ).values()
+        made.result()
 
     def remove(self) -> None:
         self.admin.delete_topics([self.name])[self.name].result()
