@@ -109,6 +109,9 @@ _STRANGER = Refusal(PilotMustDecide, "the cluster refuses this user or password,
 _FORBIDDEN = Refusal(PilotMustDecide, "not allowed", "check the rights (ACLs), then {again}")
 _TLS = Refusal(PilotMustDecide, "TLS fails", "check 'tls' and the certificates, then {again}")
 _ABSENT = Refusal(PilotMustDecide, "there is no such topic or partition", "create it, then {again}")
+_NO_LEADER = "_NOENT"
+"""What librdkafka says of partitions that had no leader yet when it last looked."""
+
 _SOON = (
     "COORDINATOR_LOAD_IN_PROGRESS",
     "COORDINATOR_NOT_AVAILABLE",
@@ -116,7 +119,7 @@ _SOON = (
     "LEADER_NOT_AVAILABLE",
     "NOT_LEADER_FOR_PARTITION",
     "CONCURRENT_TRANSACTIONS",
-    "_NOENT",  # librdkafka's own, of partitions that have no leader yet
+    _NO_LEADER,
 )
 """What is said while a broker takes up its work, as after a restart, or a topic's partitions as it is made."""
 
@@ -346,13 +349,19 @@ def ends() -> tuple[OffsetSpec, OffsetSpec]:
 
 def offsets_of(admin: AdminClient, asked: Mapping[str, OffsetSpec], *, committed: bool = False) -> dict[str, int]:
     """Place → offset; the latest are those after the last message, of committed transactions only if so asked."""
-    from confluent_kafka import IsolationLevel
+    from confluent_kafka import IsolationLevel, KafkaException
 
     isolation = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
     wanted = {partition(place): spec for place, spec in asked.items()}
 
     def ask() -> dict[str, int]:
         found = admin.list_offsets(wanted, isolation_level=isolation, request_timeout=CONNECT_SECONDS)
-        return {f"{each.topic}/{each.partition}": future.result().offset for each, future in found.items()}
+        try:
+            return {f"{each.topic}/{each.partition}": future.result().offset for each, future in found.items()}
+        except KafkaException as error:
+            if error.args[0].name() == _NO_LEADER:  # for which the client does not look again by itself
+                for topic in {each.topic for each in wanted}:
+                    admin.list_topics(topic, timeout=CONNECT_SECONDS)
+            raise
 
     return patient(ask)

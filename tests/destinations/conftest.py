@@ -7,7 +7,8 @@ import uuid
 
 import pytest
 
-from tests.destinations.places import Bucket, Database, File, saved
+from tests.destinations.places import Bucket, Database, File, Messages, saved
+from tests.sources.topics import Topic
 
 FILES = ("out.parquet", "out.csv", "out.ndjson", "out.csv.gz", "out.json.zst")
 DATABASES = ["sqlite", "duckdb", *(pytest.param(name, marks=pytest.mark.service) for name in ("postgres", "mariadb"))]
@@ -84,7 +85,23 @@ def named(request, name) -> Database | File | Bucket:
     return saved(place, block)
 
 
-@pytest.fixture(params=[*DATABASES, *FILES, pytest.param("s3", marks=pytest.mark.service), *BY_BLOCK])
-def place(request) -> Database | File | Bucket:
+@pytest.fixture
+def kafka(tmp_path, kafka_servers):
+    topic = Topic(tmp_path, kafka_servers)
+    yield Messages(topic)
+    topic.remove()
+
+
+PLACES = [*DATABASES, *FILES, pytest.param("s3", marks=pytest.mark.service), *BY_BLOCK]
+
+
+@pytest.fixture(params=PLACES)
+def table(request) -> Database | File | Bucket:
+    """Each kind of place whose rows a load can replace, and an undo bring back."""
+    return named(request, request.param)
+
+
+@pytest.fixture(params=[*PLACES, pytest.param("kafka", marks=pytest.mark.service)])
+def place(request) -> Database | File | Bucket | Messages:
     """Each kind of place there is."""
     return named(request, request.param)

@@ -14,8 +14,17 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
+from confluent_kafka import TopicPartition
 
-from blocks.destinations import DatabaseDestination, FileDestination, LoadBatch, S3Destination, SavedDestination
+from blocks.destinations import (
+    DatabaseDestination,
+    FileDestination,
+    LoadBatch,
+    S3Destination,
+    SavedDestination,
+    StreamDestination,
+)
+from tests.sources.topics import Topic
 
 
 def batch(
@@ -42,6 +51,9 @@ class Database:
     url: str
     schema: str | None = None
     keeps_types: bool = True
+    keeps_numbers: ClassVar = True
+    keeps_columns: ClassVar = True
+    mode: ClassVar = "replace"
 
     @property
     def spec(self) -> list[str | None]:
@@ -123,8 +135,11 @@ class File:
 
     def __post_init__(self):
         self.keeps_types = self.name.endswith(".parquet")
+        self.keeps_columns = "json" not in self.name
+        self.keeps_numbers = self.keeps_types or not self.keeps_columns
 
     allows_all_names: ClassVar = True
+    mode: ClassVar = "replace"
 
     @property
     def spec(self) -> list[str | None]:
@@ -186,6 +201,9 @@ class Bucket:
     endpoint: str
     bucket: str
     keeps_types: ClassVar = True
+    keeps_numbers: ClassVar = True
+    keeps_columns: ClassVar = True
+    mode: ClassVar = "replace"
     allows_all_names: ClassVar = True
 
     @property
@@ -237,6 +255,45 @@ class Bucket:
             pq.read_table(io.BytesIO(self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()))
             for key in keys
         ]
+
+
+@dataclass
+class Messages:
+    """A topic of Kafka."""
+
+    topic: Topic
+    keeps_types: ClassVar = False
+    keeps_numbers: ClassVar = True
+    keeps_columns: ClassVar = False
+    mode: ClassVar = "append"
+    allows_all_names: ClassVar = True
+
+    @property
+    def folder(self) -> Path:
+        return self.topic.folder
+
+    def destination(self, **more) -> StreamDestination:
+        return StreamDestination(**{"servers": self.topic.servers, "topic": self.topic.name, **more})
+
+    def load(self, batch, **more):
+        return self.destination(**more).load(batch, self.folder)
+
+    def alter(self) -> None:
+        """Somebody removes what is there."""
+        topic = self.topic
+        for removed in topic.admin.delete_records(
+            [TopicPartition(topic.name, n, -1) for n in range(topic.partitions)]
+        ).values():
+            removed.result()
+
+    def columns(self) -> list[str]:
+        return list(self._read()[0])
+
+    def rows(self) -> list[tuple]:
+        return sorted((tuple(each.values()) for each in self._read()), key=repr)
+
+    def _read(self) -> list[dict]:
+        return [json.loads(message.value()) for message in self.topic.messages()]
 
 
 class Saved:

@@ -37,20 +37,20 @@ def test_a_load_holds_exactly_the_rows_and_columns_of_the_batch(place):
     assert place.columns() == ["id", "name"]
     assert place.rows() == [("1", "ann"), ("2", None)]
     assert (receipt.rows_written, receipt.rows_before, receipt.rows_after) == (2, 0, 2)
-    assert (receipt.mode, receipt.already_loaded, receipt.as_text) == ("replace", False, ())
+    assert (receipt.mode, receipt.already_loaded, receipt.as_text) == (place.mode, False, ())
 
 
-def test_the_next_run_replaces_the_rows(place):
-    place.load(batch({"id": ["1", "2"]}))
-    place.load(batch({"id": ["3"]}, run="run-2"))
-    assert place.rows() == [("3",)]
+def test_the_next_run_replaces_the_rows(table):
+    table.load(batch({"id": ["1", "2"]}))
+    table.load(batch({"id": ["3"]}, run="run-2"))
+    assert table.rows() == [("3",)]
 
 
-def test_the_next_run_may_have_other_columns_and_types(place):
-    place.load(batch({"id": ["1", "2"]}))
-    place.load(batch({"name": ["ann"], "id": ["7"]}, {"id": "integer"}, run="run-2"))
-    assert place.columns() == ["name", "id"]
-    assert place.rows() == [("ann", 7 if place.keeps_types or "json" in place.name else "7")]
+def test_the_next_run_may_have_other_columns_and_types(table):
+    table.load(batch({"id": ["1", "2"]}))
+    table.load(batch({"name": ["ann"], "id": ["7"]}, {"id": "integer"}, run="run-2"))
+    assert table.columns() == ["name", "id"]
+    assert table.rows() == [("ann", 7 if table.keeps_numbers else "7")]
 
 
 def test_a_second_load_of_the_same_run_changes_nothing_and_gives_the_same_receipt(place):
@@ -113,7 +113,7 @@ def test_odd_names_and_values_are_kept_as_they_are_and_nothing_is_executed(place
     assert place.columns() == list(odd)
     assert place.rows() == [tuple(values[0] for values in odd.values())]
     place.load(batch(odd, run="run-2"))
-    assert len(place.rows()) == 1
+    assert len(place.rows()) == (1 if place.mode == "replace" else 2)
 
 
 def test_five_hundred_columns(place):
@@ -126,7 +126,7 @@ def test_a_table_without_rows_is_loaded_as_such(place):
     receipt = place.load(batch({"id": [], "name": []}, {"id": "integer"}))
     assert place.rows() == []
     assert receipt.rows_after == 0
-    if "json" not in getattr(place, "name", ""):
+    if place.keeps_columns:
         assert place.columns() == ["id", "name"]
 
 
@@ -162,7 +162,7 @@ def test_a_column_whose_values_would_not_survive_its_type_is_text(place, name):
 def test_numbers_are_numbers_where_their_digits_survive(place, value):
     place.load(batch({"c": [value]}, {"c": "number"}))
     expected = value if value.startswith("9007") else float(value)
-    if place.keeps_types or "json" in place.name:
+    if place.keeps_numbers:
         assert place.rows() == [(expected,)]
 
 
@@ -204,56 +204,56 @@ def test_the_same_rows_have_the_same_fingerprint_and_others_another(database):
 # --- undo ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_last_load_is_taken_back_and_what_it_replaced_is_there_again(place):
-    place.load(batch({"id": ["1", "2"], "name": ["ann", None]}))
-    place.load(batch({"id": ["3"], "name": ["cid"]}, run="run-2"))
-    taken = place.undo("run-2")
-    assert place.rows() == [("1", "ann"), ("2", None)]
+def test_the_last_load_is_taken_back_and_what_it_replaced_is_there_again(table):
+    table.load(batch({"id": ["1", "2"], "name": ["ann", None]}))
+    table.load(batch({"id": ["3"], "name": ["cid"]}, run="run-2"))
+    taken = table.undo("run-2")
+    assert table.rows() == [("1", "ann"), ("2", None)]
     assert (taken.rows_removed, taken.rows_restored, taken.rows_after) == (1, 2, 2)
-    assert place.undo("run-2") == taken, "taken back once"
-    assert place.rows() == [("1", "ann"), ("2", None)]
+    assert table.undo("run-2") == taken, "taken back once"
+    assert table.rows() == [("1", "ann"), ("2", None)]
 
 
-def test_with_the_first_load_taken_back_nothing_is_there(place):
-    place.load(batch({"id": ["1", "2"]}))
-    taken = place.undo("run-1")
+def test_with_the_first_load_taken_back_nothing_is_there(table):
+    table.load(batch({"id": ["1", "2"]}))
+    taken = table.undo("run-1")
     assert (taken.rows_removed, taken.rows_restored, taken.rows_after) == (2, 0, 0)
-    assert not place.exists()
+    assert not table.exists()
 
 
-def test_a_load_into_other_columns_is_taken_back(place):
-    place.load(batch({"id": ["1", "2"]}, {"id": "integer"}))
-    before = place.rows()
-    place.load(batch({"name": ["ann"]}, run="run-2"))
-    place.undo("run-2")
-    assert (place.columns(), place.rows()) == (["id"], before)
+def test_a_load_into_other_columns_is_taken_back(table):
+    table.load(batch({"id": ["1", "2"]}, {"id": "integer"}))
+    before = table.rows()
+    table.load(batch({"name": ["ann"]}, run="run-2"))
+    table.undo("run-2")
+    assert (table.columns(), table.rows()) == (["id"], before)
 
 
-def test_what_was_changed_since_is_not_taken_back(place):
-    place.load(batch({"id": ["1", "2"]}))
-    place.load(batch({"id": ["3"]}, run="run-2"))
-    place.alter()
-    there = place.rows()
+def test_what_was_changed_since_is_not_taken_back(table):
+    table.load(batch({"id": ["1", "2"]}))
+    table.load(batch({"id": ["3"]}, run="run-2"))
+    table.alter()
+    there = table.rows()
     with pytest.raises(DestinationError, match=r"what was loaded was changed since .*nothing was changed"):
-        place.undo("run-2")
-    assert place.rows() == there
+        table.undo("run-2")
+    assert table.rows() == there
 
 
-def test_only_the_last_load_is_taken_back(place):
-    place.load(batch({"id": ["1"]}))
-    place.load(batch({"id": ["2"]}, run="run-2"))
-    place.load(batch({"id": ["2"]}, run="run-3"))
+def test_only_the_last_load_is_taken_back(table):
+    table.load(batch({"id": ["1"]}))
+    table.load(batch({"id": ["2"]}, run="run-2"))
+    table.load(batch({"id": ["2"]}, run="run-3"))
     with pytest.raises(DestinationError, match=r"another run was loaded since|is not loaded there"):
-        place.undo("run-2")
+        table.undo("run-2")
     with pytest.raises(DestinationError, match=r"run nonesuch is not loaded there.*nothing to take back"):
-        place.undo("nonesuch")
-    assert place.rows() == [("2",)]
+        table.undo("nonesuch")
+    assert table.rows() == [("2",)]
 
 
-def test_a_run_that_was_taken_back_is_not_loaded_again(place):
-    place.load(batch({"id": ["1"]}))
-    place.undo("run-1")
+def test_a_run_that_was_taken_back_is_not_loaded_again(table):
+    table.load(batch({"id": ["1"]}))
+    table.undo("run-1")
     with pytest.raises(DestinationError, match=r"the load of run run-1 was taken back .*start another run"):
-        place.load(batch({"id": ["1"]}))
-    place.load(batch({"id": ["2"]}, run="run-2"))
-    assert place.rows() == [("2",)]
+        table.load(batch({"id": ["1"]}))
+    table.load(batch({"id": ["2"]}, run="run-2"))
+    assert table.rows() == [("2",)]

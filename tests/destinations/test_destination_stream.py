@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from blocks.destinations import StreamDestination
@@ -49,21 +49,12 @@ def load(topic, given, **more):
     return to(topic, **more).load(given, topic.folder)
 
 
-def there(topic, isolation="read_committed"):
+def there(topic):
     """What another reader finds: partition, key, value, run."""
-    settings = {"bootstrap.servers": topic.servers, "group.id": "reader", "isolation.level": isolation}
-    consumer = Consumer({**settings, "enable.partition.eof": True, "auto.offset.reset": "earliest"})
-    consumer.assign([TopicPartition(topic.name, n, 0) for n in range(topic.partitions)])
-    found, ended = [], set()
-    while len(ended) < topic.partitions:
-        for message in consumer.consume(500, 0.2):
-            if message.error():
-                ended.add(message.partition())
-            else:
-                run = dict(message.headers())["gonogo-run"].decode()
-                found.append((message.partition(), message.key(), json.loads(message.value()), run))
-    consumer.close()
-    return found
+    return [
+        (each.partition(), each.key(), json.loads(each.value()), dict(each.headers())["gonogo-run"].decode())
+        for each in topic.messages()
+    ]
 
 
 def test_rows_become_messages_with_their_types_and_keys(own):

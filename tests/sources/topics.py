@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
     AclPermissionType,
     AdminClient,
     NewTopic,
+    PartitionMetadata,
     ResourcePatternType,
     ResourceType,
 )
@@ -39,6 +40,11 @@ class Topic:
     def make(self, **settings: str) -> None:
         new = NewTopic(self.name, self.partitions, 1, config=settings)
         self.admin.create_topics([new])[self.name].result()
+        while not all(each.leader > -1 for each in self._known().values()):  # brokers hear of it a moment later
+            pass
+
+    def _known(self) -> dict[int, PartitionMetadata]:
+        return self.admin.list_topics(self.name, timeout=10).topics[self.name].partitions or {-1: PartitionMetadata()}
 
     def allow(self, user: str, kind: str, names: str, operation: str) -> None:
         """Let somebody do this with what is called so, or whose name begins so."""
@@ -57,6 +63,21 @@ class Topic:
             where = number % self.partitions if partition is None else partition
             producer.produce(self.name, value, partition=where, **more)
         assert producer.flush(30) == 0
+
+    def messages(self, isolation: str = "read_committed") -> list[Message]:
+        """What another reader finds, one partition after the other as they come."""
+        settings = {"bootstrap.servers": self.servers, "group.id": "reader", "isolation.level": isolation}
+        consumer = Consumer({**settings, "enable.partition.eof": True, "auto.offset.reset": "earliest"})
+        consumer.assign([TopicPartition(self.name, n, 0) for n in range(self.partitions)])
+        found, ended = list[Message](), set[int]()
+        while len(ended) < self.partitions:
+            for message in consumer.consume(500, 0.2):
+                if message.error():
+                    ended.add(message.partition())
+                else:
+                    found.append(message)
+        consumer.close()
+        return found
 
     def numbers(self, *numbers: int, **more: Any) -> None:
         self.produce(*(f'{{"n": {number}}}' for number in numbers), **more)
