@@ -39,7 +39,7 @@ from tasks.quality.queries import asked, cells_of, kept, lent, now, quoted, susp
 from tasks.quality.registry import Kind, KindSettings, Settings, find_kind, find_remedy, kinds
 from tasks.quality.score import score
 from tasks.quality.watched import judges_values, watched
-from tasks.quality.whatif import writes_one_column
+from tasks.quality.whatif import writes_only
 
 if TYPE_CHECKING:
     from tasks.quality.checks import ContractCheck
@@ -336,14 +336,14 @@ def _suspect_rows(data: Dataset, issue: Issue) -> int:
 
 
 def _previewed(data: Dataset, issue: Issue, option: Option, effects: Written) -> Option:
-    """The option with what it would write; previews of one column's cells are made in `weigh`."""
+    """The option with what it would write; previews of cells that are written are made in `weigh`."""
     if option.needs:
         return option
     remedy = find_remedy(option.remedy)
     try:
         written = remedy.effects(data, issue, remedy.parameters(**option.parameters))
         seen = option.preview
-        if writes_one_column(written):
+        if writes_only(written):
             check(data, written)
         elif seen is None:
             seen = preview(data, written)
