@@ -35,7 +35,7 @@ from tasks.quality.model import (
     Snapshot,
 )
 from tasks.quality.notes import notes
-from tasks.quality.queries import asked, cells_of, kept, lent, now, quoted, suspects, union
+from tasks.quality.queries import as_sql, asked, cells_of, kept, lent, now, quoted, suspects, union
 from tasks.quality.registry import Kind, KindSettings, Settings, find_kind, find_remedy, kinds
 from tasks.quality.score import score
 from tasks.quality.watched import judges_values, watched
@@ -247,7 +247,7 @@ def _detected(kind: Kind, data: Dataset, settings: Settings[Any]) -> tuple[Issue
 
 def _issue(data: Dataset, kind: Kind, finding: Finding) -> Issue:
     where = ", ".join(finding.columns)
-    sql = finding.sql or str(ibis.to_sql(finding.cells, dialect="duckdb"))
+    sql = finding.sql or as_sql(finding.cells)
     if finding.count <= MOST_KEPT:
         _kept(data, finding, sql)
     return Issue(
