@@ -15,6 +15,7 @@ from tasks.quality.errors import SpecError, did_you_mean
 from tasks.quality.expressions import columns_of, predicate
 from tasks.quality.model import ROW, Cell, Profile
 from tasks.quality.profile import is_missing
+from tasks.quality.queries import as_sql
 from tasks.quality.typed import DTYPES, ColumnType, column_types, date_formats, read
 
 if TYPE_CHECKING:
@@ -273,7 +274,7 @@ def _outcome(table: ibis.Table, promise: _Promise, failures: int, checked: int) 
         checked,
         promise.rule,
         tuple(Cell(found[ROW], found["column"] or "", found["value"]) for found in sample),
-        str(ibis.to_sql(cells)),
+        as_sql(cells),
     )
 
 

@@ -99,7 +99,12 @@ def _loaded(entries: Iterable[Entry]) -> int | None:
 
 
 def _people(entries: Iterable[Entry]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(f"{e.actor} ({e.method})" for e in entries if e.kind == "answer"))
+    return tuple(dict.fromkeys(person for e in entries if e.kind == "answer" for person in _answered(e)))
+
+
+def _answered(answer: Entry) -> list[str]:
+    signed = answer.payload.get("signatures") or ({"name": answer.actor, "method": answer.method},)
+    return [f"{each['name']} ({each['method']})" for each in signed]
 
 
 def _waiting(entries: Sequence[Entry]) -> str:

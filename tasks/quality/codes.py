@@ -77,6 +77,18 @@ class Coded:
         return self.values.take(pa.array(codes, mask=codes < 0))
 
 
+Alike: TypeAlias = tuple[str, str | None, str | None, int, int]
+"""Cells that change alike: their column, before, after, how many they are, `_row` of the first."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Cells of one column that would be others: `_row` of each, and counted alike."""
+
+    rows: Numbers
+    alike: list[Alike]
+
+
 @dataclass(frozen=True)
 class CodedRows:
     """Rows of a table: `_row` of each, and some columns by name."""
@@ -107,10 +119,8 @@ class CodedRows:
         codes[found] = np.array([place[value] for value in values.to_pylist()], np.int64)[there]
         return self._with_column(column, codes, known)
 
-    def changed(
-        self, column: str, at: Numbers, values: pa.Array
-    ) -> Iterator[tuple[str, str | None, str | None, int, int]]:
-        """`column`, before, after, cells and first row of the cells in these rows that would be others, counted alike.
+    def changed(self, column: str, at: Numbers, values: pa.Array) -> Changed:
+        """The cells in some rows that would be others.
 
         Args:
             column: whose cells.
@@ -136,9 +146,9 @@ class CodedRows:
             own.told(pairs // width - 1),
             new.dictionary.take(pa.array(pairs % width - 1, mask=pairs % width == 0)),
         )
-        rows = self.rows[found[other][first]]
-        for told in zip(olds.to_pylist(), news.to_pylist(), n.tolist(), rows.tolist(), strict=True):
-            yield (column, *told)
+        rows = self.rows[found[other]]
+        alike = zip(olds.to_pylist(), news.to_pylist(), n.tolist(), rows[first].tolist(), strict=True)
+        return Changed(rows, [(column, *told) for told in alike])
 
     def first_rows(self, column: str, values: Iterable[str | None]) -> dict[str | None, int]:
         """The first row that holds each of some values, where there is one."""

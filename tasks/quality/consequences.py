@@ -67,7 +67,7 @@ def weigh(
 
     Args:
         data: the table.
-        issues: with their options; one without a preview, that writes to one column, gets one.
+        issues: with their options; one without a preview, that only writes, gets one.
         effects: (issue, option) → what the option would write.
         queries: what to watch (`tasks.quality.watched.watched`).
         metrics: goal → the expression that measures it.
@@ -118,6 +118,7 @@ class _Consequence:
     absent: tuple[str, ...] = ()
     goals: dict[str, float | None] = field(default_factory=dict)
     unmeasured: tuple[str, ...] = ()
+    rows: int | None = None
     preview: Preview | None = None
     frequent: list[Change] = field(default_factory=list)
     surprising: list[Change] = field(default_factory=list)
@@ -334,7 +335,8 @@ class _Weighing:
             self._results[place].unknown |= values
             return []
         try:
-            return [_Pair(place, *row) for row in self._engine.changes(plan)]
+            alike, self._results[place].rows = self._engine.changes(plan)
+            return [_Pair(place, *told) for told in alike]
         except Exception:  # noqa: BLE001  (whatever the engine refuses is said to be unknown; the option stands)
             self._results[place].unknown |= values
             return []
@@ -370,8 +372,9 @@ class _Weighing:
         for pair in pairs:
             totals[pair.plan] += pair.cells
         for p, plan in enumerate(self._plans):
-            if not plan.previewed and plan.one_column:
-                self._results[p].preview = Preview(rows_changed=totals[p], cells_changed=totals[p])
+            if not plan.previewed:
+                rows = self._results[p].rows
+                self._results[p].preview = Preview(totals[p] if rows is None else rows, totals[p])
         shown = self._shown(pairs) if pairs else []
         first = self._first_rows([pair for _kind, pair in shown if pair.row is None])
         for kind, pair in shown:

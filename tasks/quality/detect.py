@@ -35,11 +35,11 @@ from tasks.quality.model import (
     Snapshot,
 )
 from tasks.quality.notes import notes
-from tasks.quality.queries import asked, cells_of, kept, lent, now, quoted, suspects, union
+from tasks.quality.queries import as_sql, asked, cells_of, kept, lent, now, quoted, suspects, union
 from tasks.quality.registry import Kind, KindSettings, Settings, find_kind, find_remedy, kinds
 from tasks.quality.score import score
 from tasks.quality.watched import judges_values, watched
-from tasks.quality.whatif import writes_one_column
+from tasks.quality.whatif import writes_only
 
 if TYPE_CHECKING:
     from tasks.quality.checks import ContractCheck
@@ -247,7 +247,7 @@ def _detected(kind: Kind, data: Dataset, settings: Settings[Any]) -> tuple[Issue
 
 def _issue(data: Dataset, kind: Kind, finding: Finding) -> Issue:
     where = ", ".join(finding.columns)
-    sql = finding.sql or str(ibis.to_sql(finding.cells, dialect="duckdb"))
+    sql = finding.sql or as_sql(finding.cells)
     if finding.count <= MOST_KEPT:
         _kept(data, finding, sql)
     return Issue(
@@ -336,14 +336,14 @@ def _suspect_rows(data: Dataset, issue: Issue) -> int:
 
 
 def _previewed(data: Dataset, issue: Issue, option: Option, effects: Written) -> Option:
-    """The option with what it would write; previews of one column's cells are made in `weigh`."""
+    """The option with what it would write; previews of cells that are written are made in `weigh`."""
     if option.needs:
         return option
     remedy = find_remedy(option.remedy)
     try:
         written = remedy.effects(data, issue, remedy.parameters(**option.parameters))
         seen = option.preview
-        if writes_one_column(written):
+        if writes_only(written):
             check(data, written)
         elif seen is None:
             seen = preview(data, written)

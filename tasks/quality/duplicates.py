@@ -33,7 +33,7 @@ from tasks.quality.model import (
     Severity,
 )
 from tasks.quality.profile import is_missing
-from tasks.quality.queries import asked, kept, quoted
+from tasks.quality.queries import as_sql, asked, kept, quoted
 from tasks.quality.records import (
     AT,
     INTO,
@@ -130,7 +130,7 @@ def exact_duplicate_rows(data: Dataset, settings: Settings[ExactDuplicateSetting
     by = data.columns
     if len(by) <= 1 or any(is_unique(c) for c in data.profile.columns):
         return
-    copies = _copies(kept(data, _sql(repeats(data)), _sql(repeats(data, by_domains=True))))
+    copies = _copies(kept(data, as_sql(repeats(data)), as_sql(repeats(data, by_domains=True))))
     count = count_rows(copies)
     share = min(1.0, pairs_by_chance(data, by) / count) if count else 1.0
     if share >= settings.default.chance:
@@ -148,17 +148,13 @@ def exact_duplicate_rows(data: Dataset, settings: Settings[ExactDuplicateSetting
         severity=Severity.HIGH if safe else Severity.INFO,
         unit="row",
         facts={"chance_share": round(share, 6), "safe": safe},
-        sql=_sql(whole_rows(_copies(repeats(data)))),
+        sql=as_sql(whole_rows(_copies(repeats(data)))),
     )
 
 
 def _copies(repeated: ibis.Table) -> ibis.Table:
     """All but the first of rows that are the same."""
     return repeated.filter(_[ROW] != _["first"])
-
-
-def _sql(table: ibis.Table) -> str:
-    return str(ibis.to_sql(table, dialect="duckdb"))
 
 
 # --- key duplicates ---------------------------------------------------------------------------------------
@@ -231,7 +227,7 @@ def key_duplicates(data: Dataset, settings: Settings[KeyDuplicateSettings]) -> I
         severity=Severity.MEDIUM if mined else Severity.HIGH,
         unit="row",
         facts={"key": list(key), "mined": mined, "formatting_only": formatting},
-        sql=_sql(whole_rows(_conflicts(data, grouped(data, key), key))),
+        sql=as_sql(whole_rows(_conflicts(data, grouped(data, key), key))),
     )
 
 
@@ -487,7 +483,7 @@ def _keep(data: Dataset, by: Sequence[str], order: str | None, *, last: bool, re
         members = grouped(data, by) if by else data.table.semi_join(repeats(data), ROW)
         out = leaving(placed_in(members, by or data.columns, order, last=last))
     else:
-        same = kept(data, _sql(repeats(data)))
+        same = kept(data, as_sql(repeats(data)))
         stays = same["last"] if last else same["first"]
         out = same.filter(same[ROW] != stays).select(ROW, into=stays)
     return (RowExits(Disposition.DROPPED, out, reason),)

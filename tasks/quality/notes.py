@@ -11,14 +11,13 @@ from functools import partial
 from itertools import combinations, islice
 from typing import Any
 
-import ibis
 from ibis import _
 
 from tasks.quality.fences import is_code
 from tasks.quality.mining import Dependency
 from tasks.quality.model import ColumnProfile, Dataset, Note
 from tasks.quality.profile import number
-from tasks.quality.queries import asked, only
+from tasks.quality.queries import as_sql, asked, only
 from tasks.quality.records import is_unique
 from tasks.quality.wording import plural
 
@@ -86,7 +85,7 @@ def _cardinality(data: Dataset) -> Iterator[Note]:
 
 def _distinct(data: Dataset, column: ColumnProfile, kind: Any, text: str) -> Note:
     own = data.domains.filter(data.domains.column == column.name)
-    return Note(kind, (column.name,), text, {"distinct": column.distinct_count}, _sql(own.agg(distinct=_.count())))
+    return Note(kind, (column.name,), text, {"distinct": column.distinct_count}, as_sql(own.agg(distinct=_.count())))
 
 
 def _dependencies(dependencies: Sequence[Dependency], data: Dataset) -> Iterator[Note]:
@@ -96,7 +95,7 @@ def _dependencies(dependencies: Sequence[Dependency], data: Dataset) -> Iterator
         )
         counted = table.group_by(*d.columns, d.dependent).agg(n=_.count())
         groups = counted.group_by(*d.columns).agg(rows=_.n.sum(), agreeing=_.n.max())
-        sql = _sql(groups.agg(rows=_["rows"].sum(), agreeing=_.agreeing.sum()))
+        sql = as_sql(groups.agg(rows=_["rows"].sum(), agreeing=_.agreeing.sum()))
         text, figures = f"{' and '.join(d.columns)} determines {d.dependent}", dict[str, float]()
         if data.profile.rows <= MOST_ROWS:
             figures = _figures(data, sql)
@@ -155,7 +154,7 @@ def _correlation(data: Dataset, a: ColumnProfile, b: ColumnProfile) -> str:
 def _centred(data: Dataset, columns: Sequence[ColumnProfile]) -> str:
     """The query for the columns as whole numbers around their means: `c0`, `c1` …; null where there is no number."""
     table = only(data.table, [c.name for c in columns])
-    return _sql(table.select(**{f"c{i}": _step(number(table[c.name]), c, _STEPS) for i, c in enumerate(columns)}))
+    return as_sql(table.select(**{f"c{i}": _step(number(table[c.name]), c, _STEPS) for i, c in enumerate(columns)}))
 
 
 def _step(x: Any, column: ColumnProfile, steps: int) -> Any:
@@ -201,7 +200,7 @@ def _rough_skew(column: ColumnProfile) -> float:
 def _skewness(data: Dataset, column: ColumnProfile) -> str:
     """The query for the moment coefficient of skewness of a column, from its value domain."""
     own = data.domains.filter(data.domains.column == column.name)
-    inner = _sql(own.select(n=own.n, d=_step(number(own["value"]), column, _FINE)).filter(_.d.notnull()))
+    inner = as_sql(own.select(n=own.n, d=_step(number(own["value"]), column, _FINE)).filter(_.d.notnull()))
     sums = ", ".join(f"sum(CAST(n AS HUGEINT) * {' * '.join(['d'] * k)}) AS s{k}" for k in (1, 2, 3))
     means = f"SELECT sum(n) AS n, {sums} FROM ({inner})"
     doubles = ", ".join(f"CAST({name} AS DOUBLE) AS {name}" for name in ("n", "s1", "s2", "s3"))
@@ -218,7 +217,3 @@ def _figures(data: Dataset, sql: str) -> dict[str, Any]:
     cursor = data.table.get_backend().raw_sql(sql)
     names = [column[0] for column in cursor.description]
     return {name: int(n) if isinstance(n, int) else n for name, n in zip(names, cursor.fetchone(), strict=True)}
-
-
-def _sql(query: ibis.Table) -> str:
-    return str(ibis.to_sql(query, dialect="duckdb"))

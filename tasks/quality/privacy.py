@@ -185,7 +185,7 @@ def personal_tallies(data: Dataset, columns: Sequence[str]) -> Tallies:
 
 
 def _tallies(data: Dataset, columns: Sequence[str]) -> dict[str, dict[str, int]]:
-    """The tallies, in two queries."""
+    """The tallies; what is checked, which is slow to plan, are only the forms whose shape occurs."""
     own = data.domains.filter(data.domains.column.isin(list(columns)))
     whole = [form for form in FORMS if form.family != "email"]
     shapes = "|".join(f"(?:{form.shape})" for form in whole)
@@ -193,17 +193,19 @@ def _tallies(data: Dataset, columns: Sequence[str]) -> dict[str, dict[str, int]]
     mail = own.filter(own["value"].contains("@"), own["value"].length() <= WITHIN)
     found: dict[str, dict[str, int]] = {}
     for rows, forms in ((mail, [form for form in FORMS if form.family == "email"]), (likely, whole)):
-        for record in _tallied(rows, forms).to_pyarrow().to_pylist():
-            found.setdefault(record.pop("column"), {}).update({k: int(n or 0) for k, n in record.items()})
+        shaped = {f"{form.name}_shaped": form.shaped(rows["value"]).sum() for form in forms}
+        _add(found, rows.group_by("column").agg(**shaped))
+        if met := [form for form in forms if any(tally.get(f"{form.name}_shaped") for tally in found.values())]:
+            told = {f"{form.name}_valid": form.valid(rows["value"]) for form in met}
+            judged = rows.select("column", "n", **told)
+            sums = {f"{form.name}_rows": judged.n.sum(where=judged[f"{form.name}_valid"]) for form in met}
+            _add(found, judged.group_by("column").agg(**sums, **{name: judged[name].sum() for name in told}))
     return found
 
 
-def _tallied(rows: ibis.Table, forms: Sequence[Form]) -> ibis.Table:
-    told = {f"{form.name}_valid": form.valid(rows["value"]) for form in forms}
-    told |= {f"{form.name}_shaped": form.shaped(rows["value"]) for form in forms}
-    judged = rows.select("column", "n", **told)
-    sums = {f"{form.name}_rows": judged.n.sum(where=judged[f"{form.name}_valid"]) for form in forms}
-    return judged.group_by("column").agg(**sums, **{name: judged[name].sum() for name in told})
+def _add(found: dict[str, dict[str, int]], tallied: ibis.Table) -> None:
+    for record in tallied.to_pyarrow().to_pylist():
+        found.setdefault(record.pop("column"), {}).update({name: int(n) for name, n in record.items() if n})
 
 
 def _believed(column: ColumnProfile, tally: Mapping[str, int]) -> dict[Family, list[Form]]:

@@ -10,10 +10,12 @@ import bisect
 import itertools
 import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from functools import cache
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -23,7 +25,7 @@ from ibis import _
 from tasks.quality.lettering import patterns
 from tasks.quality.model import ROW, ColumnProfile, Pattern, Profile
 from tasks.quality.parallel import side_by_side
-from tasks.quality.queries import only
+from tasks.quality.queries import lent, only
 
 BLANK = r"^[\s\x0b\x1c-\x1f\x85\p{Z}]*$"
 """Values without a visible character: nothing, or white space in the sense of Unicode."""
@@ -105,11 +107,11 @@ def profile(table: ibis.Table, domains: ibis.Table, snapshot: str) -> Profile:
 
     Lengths are of all values that are not null; minimum to histogram are of the values that are numbers.
     """
-    rows = int(table.count().to_pyarrow().as_py())
-    counts = {record["column"]: record for record in _records(_count_values(domains))}
-    top, patterns = _top_values(domains), _patterns(domains)
+    rows, known = int(table.count().to_pyarrow().as_py()), _Domains(domains)
+    counts = {record["column"]: record for record in known.records(_count_values)}
+    top, patterns = _top_values(known), _patterns(known)
     numeric = {name: record for name, record in counts.items() if record["numeric_count"]}
-    numbers = _number_statistics(domains, numeric) if numeric else {}
+    numbers = _number_statistics(known, numeric) if numeric else {}
     return Profile(
         snapshot,
         rows,
@@ -185,14 +187,46 @@ def _union(tables: Sequence[ibis.Table]) -> ibis.Table:
     return tables[0]
 
 
-def _records(query: ibis.Table) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = query.to_pyarrow().to_pylist()
-    return records
+_Query: TypeAlias = Callable[[], ibis.Table]
+"""A query over `_DOMAINS` and tables that are lent with it: the same for every table, so it is planned but once."""
+
+_DOMAINS = ibis.table({"column": "string", "value": "string", "n": "int64"}, name="_domains")
 
 
-def _count_values(domains: ibis.Table) -> ibis.Table:
-    value = domains.value
-    parsed = domains.select(
+class _Domains:
+    """Value domains that planned queries are asked of."""
+
+    def __init__(self, domains: ibis.Table) -> None:
+        backend = domains.get_backend()
+        backend._run_pre_execute_hooks(domains)  # noqa: SLF001  (registers memtables, as every execution of Ibis does)
+        self._connection: Any = backend.con
+        self._sql = backend.compile(domains)
+
+    def records(self, query: _Query, **tables: pa.Table) -> list[dict[str, Any]]:
+        """What a query selects, which may also read these tables; in no order."""
+        with lent(self._connection, tables):
+            told = self._asked(query).to_arrow_table()
+        records: list[dict[str, Any]] = told.cast(_planned(query)[1]).to_pylist()
+        return records
+
+    def batches(self, query: _Query, rows: int) -> Iterator[pa.RecordBatch]:
+        """What a query selects, so many rows at once."""
+        yield from self._asked(query).to_arrow_reader(rows)
+
+    def _asked(self, query: _Query) -> Any:
+        return self._connection.execute(f"WITH _domains AS ({self._sql}) SELECT * FROM ({_planned(query)[0]})")
+
+
+@cache
+def _planned(query: _Query) -> tuple[str, pa.Schema]:
+    """The SQL of a query, and the types of what it selects: the engine gives sums as decimals."""
+    table = query()
+    return str(ibis.to_sql(table, dialect="duckdb")), table.schema().to_pyarrow()
+
+
+def _count_values() -> ibis.Table:
+    value = _DOMAINS.value
+    parsed = _DOMAINS.select(
         "column",
         "n",
         blank=is_blank(value),
@@ -218,13 +252,16 @@ def _count_values(domains: ibis.Table) -> ibis.Table:
     )
 
 
-def _top_values(domains: ibis.Table) -> dict[str, tuple[tuple[str, int], ...]]:
-    ranked = ibis.struct({"fewer": -domains.n, "value": domains.value})
-    top = domains.group_by("column").agg(top=_smallest(ranked, TOP_VALUES))
+def _top_values(domains: _Domains) -> dict[str, tuple[tuple[str, int], ...]]:
     return {
         record["column"]: tuple((each["value"][:TOP_LENGTH], -each["fewer"]) for each in record["top"])
-        for record in _records(top)
+        for record in domains.records(_most_frequent)
     }
+
+
+def _most_frequent() -> ibis.Table:
+    ranked = ibis.struct({"fewer": -_DOMAINS.n, "value": _DOMAINS.value})
+    return _DOMAINS.group_by("column").agg(top=_smallest(ranked, TOP_VALUES))
 
 
 _RANKED = dt.Struct({"fewer": "int64", "value": "string"})
@@ -259,27 +296,39 @@ def may_hold(column: ColumnProfile, such: Callable[[str], object]) -> bool:
     return not known or any(such(pattern.text) for pattern in column.patterns)
 
 
-def _patterns(domains: ibis.Table) -> dict[str, list[tuple[Pattern, int]]]:
+def _patterns(domains: _Domains) -> dict[str, list[tuple[Pattern, int]]]:
     """Per column its most frequent patterns, each beside the number of all."""
-    plain = is_ascii(domains.value) & (domains.value.length() <= PATTERN_LENGTH)
-    there = domains.filter(~plain, ~is_blank(domains.value)).select("column", "n", pattern=pattern(domains.value))
-    told = there.group_by("column", "pattern").agg(values=_.count(), rows=_.n.sum().cast("int64"))
-    both = told.union(ibis.memtable(_plain_patterns(domains.filter(plain)), schema=told.schema()))
-    alike = both.group_by("column", "pattern").agg(values=_["values"].sum(), rows=_.rows.sum())
-    place = ibis.row_number().over(group_by="column", order_by=[ibis.desc("rows"), "pattern"])
-    ranked = alike.mutate(place=place, patterns=_.count().over(group_by="column")).filter(_.place < PATTERNS)
     found: dict[str, list[tuple[Pattern, int]]] = {}
-    for record in _records(ranked.order_by("column", "place")):
+    ranked = domains.records(_frequent_patterns, _plain=_plain_patterns(domains))
+    for record in sorted(ranked, key=itemgetter("place")):
         each = Pattern(record["pattern"], int(record["values"]), int(record["rows"]))
         found.setdefault(record["column"], []).append((each, record["patterns"]))
     return found
 
 
-def _plain_patterns(domains: ibis.Table) -> pa.Table:
+def _frequent_patterns() -> ibis.Table:
+    there = _DOMAINS.filter(~_is_plain(), ~is_blank(_DOMAINS.value)).select(
+        "column", "n", pattern=pattern(_DOMAINS.value)
+    )
+    told = there.group_by("column", "pattern").agg(values=_.count(), rows=_.n.sum().cast("int64"))
+    both = told.union(ibis.table(told.schema(), name="_plain"))
+    alike = both.group_by("column", "pattern").agg(values=_["values"].sum(), rows=_.rows.sum())
+    place = ibis.row_number().over(group_by="column", order_by=[ibis.desc("rows"), "pattern"])
+    return alike.mutate(place=place, patterns=_.count().over(group_by="column")).filter(_.place < PATTERNS)
+
+
+def _is_plain() -> ibis.expr.types.BooleanValue:
+    return is_ascii(_DOMAINS.value) & (_DOMAINS.value.length() <= PATTERN_LENGTH)
+
+
+def _plain_values() -> ibis.Table:
+    return _DOMAINS.filter(_is_plain())
+
+
+def _plain_patterns(domains: _Domains) -> pa.Table:
     """`column`, `pattern`, `values`, `rows` of short values of ASCII that are not blank, batch by batch."""
     empty = pa.table({name: pa.array([], type) for name, type in _PATTERN_COUNTS.items()})
-    batches = domains.select("column", "value", "n").to_pyarrow_batches(chunk_size=_BATCH)
-    return pa.concat_tables([empty, *side_by_side(_pattern_counts, batches)])
+    return pa.concat_tables([empty, *side_by_side(_pattern_counts, domains.batches(_plain_values, _BATCH))])
 
 
 _PATTERN_COUNTS = {"column": pa.string(), "pattern": pa.string(), "values": pa.int64(), "rows": pa.int64()}
@@ -307,27 +356,28 @@ def _pattern_counts(batch: pa.RecordBatch) -> pa.Table:
     return counted.filter(pa.array(visible, pa.bool_()))
 
 
-def _number_statistics(domains: ibis.Table, numeric: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def _number_statistics(domains: _Domains, numeric: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Mean, median and histogram of each column in `numeric`, which tells their bounds."""
     bounds = [
         {"column": name, "low": r["minimum"], "high": r["maximum"], "scale": _scale(r["minimum"], r["maximum"])}
         for name, r in sorted(numeric.items())
     ]
-    numbers = domains.filter(domains.column.isin(sorted(numeric))).select("column", "n", x=number(domains.value))
-    placed = _placed(numbers.filter(_.x.notnull()), ibis.memtable(bounds, schema=_BOUNDS))
+    bounded = {"_bounds": pa.Table.from_pylist(bounds, _BOUNDS)}
     found: dict[str, dict[str, Any]] = {b["column"]: {**b, "bins": [0] * BINS, "sum": 0} for b in bounds}
-    for record in _records(placed.group_by("column", "bin").agg(n=_.n.sum(), sum=_.steps.sum())):
+    for record in domains.records(_bins, **bounded):
         column = found[record["column"]]
-        column["bins"][record["bin"]] = record["n"]
+        column["bins"][record["bin"]] = int(record["n"])
         column["sum"] += int(record["sum"])
     middle = [{"column": name, **_middle(column["bins"])} for name, column in found.items()]
-    for record in _records(_medians(placed, ibis.memtable(middle, schema=_MIDDLE))):
+    for record in domains.records(_medians, **bounded, _middle=pa.Table.from_pylist(middle, _MIDDLE)):
         found[record["column"]]["median"] = record["low"] / 2 + record["high"] / 2
     return found
 
 
-_BOUNDS = {"column": "string", "low": "float64", "high": "float64", "scale": "float64"}
-_MIDDLE = {"column": "string", "first": "int64", "last": "int64", "low_rank": "int64", "high_rank": "int64"}
+_BOUNDS = pa.schema({"column": pa.string(), "low": pa.float64(), "high": pa.float64(), "scale": pa.float64()})
+_MIDDLE = pa.schema({
+    "column": pa.string(), "first": pa.int64(), "last": pa.int64(), "low_rank": pa.int64(), "high_rank": pa.int64(),
+})  # fmt: skip
 
 
 def _scale(low: float, high: float) -> float:
@@ -335,14 +385,19 @@ def _scale(low: float, high: float) -> float:
     return math.ldexp(1.0, min(math.frexp(max(abs(low), abs(high), math.ulp(0.0)))[1], 1023))
 
 
-def _placed(numbers: ibis.Table, bounds: ibis.Table) -> ibis.Table:
+def _placed() -> ibis.Table:
     """Each number with its bin, and its part of the sum in steps of the column's scale."""
-    joined = numbers.join(bounds, "column")
+    bounds = ibis.table(ibis.Schema.from_pyarrow(_BOUNDS), name="_bounds")
+    joined = _DOMAINS.join(bounds, "column").mutate(x=number(_.value)).filter(_.x.notnull())
     # Halves, so that the width of a column from -1e308 to 1e308 is still a number.
     share = (joined.x / 2 - joined.low / 2) / (joined.high / 2 - joined.low / 2)
     at = (joined.high > joined.low).ifelse((share * BINS).floor(), 0).clip(0, BINS - 1)
     steps = (joined.x / joined.scale * _FINE).round().cast("decimal(38, 0)")
     return joined.select("column", "n", "x", bin=at.cast("int64"), steps=steps * joined.n.cast("decimal(18, 0)"))
+
+
+def _bins() -> ibis.Table:
+    return _placed().group_by("column", "bin").agg(n=_.n.sum(), sum=_.steps.sum())
 
 
 def _middle(bins: Sequence[int]) -> dict[str, int]:
@@ -354,9 +409,10 @@ def _middle(bins: Sequence[int]) -> dict[str, int]:
     return {"first": first, "last": last, "low_rank": ranks[0] - below, "high_rank": ranks[1] - below}
 
 
-def _medians(placed: ibis.Table, middle: ibis.Table) -> ibis.Table:
+def _medians() -> ibis.Table:
     """The two middle numbers of each column; only the bins they are in are sorted."""
-    inside = placed.join(middle, "column").filter(_.bin.between(_.first, _.last))
+    inside = _placed().join(ibis.table(ibis.Schema.from_pyarrow(_MIDDLE), name="_middle"), "column")
+    inside = inside.filter(_.bin.between(_.first, _.last))
     running = inside.mutate(upto=_.n.sum().over(group_by="column", order_by="x", rows=(None, 0)))
     return running.group_by("column").agg(
         low=_.x.min(where=_.upto >= _.low_rank), high=_.x.min(where=_.upto >= _.high_rank)

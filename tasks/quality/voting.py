@@ -5,18 +5,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ibis
+import pyarrow as pa
+import pyarrow.compute
 from ibis import _
 from pydantic import Field
 
-from tasks.quality.codes import codes, count_single_pairs
+from tasks.quality.codes import Coded, codes, count_single_pairs
 from tasks.quality.model import ROW, CellWrites, Dataset, Effect
 from tasks.quality.profile import is_missing
 from tasks.quality.records import is_unique
 from tasks.quality.registry import KindSettings
 from tasks.quality.words import NO_VALUE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 VOICE = math.lcm(*range(1, 17))
 """The weight of a source's vote, so that up to 16 sources that copy from one another share one voice exactly."""
@@ -79,9 +85,9 @@ def described_columns(
     if not others:
         return None
     names = [c.name for c in others]
-    by_source = _majority_share(statements(data.table, source, source, names, {}))
+    by_source = _majority_share(data, source, names)
     about = [c for c in others if by_source.get(c.name, 1.0) < settings.unique_share]
-    share = _majority_share(statements(data.table, entity, source, names, {}))
+    share = _majority_share(data, entity, [c.name for c in about])
     for c in about:
         usual = c.top[0][1] / (c.rows - c.null_count)
         if share.get(c.name, 0.0) < max(settings.agreement, (1 + usual) / 2):
@@ -108,11 +114,31 @@ def _said(text: Any, shape: str | None) -> Any:
     return text if shape is None else text.re_search(shape).ifelse(text.re_extract(shape, 0), text)
 
 
-def _majority_share(long: ibis.Table) -> dict[str, float]:
-    votes = long.group_by("column", "entity", "value").agg(n=_.count())
-    best = votes.group_by("column", "entity").agg(most=_.n.max(), n=_.n.sum())
-    totals = best.group_by("column").agg(most=_.most.sum(), n=_.n.sum()).to_pyarrow().to_pylist()
-    return {record["column"]: int(record["most"]) / int(record["n"]) for record in totals}
+def _majority_share(data: Dataset, group: str, columns: Sequence[str]) -> dict[str, float]:
+    """Per column the share of what is said in it that the most frequent value of its group has, 0 to 1."""
+    import numpy as np
+
+    table = codes(data).of([group, *columns]).columns
+    own = table[group]
+    grouped = ~own.nothing[own.codes]
+    shares: dict[str, float] = {}
+    for name in columns:
+        said = grouped & ~_silent(table[name])[table[name].codes]
+        pairs = own.codes[said].astype(np.int64) * len(table[name].values) + table[name].codes[said]
+        votes, n = np.unique(pairs, return_counts=True)
+        if votes.size:
+            first = np.flatnonzero(np.diff(votes // len(table[name].values), prepend=-1))
+            shares[name] = int(np.maximum.reduceat(n, first).sum()) / int(n.sum())
+    return shares
+
+
+def _silent(column: Coded) -> NDArray[np.bool_]:
+    """Per value whether it says nothing, as null, which is the last one."""
+    import numpy as np
+
+    words = pa.compute.is_in(pa.compute.utf8_lower(column.values), pa.array(sorted(NO_VALUE)))
+    found: NDArray[np.bool_] = column.nothing | np.r_[words.to_numpy(zero_copy_only=False), False]
+    return found
 
 
 def dominant_shapes(data: Dataset, columns: Sequence[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tasks.quality.model import ROW, Dataset, Issue
@@ -89,6 +90,7 @@ def _cells_of(check: ContractCheck) -> tuple[str, ...]:
     return check.columns if len(check.columns) == 1 and not check.rule else ()
 
 
+@lru_cache(maxsize=1024)
 def _gap_sql(column: str) -> str:
     import ibis
 

@@ -6,16 +6,17 @@ here as SQL, because hundreds of them are asked about and building each as an ex
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import ibis
 import pyarrow as pa
+import pyarrow.compute
 from ibis import _
 
-from tasks.quality.codes import CodedRows, codes
+from tasks.quality.codes import Alike, Changed, CodedRows, codes
 from tasks.quality.doubts import Ballot, ballot_of, count_suspects
 from tasks.quality.effects import apply
 from tasks.quality.model import (
@@ -91,10 +92,18 @@ class Plan:
         only_one = self.effects[0] if len(self.effects) == 1 else None
         return only_one if isinstance(only_one, (ValueMap, CellWrites)) else None
 
+    @property
+    def written(self) -> tuple[CellWrites, ...] | None:
+        """What it writes by row, if it writes to no column otherwise or twice."""
+        writes = [e for e in self.effects if isinstance(e, (ValueMap, CellWrites)) and e.column not in self.dropped]
+        by_row = tuple(e for e in writes if isinstance(e, CellWrites))
+        return by_row if len(writes) == len(by_row) == len(self.touched) else None
 
-def writes_one_column(effects: Sequence[Effect]) -> bool:
-    """Whether effects write to the cells of one column and do nothing else."""
-    return len(effects) == 1 and isinstance(effects[0], (ValueMap, CellWrites))
+
+def writes_only(effects: Sequence[Effect]) -> bool:
+    """Whether effects do nothing but write: a value map for one column, or cells of rows, each column once."""
+    by_row = len({e.column for e in effects if isinstance(e, CellWrites)}) == len(effects) > 0
+    return by_row or (len(effects) == 1 and isinstance(effects[0], ValueMap))
 
 
 class Engine:
@@ -155,10 +164,15 @@ class Engine:
             if isinstance(effect, CellWrites) and effect.column in table.columns:
                 written = self._ask(self._written(effect))
                 table = table.overwritten(effect.column, written[ROW].to_numpy(), written["after"].combine_chunks())
+        for gone in self._leaving(plan):
+            table = table.without(gone.to_numpy())
+        return table
+
+    def _leaving(self, plan: Plan) -> Iterator[pa.ChunkedArray]:
+        """`_row` of the rows that a plan takes out."""
         leaving = [self.sql(e.rows) for e in plan.exits] + ([now(self.data, plan.issue.sql)] if plan.suspects else [])
         for sql in leaving:
-            table = table.without(self._ask(f"SELECT {quoted(ROW)} FROM ({sql})")[ROW].to_numpy())
-        return table
+            yield self._ask(f"SELECT {quoted(ROW)} FROM ({sql})")[ROW]
 
     def _written(self, effect: CellWrites) -> str:
         return f"SELECT {quoted(ROW)}, CAST(after AS VARCHAR) AS after FROM ({self.sql(effect.values)})"
@@ -184,17 +198,27 @@ class Engine:
         )
         return tuple(self.rows(f"WITH met AS ({met}) SELECT {counts}")[0])
 
-    def changes(self, plan: Plan) -> list[tuple[str, str | None, str | None, int, int]]:
-        """`column`, `before`, `after`, cells and first row of all cells that a plan changes alike."""
-        written = plan.one_column
-        if isinstance(written, CellWrites):
-            made = self._ask(self._written(written))
-            table = codes(self.data).of([written.column])
-            return list(table.changed(written.column, made[ROW].to_numpy(), made["after"].combine_chunks()))
+    def changes(self, plan: Plan) -> tuple[list[Alike], int | None]:
+        """The cells that a plan changes alike, and in how many rows they are, where that is known."""
+        import numpy as np
+
+        if plan.written is not None:
+            gone = [rows.combine_chunks() for rows in self._leaving(plan)]
+            found = [self._changed(each, gone) for each in plan.written]
+            rows = [each.rows for each in found]
+            count = rows[0].size if len(rows) == 1 else np.unique(np.concatenate(rows)).size
+            return [alike for each in found for alike in each.alike], count
         cells = self._cells(plan)
         kept = cells.filter(cells.column.isin(sorted(plan.touched)))
         alike = kept.group_by("column", "before", "after").agg(n=_.count(), row=_[ROW].min())
-        return self.rows(self.sql(alike))
+        return self.rows(self.sql(alike)), None
+
+    def _changed(self, written: CellWrites, gone: Iterable[pa.Array]) -> Changed:
+        made = self._ask(self._written(written))
+        for rows in gone:
+            made = made.filter(pa.compute.invert(pa.compute.is_in(made[ROW], rows)))
+        table = codes(self.data).of([written.column])
+        return table.changed(written.column, made[ROW].to_numpy(), made["after"].combine_chunks())
 
     def first_rows(self, column: str, values: Iterable[str | None]) -> dict[str | None, int]:
         """The first row that holds each value."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 import ibis
 import pyarrow as pa
@@ -48,8 +49,14 @@ def _lent(backend, arrow: pa.Table):
     lend(backend, KEY)
     backend.con.register("arriving", arrow)
     backend.raw_sql("CREATE TABLE snapshot AS SELECT * FROM arriving")
-    backend.raw_sql(f"CREATE TABLE domains AS {backend.compile(domains(backend.table('snapshot')))}")
+    backend.raw_sql(f"CREATE TABLE domains AS {_domains_sql(tuple(arrow.column_names))}")
     return backend
+
+
+@cache
+def _domains_sql(columns: tuple[str, ...]) -> str:
+    schema = {name: "int64" if name == ROW else "string" for name in columns}
+    return ibis.to_sql(domains(ibis.table(schema, name="snapshot")), dialect="duckdb")
 
 
 def _profiled(backend, contract: Contract) -> Dataset:

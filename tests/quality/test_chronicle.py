@@ -65,3 +65,9 @@ def test_a_run_that_has_only_begun_has_a_line_too():
 def test_a_gate_that_was_answered_in_any_way_waits_no_more(step):
     assert open_gate(told(HOLD)).key == "hold-load-1"
     assert open_gate(told(HOLD, step)) is None
+
+
+def test_each_of_several_people_who_sign_is_told_once():
+    ann, bob = ({"name": name, "method": "test"} for name in ("ann", "bob"))
+    both = ("answer-load-1", "answer", {"gate": "load-1", "signatures": [bob, ann]})
+    assert chronicle(told(HOLD, both)).people == ("ann (test)", "bob (test)")

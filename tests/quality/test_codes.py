@@ -106,7 +106,7 @@ def test_changes_are_counted_alike_with_the_first_of_their_rows(rows, written):
     with opened(columns(rows)) as data:
         values = pa.array(list(written.values()), pa.string())
         at = pa.array(list(written), pa.int64()).to_numpy()
-        found = {told[1:3]: told[3:] for told in codes(data).of("c").changed("c", at, values)}
+        found = {told[1:3]: told[3:] for told in codes(data).of("c").changed("c", at, values).alike}
     expected = {}
     for row, after in sorted(written.items()):
         if row < len(rows) and rows[row][2] != after:
