@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from blocks.sources import DatabaseSource, Reading
 from blocks.staging import Staging
-from tasks.quality.errors import NothingNew, SourceError, SpecError, Unavailable
+from tasks.quality.errors import NothingNew, SourceError, SpecError, TryAgain, Unavailable
 
 SERVERS = ["sqlite", *(pytest.param(name, marks=pytest.mark.service) for name in ("postgres", "mariadb"))]
 
@@ -157,6 +157,30 @@ def test_a_wrong_password_is_said(tmp_path, request, server):
     with pytest.raises(SourceError, match="refuses this user or password") as raised:
         DatabaseSource(url=url, table="t").read(Reading(Staging(str(tmp_path)), "r", "p", tmp_path))
     assert "wrong-Passw0rd" not in raised.value.message
+
+
+LIMITED = {
+    "postgres_url": (
+        "?options=-c%20statement_timeout%3D200",
+        "SELECT n, pg_sleep(0.01)::text FROM generate_series(1, 999) n",
+    ),
+    "mariadb_url": (
+        "?init_command=SET%20max_statement_time%3D0.2",
+        "SELECT count(*) AS n FROM seq_1_to_100000 a, seq_1_to_100000 b WHERE a.seq * b.seq % 7 = 1",
+    ),
+}
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("server", LIMITED)
+def test_a_server_that_gives_up_because_it_took_too_long_is_to_be_tried_again(tmp_path, request, server):
+    limit, query = LIMITED[server]
+    source = DatabaseSource(url=request.getfixturevalue(server) + limit, query=query)
+    with pytest.raises(
+        TryAgain, match=r"gave up, for it took too long: .*raise its time limit, then run it again"
+    ) as told:
+        source.read(Reading(Staging(str(tmp_path)), "r", "p", tmp_path))
+    assert "s3cret" not in told.value.message
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path):
