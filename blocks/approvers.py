@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -270,6 +271,7 @@ def _digits(code: str) -> str:
     return "".join(code.split())
 
 
+@cache
 def _tables() -> tuple[Table, Table]:
     from sqlalchemy import Column, Float, Integer, MetaData, String, Table, Text
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from blocks.ledger_database import LedgerDatabase
@@ -209,6 +210,7 @@ class Ledger(LedgerDatabase):
         return (_table(),)
 
 
+@cache
 def _table() -> Table:
     from sqlalchemy import Column, Integer, MetaData, String, Table, Text, UniqueConstraint
 

@@ -67,11 +67,10 @@ class LedgerDatabase:
 
     def _make_tables(self, engine: Engine) -> None:
         """Of several processes that come first, one makes them."""
-        from sqlalchemy import inspect
-
         wanted = tuple(self._tables())
-        if {table.name for table in wanted} <= set(inspect(engine).get_table_names()):
-            return
+        with engine.connect() as connection:
+            if all(engine.dialect.has_table(connection, table.name) for table in wanted):
+                return
         with _begun(engine, write=True) as connection:
             for table in wanted:
                 table.create(connection, checkfirst=True)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from blocks.ledger_database import LedgerDatabase
@@ -111,6 +112,7 @@ class SlackMemory(LedgerDatabase):
         return _tables()
 
 
+@cache
 def _tables() -> tuple[Table, Table]:
     from sqlalchemy import Column, Float, MetaData, String, Table, Text
 

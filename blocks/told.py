@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from blocks.ledger_database import LedgerDatabase
@@ -82,6 +83,7 @@ def _telling(row: Row[Any]) -> Telling:
     return Telling(row.number, row.run_id, row.key, **json.loads(row.said), at=row.at)
 
 
+@cache
 def _table() -> Table:
     from sqlalchemy import Column, Integer, MetaData, String, Table, Text, UniqueConstraint
 

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.commands import FAILED, cockpit
+from flows.home import Home
 from tasks.quality.errors import GonogoError
 from tasks.quality.inbox import Waiting, since
 from tasks.quality.secrets import mask
@@ -22,19 +23,24 @@ from tasks.reports.trace import moment
 
 def list_pending(*, as_json: bool) -> None:
     """List the gates that wait for an answer, the longest waiting first."""
-    with cockpit() as at:
-        from flows.drive import held_runs
-        from tasks.pending import pending
+    console, home = Console(highlight=False), Home.here()
+    home.activate()
+    from tasks.pending import pending
 
-        held = {str(run.id) for run in held_runs(at.client)}
-        found = pending(str(at.home.staging), at.home.ledger_url, held)
+    found = pending(str(home.staging), home.ledger_url)
+    if found:  # by the ledger; whether the runs are still there, Prefect knows
+        with cockpit(console) as at:
+            from flows.drive import held_runs
+
+            held = {str(run.id) for run in held_runs(at.client)}
+        found = tuple(each for each in found if each.run_id in held)
     if as_json:
-        at.console.print_json(json.dumps([_plain(each) for each in found]))
+        console.print_json(json.dumps([_plain(each) for each in found]))
     elif found:
-        at.console.print(_table(found))
-        at.console.print("\nAnswer with [bold]gonogo decide RUN[/], or in the Prefect UI (gonogo up).")
+        console.print(_table(found))
+        console.print("\nAnswer with [bold]gonogo decide RUN[/], or in the Prefect UI (gonogo up).")
     else:
-        at.console.print("No run waits for an answer.")
+        console.print("No run waits for an answer.")
 
 
 def each_apart(names: Sequence[str], answer: Callable[[str], None]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from blocks.ledger import Ledger
 from tasks.ask import question_file
 from tasks.quality.chronicle import open_gate
@@ -13,10 +11,10 @@ from tasks.quality.question import Question
 from tasks.run import Run, recall_run
 
 
-def pending(staging: str, ledger: str, only: Collection[str] | None = None) -> tuple[Waiting, ...]:
-    """Every gate that waits, the longest waiting first; of these runs, if they are named."""
+def pending(staging: str, ledger: str) -> tuple[Waiting, ...]:
+    """Every gate that waits, the longest waiting first."""
     with Ledger(ledger) as known:
-        runs = [each.run_id for each in known.runs() if only is None or each.run_id in only]
+        runs = [each.run_id for each in known.runs()]
     found = (_waiting(staging, run_id) for run_id in runs)
     return tuple(sorted((each for each in found if each), key=lambda each: each.since))
 

@@ -136,7 +136,8 @@ def _unreached(data: Dataset, columns: Sequence[str]) -> Mapping[str, dict[str, 
     if not columns:
         return {}
     table = only(data.table, (ROW, *columns))
-    there = {name: ~is_missing(table[name]) for name in columns}
+    blank = {name: data.profile.column(name).blank_count for name in columns}
+    there = {name: ~is_missing(table[name]) if blank[name] else table[name].notnull() for name in columns}
     ends = {
         f"{i} {end}": getattr(table[ROW], end)(where=there[name])
         for i, name in enumerate(columns)

@@ -226,13 +226,15 @@ def _planned(query: _Query) -> tuple[str, pa.Schema]:
 
 def _count_values() -> ibis.Table:
     value = _DOMAINS.value
+    numeric, dated = _begins(value, "+", ":"), _begins(value, "0", ":")
+    date = value.re_search(DATE).ifelse(value.substr(0, 10), ibis.null()).try_cast("date").notnull()
     parsed = _DOMAINS.select(
         "column",
         "n",
-        blank=is_blank(value),
-        number=number(value),
-        whole=value.re_search(INTEGER),
-        date=value.re_search(DATE).ifelse(value.substr(0, 10), ibis.null()).try_cast("date").notnull(),
+        blank=_begins(value, "!", "\x7f").ifelse(False, is_blank(value)),
+        number=numeric.ifelse(number(value), ibis.null()),
+        whole=numeric.ifelse(value.re_search(INTEGER), False),
+        date=dated.ifelse(date, False),
         boolean=value.lower().isin(BOOLEANS),
         length=value.length(),
     )
@@ -250,6 +252,11 @@ def _count_values() -> ibis.Table:
         minimum=_.number.min(),
         maximum=_.number.max(),
     )
+
+
+def _begins(text: ibis.expr.types.StringValue, first: str, beyond: str) -> ibis.expr.types.BooleanValue:
+    """Whether a text begins with one of these characters, which is known much sooner than what a pattern says."""
+    return (text >= first) & (text < beyond)
 
 
 def _top_values(domains: _Domains) -> dict[str, tuple[tuple[str, int], ...]]:
