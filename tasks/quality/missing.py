@@ -37,7 +37,7 @@ from tasks.quality.model import (
     ValueMap,
 )
 from tasks.quality.profile import TOP_LENGTH, is_missing, may_hold, number, pattern_of
-from tasks.quality.queries import only
+from tasks.quality.queries import apart, only
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.wording import plural, rate, some_of
 from tasks.quality.words import AMBIGUOUS_WORDS, NULL_WORDS
@@ -387,7 +387,8 @@ def derive(data: Dataset, issue: Issue, p: Formula) -> tuple[Effect, ...]:  # no
         _column(data, name)
     table = only(data.table, (ROW, p.target, p.left, p.right))
     _, fixed = style(data, p.target, "derived")
-    results = table.filter(is_missing(table[p.target])).select(ROW, after=written(result(table, p), p.decimals, fixed))
+    gaps = apart(table.filter(is_missing(table[p.target])))
+    results = gaps.select(ROW, after=written(result(gaps, p), p.decimals, fixed))
     return (CellWrites(p.target, results.filter(results.after.notnull())),)
 
 

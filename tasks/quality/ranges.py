@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from functools import reduce
 from operator import or_
@@ -577,10 +578,11 @@ def winsorise(data: Dataset, issue: Issue, p: Winsorised) -> tuple[Effect, ...]:
     ends = [inside.order_by(key, "value").limit(1).to_pyarrow()["value"].to_pylist() for key in ("x", ibis.desc("x"))]
     if not all(ends):
         return ()
+    x = number(own["value"])
+    beyond = own.select("value", after=ibis.cases((x < p.low, ends[0][0]), (x > p.high, ends[1][0])))
     table = only(data.table, (ROW, column))
-    x = number(table[column])
-    beyond = table.select(ROW, after=ibis.cases((x < p.low, ends[0][0]), (x > p.high, ends[1][0])))
-    return (CellWrites(column, beyond.filter(_.after.notnull())),)
+    written = table.join(beyond.filter(_.after.notnull()), table[column] == beyond["value"])
+    return (CellWrites(column, written.select(ROW, "after")),)
 
 
 class ClippedAt(Parameters):
@@ -665,17 +667,20 @@ def _infinite(data: Dataset, column: ColumnProfile) -> Iterator[Finding]:
         too_large = text.re_search(NUMBER) & number(text).isnull()
         return (text.strip().lower().isin(words_) | too_large).fill_null(False)
 
-    met = rows_where(data, column.name, lambda text: infinite(text) & ~text.strip().lower().isin(FAILED))
-    yield from _found(
+    def met() -> int:
+        """Values that no failed computation writes."""
+        return rows_where(data, column.name, lambda text: infinite(text) & ~text.strip().lower().isin(FAILED))
+
+    for finding in _found(
         data,
         column,
         infinite,
         lambda n: f"{plural(n, 'value is', 'values are')} infinite or no number, {column.numeric_count:,} are numbers",
         Severity.MEDIUM,
         title=f"Infinite numbers in {column.name}",
-        facts={"what": "infinite", "failed": not met},
-        confidence=0.7 if met else 0.9,
-    )
+    ):
+        facts = {"what": "infinite", "failed": not (others := met())}
+        yield replace(finding, facts=facts, confidence=0.7 if others else 0.9)
 
 
 def _may_be_cut(column: ColumnProfile, chosen: TruncatedSettings) -> bool:
