@@ -306,9 +306,7 @@ class StreamLoad:
                     raise self._silent() from None
                 self._producer.poll(_POLL_SECONDS)
             except KafkaException as error:
-                if (
-                    error.args[0].name() == "_STATE"
-                ):  # the transaction cannot go on; its commit is refused with the reason
+                if error.args[0].name() == "_STATE":  # it cannot go on; its commit is refused with the reason
                     self._producer.commit_transaction(CONNECT_SECONDS)
                 raise
             else:
