@@ -42,6 +42,8 @@ _ROWS_AT_ONCE, _BYTES_AT_ONCE, _FEW_ROWS = 1_000_000, 500_000_000, 1_000
 _CHUNK_BYTES = 1 << 20
 _KEY_BYTES = 32
 _PARQUET = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS}"
+_READ_OFTEN = f"FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE {GROUP_ROWS}"
+"""For value domains, which an assessment reads a dozen times: twice as large, read twice as fast."""
 
 
 class Staging:
@@ -114,7 +116,7 @@ class Staging:
 
     def write_domains(self, run_id: str, snapshot: Snapshot, domains: ibis.Table) -> str:
         """Write a snapshot's value domains; `open` gives them as `domains` from now on. Returns the fingerprint."""
-        return self._copy(run_id, f"{snapshot.id}.domains", domains)[1]
+        return self._copy(run_id, f"{snapshot.id}.domains", domains, _READ_OFTEN)[1]
 
     @contextmanager
     def open(self, snapshot: Snapshot, views: Mapping[str, str] = {}) -> Iterator[Backend]:
@@ -258,8 +260,8 @@ class Staging:
         self.write_json(run_id, f"snapshot-{name}", {**snapshot.__dict__, "about": about, "engine": _engine()})
         return snapshot
 
-    def _copy(self, run_id: str, name: str, table: ibis.Table) -> tuple[str, str, int]:
-        return self._published(run_id, name, lambda partial: write_table(table, partial, _PARQUET))
+    def _copy(self, run_id: str, name: str, table: ibis.Table, options: str = _PARQUET) -> tuple[str, str, int]:
+        return self._published(run_id, name, lambda partial: write_table(table, partial, options))
 
     def _published(self, run_id: str, name: str, write: Callable[[Path], int]) -> tuple[str, str, int]:
         """Write a file that has a name of its own once it is whole: its address, fingerprint and rows."""
