@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -33,15 +34,13 @@ class LedgerDatabase:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._engine: Engine | None = None
+        self._made = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+        self._made = False
 
     def _tables(self) -> Iterable[Table]:
         """The tables that are used."""
@@ -57,10 +56,11 @@ class LedgerDatabase:
         from sqlalchemy.exc import OperationalError
 
         try:
-            if self._engine is None:
-                self._engine = _engine(self._url)
-                self._make_tables(self._engine)
-            with _begun(self._engine, write=write) as connection:
+            engine = _engine(self._url)
+            if not self._made:
+                self._make_tables(engine)
+                self._made = True
+            with _begun(engine, write=write) as connection:
                 yield connection
         except OperationalError as error:
             raise _away(self._url, error) from error
@@ -68,6 +68,8 @@ class LedgerDatabase:
     def _make_tables(self, engine: Engine) -> None:
         """Of several processes that come first, one makes them."""
         wanted = tuple(self._tables())
+        if engine.dialect.name == "sqlite" and engine.url.database:
+            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
         with engine.connect() as connection:
             if all(engine.dialect.has_table(connection, table.name) for table in wanted):
                 return
@@ -89,14 +91,14 @@ def _begun(engine: Engine, *, write: bool) -> Iterator[Connection]:
         connection.commit()
 
 
+@cache
 def _engine(url: str) -> Engine:
+    """An engine that keeps no connection open, so it is good for all who use the database in this process."""
     from sqlalchemy import create_engine, event, make_url
     from sqlalchemy.pool import NullPool
 
     parsed = make_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
-    if sqlite and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": _BUSY_SECONDS} if sqlite else {})
     if sqlite:
         event.listen(engine, "connect", _sqlite_connected)

@@ -21,7 +21,7 @@ from tasks.quality.checks import ContractCheck
 from tasks.quality.history import REVISIONS
 from tasks.quality.model import ROW, Snapshot, Verdict
 from tasks.quality.policy import Match, Policy, gate_differs, match
-from tasks.quality.privacy import looks_personal
+from tasks.quality.privacy import personal_among
 from tasks.quality.question import KEEP, RECOMMENDED, Question, as_remembered, choices, sealed
 from tasks.quality.wording import plural, score_text
 from tasks.record import once
@@ -248,14 +248,13 @@ def _sample(run: Run, snapshot: Snapshot) -> str:
     """The first rows, with stars for what is personal by the contract or by its form: nothing was measured yet."""
     columns, spec = snapshot.columns[:SAMPLE_COLUMNS], run.spec()
     with run.open_staging().open(snapshot) as tables:
-        table = tables.table("snapshot").order_by(ROW).limit(SAMPLE_ROWS).select(ROW, *columns)
-        rows = table.to_pyarrow().to_pylist()
-        formed = table.select(ROW, **{name: looks_personal(table[name]) for name in columns}).to_pyarrow().to_pylist()
+        first = tables.table("snapshot").select(ROW, *columns).order_by(ROW).limit(SAMPLE_ROWS)
+        rows = first.to_pyarrow().to_pylist()
+        formed = personal_among(tables.con, (row[name] for row in rows for name in columns))
     known = {name for name in columns if spec.contract.column(name).personal}
-    looks = {row[ROW]: row for row in formed}
 
     def cell(row: Mapping[str, Any], name: str) -> str:
-        hidden = not spec.show_personal_data and (name in known or looks[row[ROW]][name])
+        hidden = not spec.show_personal_data and (name in known or row[name] in formed)
         return markdown((starred(row[name]) if hidden else row[name]) or "", 40)
 
     more = len(snapshot.columns) - len(columns)

@@ -9,9 +9,11 @@ reported.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
 import ibis
+import pyarrow as pa
 from ibis import _
 from pydantic import Field
 
@@ -31,7 +33,7 @@ from tasks.quality.model import (
     Severity,
 )
 from tasks.quality.pseudonyms import can_hash, with_hashes
-from tasks.quality.queries import cells_where, rows_where, suspects
+from tasks.quality.queries import cells_where, lent, rows_where, suspects
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.sequences import words
 from tasks.quality.wording import some_of
@@ -163,10 +165,19 @@ def _suspect(family: Family, forms: Sequence[Form]) -> Callable[[Any], Any]:
     return lambda text: (text.length().between(SHORTEST, LONGEST) & valid(text)).fill_null(False)
 
 
-def looks_personal(text: Any) -> Any:
-    """Whether a text has a form that hardly anything but personal data has: what can be said of one cell alone."""
+def personal_among(connection: Any, values: Iterable[str | None]) -> frozenset[str]:
+    """The texts of a form that hardly anything but personal data has: what can be said of one cell alone."""
+    texts = pa.array(sorted({value for value in values if value is not None}), pa.string())
+    with lent(connection, {"_values": pa.table({"value": texts})}):
+        return frozenset(value for (value,) in connection.execute(_of_personal_form()).fetchall())
+
+
+@cache
+def _of_personal_form() -> str:
+    """A query for `value` of `_values`: planned once, which takes much longer than asking it."""
     hardly = tuple(form for form in FORMS if form.chance <= HARDLY_BY_CHANCE and form.alone <= 1)
-    return any_of(hardly)(text).fill_null(False)
+    values = ibis.table({"value": "string"}, name="_values")
+    return str(ibis.to_sql(values.filter(any_of(hardly)(values["value"]).fill_null(False)), dialect="duckdb"))
 
 
 Tallies: TypeAlias = Mapping[str, Mapping[str, int]]

@@ -77,7 +77,6 @@ def test_one_code_that_is_handed_in_twice_at_once_counts_once(store, tmp_path):
 def test_the_database_tells_no_secret_and_no_code_and_the_key_is_its_owners_only(store, tmp_path):
     address = store.enrol(Approver("ann", roles=("finance",)))
     store.use("ann", code(address), "one", NOON)
-    store._engine.dispose()
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
     assert parse_uri(address).secret.encode() not in stored
     assert code(address).encode() not in stored
