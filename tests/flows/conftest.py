@@ -22,22 +22,24 @@ ORDERS = """id,customer,price,quantity,total
 """
 
 
-@pytest.fixture(scope="session", autouse=True)
+DRAWN: dict[object, str] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
 def _each_table_drawn_once() -> Iterator[None]:
     """The profiler draws a table that several runs have only once: it takes a third of a small run's time."""
     from pandas.util import hash_pandas_object
 
     from tasks.reports import profile_page
 
-    drawn: dict[object, str] = {}
     draw, some_title = profile_page._profiled, "some-run, round 1"
 
     def once(frame, title, note):
         rows = hash_pandas_object(frame).to_numpy().tobytes()
         known_by = (rows, note, *zip(map(str, frame.columns), map(str, frame.dtypes), strict=True))
-        if known_by not in drawn:
-            drawn[known_by] = draw(frame, some_title, note)
-        return drawn[known_by].replace(some_title, title)
+        if known_by not in DRAWN:
+            DRAWN[known_by] = draw(frame, some_title, note)
+        return DRAWN[known_by].replace(some_title, title)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profile_page, "_profiled", once)
