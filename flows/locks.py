@@ -9,20 +9,33 @@ from typing import Literal
 
 from flows.home import Home
 
-Role = Literal["flow", "terminal"]
+Role = Literal["flow", "terminal", "reading"]
 
 
 @contextmanager
-def holding(home: Home, run_id: str, role: Role) -> Iterator[bool]:
-    """Hold a role in a run while inside; False when another process on this machine has it."""
+def holding(home: Home, name: str, role: Role, wait: Callable[[], None] | None = None) -> Iterator[bool]:
+    """Hold a role in a run, or of a pipeline, while inside.
+
+    Args:
+        home: whose.
+        name: the run's id, or the pipeline's name.
+        role: which.
+        wait: called before another holder is waited for; without it none is.
+
+    Yields:
+        False when another process on this machine has it, and is not waited for.
+    """
     home.locks.mkdir(parents=True, exist_ok=True)
-    with (home.locks / f"{run_id}.{role}").open("w") as lock:
+    with (home.locks / f"{name}.{role}").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-        else:
-            yield True
+            if wait is None:
+                yield False
+                return
+            wait()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield True
 
 
 @contextmanager
@@ -43,20 +56,8 @@ def executing(home: Home, run_id: str) -> Iterator[None]:
 
 @contextmanager
 def reading(home: Home, pipeline: str, wait: Callable[[], None]) -> Iterator[None]:
-    """Be the one run of a pipeline on this machine that reads its source, so that each goes on where the last ended.
-
-    Args:
-        home: whose.
-        pipeline: its name.
-        wait: called before another run is waited for.
-    """
-    home.locks.mkdir(parents=True, exist_ok=True)
-    with (home.locks / f"{pipeline}.reading").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            wait()
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    """Be the one run of a pipeline on this machine that reads its source, so that each goes on where the last ended."""
+    with holding(home, pipeline, "reading", wait):
         yield
 
 

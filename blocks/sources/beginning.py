@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from blocks.sources.encodings import as_utf8
-from blocks.sources.formats import FORMATS, PACKED, format_in, format_of
+from blocks.sources.formats import FORMATS, format_in, format_of, packing_of
 from blocks.sources.json_stream import Found, elements
 from blocks.sources.options import FileOptions
 from blocks.sources.pieces import OpenFile, Piece
@@ -78,7 +78,7 @@ def _unpacked(file: Beginning) -> bytes:
 
     if not file.content:
         raise SourceError("the file is empty (0 bytes)", where=file.where, todo="export it again")
-    ending = next((ending for ending, mark in PACKED.items() if file.content.startswith(mark)), None)
+    ending = packing_of(file.content)
     try:
         if ending == ".gz":
             return zlib.decompressobj(wbits=31).decompress(file.content, BEGINNING_BYTES)

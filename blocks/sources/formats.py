@@ -37,9 +37,7 @@ _ENDINGS = {
     ".parquet": "parquet", ".pq": "parquet",
     ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel", ".xlsb": "excel", ".ods": "excel",
 }  # fmt: skip
-PACKED = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
-"""Ending → what compressed files begin with."""
-
+_PACKED = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
 _STARTS = {b"PAR1": "parquet", b"PK\x03\x04": "excel", b"\xd0\xcf\x11\xe0": "excel"}
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\f\r"))
 _MOST_CONTROL = 0.1
@@ -53,7 +51,7 @@ _BUFFER_BYTES = 8 << 20
 def format_of(path: PurePath) -> str | None:
     """The format that a file's name tells, or None."""
     endings = [ending.lower() for ending in path.suffixes]
-    if endings and endings[-1] in PACKED:
+    if endings and endings[-1] in _PACKED:
         endings.pop()
     return _ENDINGS.get(endings[-1]) if endings else None
 
@@ -61,6 +59,11 @@ def format_of(path: PurePath) -> str | None:
 def format_in(plain: Path) -> str | None:
     """The format that an unpacked file's first bytes tell, whatever its name says, or None."""
     return _STARTS.get(start_of(plain))
+
+
+def packing_of(start: bytes) -> str | None:
+    """The ending of compressed files that begin like this, or None."""
+    return next((ending for ending, mark in _PACKED.items() if start.startswith(mark)), None)
 
 
 def plain_file(path: Path, unpacked: Path, where: str) -> Path:
@@ -73,8 +76,7 @@ def plain_file(path: Path, unpacked: Path, where: str) -> Path:
 
     if path.stat().st_size == 0:
         raise SourceError("the file is empty (0 bytes)", where=where, todo="export it again")
-    start = start_of(path)
-    ending = next((ending for ending, mark in PACKED.items() if start.startswith(mark)), None)
+    ending = packing_of(start_of(path))
     if ending is None:
         return path
     try:

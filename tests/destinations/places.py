@@ -43,8 +43,18 @@ def batch(
     return LoadBatch(table, given, run, f"sha256:{run}", "orders", formats or {}, declared)
 
 
+class Place:
+    """Whatever is loaded into: how its destination is asked."""
+
+    def load(self, batch, **more):
+        return self.destination(**more).load(batch, self.folder)
+
+    def undo(self, run, **more):
+        return self.destination(**more).undo(run, self.folder)
+
+
 @dataclass
-class Database:
+class Database(Place):
     """A table `out` of a database; `url` may be relative to the folder."""
 
     folder: Path
@@ -65,12 +75,6 @@ class Database:
 
     def destination(self, **more) -> DatabaseDestination:
         return DatabaseDestination.model_validate({"url": self.url, "table": "out", "schema": self.schema, **more})
-
-    def load(self, batch, **more):
-        return self.destination(**more).load(batch, self.folder)
-
-    def undo(self, run, **more):
-        return self.destination(**more).undo(run, self.folder)
 
     def exists(self) -> bool:
         import sqlalchemy as sa
@@ -126,7 +130,7 @@ class Database:
 
 
 @dataclass
-class File:
+class File(Place):
     """One file."""
 
     folder: Path
@@ -151,12 +155,6 @@ class File:
 
     def destination(self, **more) -> FileDestination:
         return FileDestination.model_validate({"path": f"made/{self.name}", **more})
-
-    def load(self, batch, **more):
-        return self.destination(**more).load(batch, self.folder)
-
-    def undo(self, run, **more):
-        return self.destination(**more).undo(run, self.folder)
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -194,7 +192,7 @@ class File:
 
 
 @dataclass
-class Bucket:
+class Bucket(Place):
     """A table in a bucket of an S3 server."""
 
     folder: Path
@@ -221,12 +219,6 @@ class Bucket:
 
         own = {"bucket": self.bucket, "endpoint": self.endpoint, "addressing": "path", "prefix": "a b/out"}
         return S3Destination(**{**own, "access_key": ACCESS_KEY, "secret_key": SECRET_KEY, **more})
-
-    def load(self, batch, **more):
-        return self.destination(**more).load(batch, self.folder)
-
-    def undo(self, run, **more):
-        return self.destination(**more).undo(run, self.folder)
 
     def manifest(self) -> dict:
         return json.loads(self.client.get_object(Bucket=self.bucket, Key="a b/out/_manifest.json")["Body"].read())
@@ -258,7 +250,7 @@ class Bucket:
 
 
 @dataclass
-class Messages:
+class Messages(Place):
     """A topic of Kafka."""
 
     topic: Topic
@@ -274,9 +266,6 @@ class Messages:
 
     def destination(self, **more) -> StreamDestination:
         return StreamDestination(**{"servers": self.topic.servers, "topic": self.topic.name, **more})
-
-    def load(self, batch, **more):
-        return self.destination(**more).load(batch, self.folder)
 
     def alter(self) -> None:
         """Somebody removes what is there."""
