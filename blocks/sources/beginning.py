@@ -61,7 +61,7 @@ def told_by(file: Beginning, options: FileOptions) -> str:
             raise SourceError(f"cannot tell the format of '{file.name}'", where=file.where, todo=FORMATS_TODO)
         if whole or known in _IN_LINES:
             if not whole:
-                path.write_bytes(plain[: plain.rfind(b"\n") + 1] or plain)
+                path.write_bytes(_whole_lines(plain, quoted=known == "csv"))
             return _rows(FORMATS[known](_opened(file, path, tables), options), known, whole=whole)
         if known == "json":
             path.write_bytes(plain[: plain.rfind(b"}") + 1] or plain)
@@ -70,6 +70,17 @@ def told_by(file: Beginning, options: FileOptions) -> str:
             what = f"'{file.name}' does not begin as {known} does"
             raise SourceError(what, where=file.where, todo="export it again, or set 'format'")
         return f"it begins as {known} does; what is in it shows once it is fetched wholly"
+
+
+def _whole_lines(plain: bytes, *, quoted: bool) -> bytes:
+    """Up to the last end of a line, of one that is not within quotes where values may be quoted; else as it is."""
+    end = last = plain.rfind(b"\n")
+    quotes = plain.count(b'"', 0, end) if quoted and end >= 0 else 0
+    while quotes % 2:
+        before = plain.rfind(b"\n", 0, end)
+        quotes -= plain.count(b'"', before + 1, end)
+        end = before
+    return plain[: end + 1] or plain[: last + 1] or plain
 
 
 def _unpacked(file: Beginning) -> bytes:

@@ -78,3 +78,10 @@ def test_records_that_are_named_are_looked_for():
     content = b'{"meta": {"n": 2}, "data": ' + SPACED + b"}"
     assert told("a.json", content, records="data") == "json, its first record with 2 columns: id, city"
     assert told("a.csv", CSV, format="csv", header=False).endswith("columns: column_1, column_2")
+
+
+def test_a_beginning_that_ends_within_a_quoted_value_tells_of_no_line_that_cannot_be_read():
+    long = b'1,"' + b"a line\n" * 20_000 + b'"\n'
+    assert told("a.csv", b"id,note\n" + long * 10) == (
+        "csv, its first 1,048,576 bytes are 7 rows with 2 columns: id, note"
+    )
