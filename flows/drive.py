@@ -43,6 +43,8 @@ NO_CODE = "no code"
 _KEY = re.compile(r"(?P<gate>.+)-a\d+-(?P<tries>\d+)")
 _RESUME_TRIES = 50
 _FOLLOW_SECONDS = 0.25
+_STARTING_SECONDS = 120
+"""How long a worker's process may take from being submitted to holding the run's lock, on a machine that is busy."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ def carry(
     """
     while True:
         run = client.read_flow_run(run_id)
-        run = run if held(run) else _followed(client, home, execute(client, run_id))
+        if not held(run):
+            execute(client, run_id)
+            run = _followed(client, home, run_id)
         if not held(run):
             return run
         given = answer(run, question_of(home, run))
@@ -100,11 +104,20 @@ def carry(
             return run
 
 
-def _followed(client: SyncPrefectClient, home: Home, run: FlowRun) -> FlowRun:
-    """The run as it is when no other process executes it any more: a worker may have been first."""
-    while taken(home, str(run.id), "flow"):
+def _followed(client: SyncPrefectClient, home: Home, run_id: UUID) -> FlowRun:
+    """The run as it is when no other process is at it any more: a worker may have been first, or start late.
+
+    A process says that the run is running before it holds the run's lock; one that dies in between is not awaited long.
+    """
+    until = time.monotonic() + _STARTING_SECONDS
+    while taken(home, str(run_id), "flow") or (_going(client, run_id) and time.monotonic() < until):
         time.sleep(_FOLLOW_SECONDS)
-    return client.read_flow_run(run.id)
+    return client.read_flow_run(run_id)
+
+
+def _going(client: SyncPrefectClient, run_id: UUID) -> bool:
+    state = client.read_flow_run(run_id).state
+    return bool(state and (state.is_running() or state.is_pending()))
 
 
 def execute(client: SyncPrefectClient, run_id: UUID) -> FlowRun:
@@ -294,9 +307,6 @@ def adopt(home: Home, now: datetime | None = None) -> list[str]:
 
 
 _LOST_SECONDS = 20
-_STARTING_SECONDS = 120
-"""How long a worker's process may take from being submitted to holding the run's lock, on a machine that is busy."""
-
 _MOST_REVIVALS = 5
 
 

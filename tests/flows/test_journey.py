@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def test_a_run_stops_at_its_gates_and_loads_what_was_decided(pilot, orders):
@@ -134,6 +140,42 @@ def test_a_run_that_another_process_executes_is_left_to_it_and_does_not_fail(pil
         assert pilot.go() == "Running"
     assert pilot.go() == "Suspended"
     assert pilot.gate == "load-1"
+
+
+LATE = """
+import sys
+from uuid import UUID
+from prefect.client.orchestration import get_client
+from flows.drive import execute
+with get_client(sync_client=True) as client:
+    execute(client, UUID(sys.argv[1]))
+"""
+
+
+def test_a_run_that_another_process_is_just_taking_up_is_followed_to_its_gate(
+    pilot, orders, prefect_server, monkeypatch
+):
+    """A process that starts late, a worker's where a terminal was first, says `Running` before it holds the lock."""
+    from prefect.states import Running
+
+    import flows.drive
+
+    alone, late = flows.drive.execute, list[subprocess.Popen[bytes]]()
+    environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+
+    def with_another(client, run_id):
+        run = alone(client, run_id)
+        client.set_flow_run_state(run_id, Running(), force=True)
+        late.append(subprocess.Popen([sys.executable, "-c", LATE, str(run_id)], cwd=REPOSITORY, env=environment))
+        return run
+
+    pilot.start(pilot.pipeline(orders))
+    monkeypatch.setattr(flows.drive, "execute", with_another)
+    with pilot._client() as client:
+        left = flows.drive.carry(client, pilot.home, pilot.id, lambda run, question: None)
+    assert left.state_name == "Suspended"
+    assert [each.wait(timeout=60) for each in late] == [0]
+    assert pilot.gate == "quality-1"
 
 
 def test_an_answer_counts_when_prefect_has_forgotten_that_the_run_was_held(pilot, orders):
