@@ -7,6 +7,8 @@ operating system frees with the process says whether somebody is carrying a run 
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 import subprocess
 import sys
@@ -32,7 +34,7 @@ from tasks.quality.question import Question, answer_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.objects import FlowRun, State
 
 TERMINAL = "terminal"
 """The deployment of runs that a terminal carries: it has no work pool, so no worker takes them."""
@@ -92,7 +94,8 @@ def carry(
     while True:
         run = client.read_flow_run(run_id)
         if not held(run):
-            execute(client, run_id)
+            if _granted(client, run_id):
+                execute(client, run_id)
             run = _followed(client, home, run_id)
         if not held(run):
             return run
@@ -104,10 +107,19 @@ def carry(
             return run
 
 
-def _followed(client: SyncPrefectClient, home: Home, run_id: UUID) -> FlowRun:
-    """The run as it is when no other process is at it any more: a worker may have been first, or start late.
+def _granted(client: SyncPrefectClient, run_id: UUID) -> bool:
+    """Ask for a run that is due, as a worker does before it starts a process for it: the server grants it to one."""
+    from prefect.states import Pending
 
-    A process says that the run is running before it holds the run's lock; one that dies in between is not awaited long.
+    mine = f"taken up by process {os.getpid()} on {platform.node()}"  # a request that was sent again is known by it
+    told: State[Any] | None = client.set_flow_run_state(run_id, Pending(message=mine)).state
+    return told is not None and told.message == mine
+
+
+def _followed(client: SyncPrefectClient, home: Home, run_id: UUID) -> FlowRun:
+    """The run as it is when no process is at it any more: a worker may have been first.
+
+    It says so before its process has the run's lock; one that dies in between is not awaited long.
     """
     until = time.monotonic() + _STARTING_SECONDS
     while taken(home, str(run_id), "flow") or (_going(client, run_id) and time.monotonic() < until):

@@ -152,29 +152,21 @@ with get_client(sync_client=True) as client:
 """
 
 
-def test_a_run_that_another_process_is_just_taking_up_is_followed_to_its_gate(
+def test_a_run_that_a_worker_is_just_taking_up_is_left_to_it_and_followed_to_its_gate(
     pilot, orders, prefect_server, monkeypatch
 ):
-    """A process that starts late, a worker's where a terminal was first, says `Running` before it holds the lock."""
-    from prefect.states import Running
+    from prefect.states import Pending
 
     import flows.drive
 
-    alone, late = flows.drive.execute, list[subprocess.Popen[bytes]]()
     environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
-
-    def with_another(client, run_id):
-        run = alone(client, run_id)
-        client.set_flow_run_state(run_id, Running(), force=True)
-        late.append(subprocess.Popen([sys.executable, "-c", LATE, str(run_id)], cwd=REPOSITORY, env=environment))
-        return run
-
     pilot.start(pilot.pipeline(orders))
-    monkeypatch.setattr(flows.drive, "execute", with_another)
     with pilot._client() as client:
-        left = flows.drive.carry(client, pilot.home, pilot.id, lambda run, question: None)
-    assert left.state_name == "Suspended"
-    assert [each.wait(timeout=60) for each in late] == [0]
+        client.set_flow_run_state(pilot.id, Pending())  # as a worker does before it starts a process
+        with subprocess.Popen([sys.executable, "-c", LATE, str(pilot.id)], cwd=REPOSITORY, env=environment) as late:
+            monkeypatch.setattr(flows.drive, "execute", lambda *_: pytest.fail("it was executed twice"))
+            left = flows.drive.carry(client, pilot.home, pilot.id, lambda run, question: None)
+    assert (late.returncode, left.state_name, left.run_count) == (0, "Suspended", 1)
     assert pilot.gate == "quality-1"
 
 
