@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import gc
+import itertools
 import json
 import os
 import runpy
@@ -38,6 +40,8 @@ LOG_BYTES = 10_000_000
 
 _TOLD_EVERY_SECONDS = 5.0
 _WATCH_SECONDS = 0.25
+_COLLECT_SECONDS = 1
+_COLLECT_ALL_SECONDS = 60
 _LOG_TAIL_LINES = 20
 
 Tell = Callable[[str], None]
@@ -361,9 +365,23 @@ def _end_when_unwanted(lock: Path) -> None:
         os.killpg(os.getpid(), signal.SIGKILL)
 
 
+def _collect_apart() -> None:
+    """Collect garbage in a thread of its own instead of in the one that happens to allocate.
+
+    What SQLite is asked to forget waits for its connection, which may itself wait for another one's write lock. A
+    collection in the thread of Prefect's event loop, which has to end that write, held the server up for the minute
+    after which SQLite gives up.
+    """
+    for seconds in itertools.count(1):
+        time.sleep(_COLLECT_SECONDS)
+        gc.collect(1 if seconds % _COLLECT_ALL_SECONDS else 2)
+
+
 def _main(wanted: str, module: str, *args: str) -> None:
     """What `spawn` starts: a module that ends when it is not wanted any more."""
     threading.Thread(target=_end_when_unwanted, args=(Path(wanted),), daemon=True).start()
+    gc.disable()
+    threading.Thread(target=_collect_apart, daemon=True).start()
     sys.argv = [module, *args]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ import httpx
 import pytest
 
 from flows import local
-from flows.local import LOG_BYTES, Addresses, answers, authorization, free_port, rotate, running, server
+from flows.local import LOG_BYTES, Addresses, answers, authorization, free_port, rotate, running, server, spawn
 from flows.up import _secure
 from tasks.quality.errors import PilotMustDecide, TryAgain
 
@@ -181,3 +182,31 @@ def test_a_preferred_port_is_taken_when_it_is_free():
         taken = listener.getsockname()[1]
         assert free_port(taken) != taken
     assert free_port(taken) == taken
+
+
+GARBAGE = """
+import threading, time
+
+class Circle:
+    def __init__(self):
+        self.itself = self
+    def __del__(self):
+        collected_in.add(threading.current_thread() is threading.main_thread())
+
+collected_in = set()
+until = time.monotonic() + 10
+while not collected_in and time.monotonic() < until:
+    circles = [Circle() for _ in range(5_000)]
+    time.sleep(0.01)
+print("collected in the main thread:", collected_in)
+"""
+
+
+def test_the_servers_garbage_is_never_collected_in_the_thread_that_answers(tmp_path):
+    """It would wait there for a connection of SQLite's that waits for what this thread has to end: for a minute."""
+    (tmp_path / "garbage.py").write_text(GARBAGE)
+    log, wanted = tmp_path / "log", tmp_path / "wanted"
+    with wanted.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        spawn("garbage", log=log, wanted=wanted, env={**os.environ, "PYTHONPATH": str(tmp_path)}).wait(30)
+    assert "collected in the main thread: {False}" in log.read_text()
