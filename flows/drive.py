@@ -93,7 +93,7 @@ def carry(
     """
     while True:
         run = client.read_flow_run(run_id)
-        if not held(run):
+        if not held(run) and not ended(run):
             if _granted(client, run_id):
                 execute(client, run_id)
             run = _followed(client, home, run_id)
