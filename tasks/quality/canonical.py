@@ -12,12 +12,13 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field
 
 from tasks.quality.model import ColumnProfile
-from tasks.quality.numerals import CLEAR, UNITS, Numeral, code_like, decimal_mark, digits, read_numeral, shortest
+from tasks.quality.numerals import CLEAR, EXACT, UNITS, Numeral, code_like, decimal_mark, digits, read_numeral, shortest
 from tasks.quality.universal import Edits
 
 MOST, FEW = 0.5, 0.3
 """What more than half of a column has is its way of writing; zeros that less than three in ten have are slips."""
 
+MOST_DECIMALS = 12
 MOST_PATTERNS = 400
 MOST_LISTED = 2_000
 
@@ -44,7 +45,7 @@ class CanonicalNumber(Edits):
     suffix: str = ""
     shorten: bool = True
     grouped: bool = False
-    decimals: int = Field(0, ge=0, le=12)
+    decimals: int = Field(0, ge=0, le=MOST_DECIMALS)
     percent: Literal["strip", "divide"] = "strip"
     convert: bool = False
 
@@ -81,7 +82,8 @@ def plan_for(told: Told) -> CanonicalNumber | None:
     keeps = bool(prefix or suffix) and of_usual > MOST * rows
     if keeps and prefix:
         return None
-    usual_ones = [(m, n) for _t, n, m in told if m.suffix == (suffix if keeps else "") and not m.prefix]
+    own = suffix if keeps else ""
+    usual_ones = [(m, n) for _t, n, m in told if m.suffix == own and not m.prefix and not m.power]
     decimals, shorten = _decimals_of(usual_ones, mark) if usual_ones else (0, True)
     return CanonicalNumber(
         mark=mark,
@@ -131,15 +133,16 @@ def _decimals_of(numerals: Sequence[tuple[Numeral, int]], mark: str) -> tuple[in
         zeros += n * (bool(fraction) and not fraction.strip("0"))
     rows = sum(lengths.values())
     usual, n = min(lengths.items(), key=lambda each: (-each[1], each[0]))
-    fixed = usual if n >= CLEAR * rows else 0
+    fixed = usual if n >= CLEAR * rows and usual <= MOST_DECIMALS else 0
     return fixed, not fixed and 0 < zeros < FEW * rows and whole + zeros >= CLEAR * rows
 
 
 def _mostly_grouped(told: Told, mark: str) -> bool:
     """Whether most numbers from a thousand on have their thousands separated."""
-    large = [(n, m.body) for _t, n, m in told if len((_digits(m, mark) or "").partition(".")[0]) > 3]  # noqa: PLR2004
-    separated = sum(n for n, body in large if not re.fullmatch(r"[0-9]+(?:[.,][0-9]{1,2}|[.,][0-9]{4,})?", body))
-    return bool(large) and separated > MOST * sum(n for n, _body in large)
+    read = [(n, m.body, _digits(m, mark) or "") for _t, n, m in told]
+    large = [each for each in read if len(each[2].partition(".")[0]) > 3]  # noqa: PLR2004
+    separated = sum(n for n, body, number in large if len(re.sub("[0-9]", "", body)) > number.count("."))
+    return bool(large) and separated > MOST * sum(n for n, _body, _number in large)
 
 
 def forms_of(told: Told) -> Counter[str]:
@@ -193,7 +196,7 @@ def _fits(told: Told, plan: CanonicalNumber, others: Iterable[str]) -> bool:
 
 
 def _medians(told: Told, unit: str, mark: str) -> float | None:
-    found = [float(d) for _t, _n, m in told if m.unit == unit and (d := _digits(m, mark))]
+    found = [float(d) for _t, _n, m in told if m.unit == unit and not m.power and (d := _digits(m, mark))]
     return median(found) if found else None
 
 
@@ -205,7 +208,7 @@ def otherwise(plan: CanonicalNumber, changed: Collection[str]) -> Callable[[Any]
     whole = r"[1-9][0-9]{0,2}(?:[^0-9][0-9]{3})*" if plan.grouped else r"(?:0|[1-9][0-9]*)"
     plain = rf"^-?{whole}(?:\.[0-9]*[1-9])?" if plan.shorten else rf"^-?{whole}(?:[.,][0-9]+)?"
     form = plain + (re.escape(plan.suffix) if plan.suffix else "") + "$"
-    return lambda value: ~value.re_search(form) & value.re_search("[0-9]")
+    return lambda value: ~value.re_search(form) & value.re_search("[0-9]") & ~value.re_search("[0-9][eE][-+]?[0-9]")
 
 
 def rewritten(told: Told, plan: CanonicalNumber) -> dict[str, str]:
@@ -215,13 +218,15 @@ def rewritten(told: Told, plan: CanonicalNumber) -> dict[str, str]:
 
 
 def _canonical(numeral: Numeral, plan: CanonicalNumber) -> str | None:
-    """A numeral as the plan writes it; None where it has another unit that is not to be converted."""
-    number = _digits(numeral, plan.mark)
-    if number is None:
+    """A numeral as the plan writes it; None where it has another unit that is not to be converted, or an exponent.
+
+    Exponents are how programs write numbers that are very small or large, and every program reads them.
+    """
+    value = _digits(numeral, plan.mark)
+    if value is None or numeral.power:
         return None
     unit = plan.unit if plan.suffix and _slips(numeral.suffix, plan.suffix) else numeral.unit
-    value = f"{Decimal(number + numeral.power):f}" if numeral.power else number
-    noisy = plan.shorten or len(value.replace(".", "")) > 15  # noqa: PLR2004  (binary fractions)
+    noisy = plan.shorten or len(value.replace(".", "")) > EXACT
     if unit not in ("", plan.unit, "%"):
         if not plan.convert or unit not in UNITS or UNITS[unit][0] != UNITS.get(plan.unit, ("?",))[0]:
             return None

@@ -14,6 +14,9 @@ from decimal import Decimal, localcontext
 CLEAR = 0.8
 """What four fifths of a column's numbers have is the column's way."""
 
+EXACT, NOISE = 15, 5
+"""A binary fraction holds so many decimal digits; where so many more vanish by rounding to them, they were noise."""
+
 LONGEST = 60
 """Longer texts are no numerals; their rest is never looked at."""
 
@@ -155,16 +158,19 @@ def code_like(body: str) -> bool:
 
 
 def shortest(number: str) -> str:
-    """A decimal without needless zeros and without the noise of binary fractions.
+    """A decimal without needless zeros and without the noise of binary fractions; every digit of others is kept.
 
-    >>> shortest("12.0"), shortest("0.055999999999999994"), shortest("-.50")
-    ('12', '0.056', '-0.5')
+    >>> shortest("12.0"), shortest("0.055999999999999994"), shortest("-.50"), shortest("0.2876820724517809")
+    ('12', '0.056', '-0.5', '0.2876820724517809')
     """
     value = Decimal(number)
-    if len(value.as_tuple().digits) >= 16 and "." in number:  # noqa: PLR2004  (binary fractions show from here on)
+    if "." in number:
         with localcontext() as context:
-            context.prec = 15
-            value = +value
+            context.prec = EXACT
+            rounded = (+value).normalize()
+        told, left = (len(each.as_tuple().digits) for each in (value, rounded))
+        if told > EXACT and told - left >= NOISE:
+            value = rounded
     text = f"{value:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "") else text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +52,21 @@ def test_a_percent_sign_that_changes_nothing_is_taken_off_and_noise_of_binary_fr
     with opened({"rate": [*plain, "0.05%", "0.055999999999999994%"]}) as data:
         after = recommended_values(data, found(data, "mixed_number_format"), "rate")
     assert after == [*plain, "0.05", "0.056"]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [repr(math.log(n / 8)) for n in range(1, 40)],  # 14 to 17 digits, each of which says something
+        [*(f"{n / 7:.14f}" for n in range(1, 40)), "2"],  # more decimals than a remedy may be told
+        [*(f"{n - 20}.{n % 9 + 1}" for n in range(40)), "4.18e-06", "-2.31E-18", "1e+22"],
+        [*(f"{n}.481" for n in range(100, 130)), "98.7", "210", "2324.598", "2088.468"],  # no thousands are separated
+    ],
+    ids=["every digit", "many decimals", "exponents", "three decimals"],
+)
+def test_numbers_as_programs_write_them_are_no_mixed_numbers(column):
+    with opened({"a": column * 8}) as data:
+        assert found(data, "mixed_number_format", missing_ok=True) is None
 
 
 @pytest.mark.parametrize("column", [["007", "12", "13 kg"], ["AB-1", "AB-2"], ["1.5", "2.25", "3.00"]])
