@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field
 
 from tasks.quality.model import ColumnProfile
-from tasks.quality.numerals import CLEAR, EXACT, UNITS, Numeral, code_like, decimal_mark, digits, read_numeral, shortest
+from tasks.quality.numerals import CLEAR, UNITS, Numeral, code_like, decimal_mark, digits, quiet, read_numeral, shortest
 from tasks.quality.universal import Edits
 
 MOST, FEW = 0.5, 0.3
@@ -226,14 +226,14 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber) -> str | None:
     if value is None or numeral.power:
         return None
     unit = plan.unit if plan.suffix and _slips(numeral.suffix, plan.suffix) else numeral.unit
-    noisy = plan.shorten or len(value.replace(".", "")) > EXACT
+    shortens = plan.shorten
     if unit not in ("", plan.unit, "%"):
         if not plan.convert or unit not in UNITS or UNITS[unit][0] != UNITS.get(plan.unit, ("?",))[0]:
             return None
-        value, noisy = f"{Decimal(value) * UNITS[unit][2] / UNITS[plan.unit][2]:f}", True
+        value, shortens = f"{Decimal(value) * UNITS[unit][2] / UNITS[plan.unit][2]:f}", True
     if unit == "%" and plan.percent == "divide":
-        value, noisy = f"{Decimal(value) / 100:f}", True
-    written = shortest(value) if noisy else value
+        value, shortens = f"{Decimal(value) / 100:f}", True
+    written = shortest(value) if shortens else quiet(value)
     if plan.decimals and written != numeral.body:
         whole, _point, rest = written.partition(".")
         written = f"{whole}.{rest:0<{plan.decimals}}"

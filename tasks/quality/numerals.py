@@ -163,14 +163,22 @@ def shortest(number: str) -> str:
     >>> shortest("12.0"), shortest("0.055999999999999994"), shortest("-.50"), shortest("0.2876820724517809")
     ('12', '0.056', '-0.5', '0.2876820724517809')
     """
-    value = Decimal(number)
-    if "." in number:
-        with localcontext() as context:
-            context.prec = EXACT
-            rounded = (+value).normalize()
-        told, left = (len(each.as_tuple().digits) for each in (value, rounded))
-        if told > EXACT and told - left >= NOISE:
-            value = rounded
-    text = f"{value:f}"
+    text = f"{Decimal(quiet(number)):f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "") else text
+
+
+def quiet(number: str) -> str:
+    """A decimal without the noise of binary fractions; as it is written if it has none.
+
+    >>> quiet("0.30000000000000004"), quiet("0.18154273708397020"), quiet("1.50")
+    ('0.3', '0.18154273708397020', '1.50')
+    """
+    if "." not in number:
+        return number
+    value = Decimal(number)
+    with localcontext() as context:
+        context.prec = EXACT
+        rounded = (+value).normalize()
+    told, left = (len(each.as_tuple().digits) for each in (value, rounded))
+    return f"{rounded:f}" if told > EXACT and told - left >= NOISE else number

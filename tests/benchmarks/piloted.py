@@ -21,7 +21,7 @@ from scoring import Cell, Table, Unusable
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
-    from tasks.quality.model import Action, Assessment, Dataset, Issue, Snapshot
+    from tasks.quality.model import Action, Assessment, Issue, Snapshot
 
 CERTAIN = 0.5
 """Confidence from which a suspect cell counts as detected."""
@@ -113,13 +113,16 @@ class _Pilot:
     """The table while it is being refined, and what was noted on the way."""
 
     def __init__(self, tables: Backend, snapshot: Snapshot, trusted: Trusted) -> None:
+        from tasks.quality.contract import Contract
+        from tasks.steps import Steps
+
         self._tables = tables
         self._snapshot = snapshot
         self._trusted = trusted
         self._gone: dict[int, dict[str, Any]] = {}
         self._noted = Piloted()
-        tables.raw_sql("CREATE TEMP TABLE step_0 AS SELECT * FROM snapshot")
-        self._data = self._measured("step_0")
+        self._steps, self._contract = Steps(tables), Contract()
+        self._data = self._steps.data(self._contract, snapshot.fingerprint)
 
     def fly(self, rounds: int) -> Piloted:
         """Assess and accept, until nothing is recommended."""
@@ -165,20 +168,8 @@ class _Pilot:
             self._noted.written[issue.kind, cell["column"]][cell[ROW]] = cell["after"] or ""
         self._gone |= {row[ROW]: row for row in applied.rows.to_pyarrow().to_pylist()}
         self._noted.decisions += 1
-        name = f"step_{self._noted.decisions}"
-        self._tables.create_table(name, applied.table, temp=True)
-        self._data = self._measured(name)
-
-    def _measured(self, name: str) -> Dataset:
-        from tasks.quality.contract import Contract
-        from tasks.quality.model import Dataset
-        from tasks.quality.profile import domains, profile
-
-        self._tables.raw_sql(f'CREATE OR REPLACE TEMP VIEW snapshot AS SELECT * FROM "{name}"')
-        self._tables.create_table(f"{name}_domains", domains(self._tables.table("snapshot")), temp=True)
-        self._tables.raw_sql(f'CREATE OR REPLACE TEMP VIEW domains AS SELECT * FROM "{name}_domains"')
-        table, values = self._tables.table("snapshot"), self._tables.table("domains")
-        return Dataset(table, values, profile(table, values, self._snapshot.fingerprint), Contract())
+        self._steps.take(applied)
+        self._data = self._steps.data(self._contract, self._snapshot.fingerprint)
 
     def _suspicions(self, found: Assessment) -> Iterator[Suspicion]:
         for issue in found.issues:
