@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
-from flows.gate import undisturbed
+from flows.gate import notice
 from flows.resolve import RESOLVERS
 from tasks.quality.model import Answer, Snapshot
 from tasks.route import route
@@ -22,5 +22,6 @@ def conduct(run: Run, examined: Examined, answer: Answer) -> Snapshot:
         return revised
     snapshot = examined.snapshot
     for leg in route(run, examined, answer):
-        snapshot = _SNAPSHOT.validate_python(undisturbed(run, RESOLVERS[leg.module], run, snapshot, leg))
+        notice(run)
+        snapshot = _SNAPSHOT.validate_python(RESOLVERS[leg.module](run, snapshot, leg))
     return snapshot

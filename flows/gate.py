@@ -7,10 +7,11 @@ task and happens once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from prefect import Flow, runtime
+from prefect import runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import State
@@ -56,6 +57,27 @@ class Stopped(Exception):
         self.gate, self.answered_by, self.comment, self.again = gate, answered_by, comment, again
 
 
+class Held(Pause):
+    """The run waits at a gate of ours."""
+
+
+def through(run: Run, journey: Callable[[], R]) -> R:
+    """Go on a journey that repeats nothing, and begin it again where somebody suspends the run in Prefect itself.
+
+    Prefect notices that at any time, between any two tasks; the run then holds before its next stage instead.
+    """
+    suspended = False
+    while True:
+        try:
+            if suspended:
+                _take_over(run)
+            return journey()
+        except Held:
+            raise
+        except Pause:
+            suspended = True
+
+
 def step(run: Run, stage: Task[Concatenate[Run, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run one stage, unless the pilot asked to hold or stop before it.
 
@@ -63,36 +85,9 @@ def step(run: Run, stage: Task[Concatenate[Run, P], R], *args: P.args, **kwargs:
         Stopped: the pilot asked the run to stop.
     """
     number = kwargs.get("round")
-    name = f"{stage.name}-{number}" if number else stage.name
-    _notice(run)
-    _heed(run, name)
-    try:
-        return stage(run, *args, **kwargs)
-    except Pause:  # somebody suspended the run in Prefect itself, and Prefect noticed
-        _take_over(run)
-        _heed(run, name)
-        return stage(run, *args, **kwargs)
-
-
-def undisturbed(run: Run, subflow: Flow[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call a subflow; when it or the run is suspended in Prefect meanwhile, the run holds after it."""
-    _notice(run)
-    try:
-        return subflow(*args, **kwargs)
-    except Pause:
-        _take_over(run)
-        _end_suspended(run)
-        return subflow(*args, **kwargs)
-
-
-def _end_suspended(run: Run) -> None:
-    """End subflows that were suspended, for Prefect would take them up in every replay, and stop there."""
-    children = {"parent_flow_run_id": {"any_": [run.id]}, "state": {"type": {"any_": ["PAUSED"]}}}
-    with get_client(sync_client=True) as client:
-        suspended = FlowRunFilter.model_validate(children)
-        for child in client.read_flow_runs(flow_run_filter=suspended, sort=FlowRunSort.ID_DESC, limit=200):
-            ended: State[Any] = Cancelled(message="suspended in Prefect: the run holds before its next stage instead")
-            client.set_flow_run_state(child.id, ended, force=True)
+    notice(run)
+    _heed(run, f"{stage.name}-{number}" if number else stage.name)
+    return stage(run, *args, **kwargs)
 
 
 def ask(run: Run, question: Question) -> Answer:
@@ -111,7 +106,7 @@ def ask(run: Run, question: Question) -> Answer:
     return answer
 
 
-def _notice(run: Run) -> None:
+def notice(run: Run) -> None:
     """Notice that somebody suspended this run in Prefect itself, and that Prefect let it go on."""
     with get_client(sync_client=True) as client:
         state = client.read_flow_run(UUID(run.id)).state
@@ -120,11 +115,24 @@ def _notice(run: Run) -> None:
 
 
 def _take_over(run: Run) -> None:
-    """Make of a suspension in Prefect itself a wish to hold: the run holds with a form, and it is written down."""
-    suspended_outside(run)
+    """Make of a suspension in Prefect itself a wish to hold: the run holds with a form, and it is written down.
+
+    Of one that was taken over already Prefect may tell once more. Subflows that were suspended are ended, for Prefect
+    would take them up in every replay.
+    """
     if context := FlowRunContext.get():
         context.flow_run_suspension_request.mark_requested(None)  # type: ignore[arg-type]
+    children = {"parent_flow_run_id": {"any_": [run.id]}, "state": {"type": {"any_": ["PAUSED"]}}}
     with get_client(sync_client=True) as client:
+        filter = FlowRunFilter.model_validate(children)
+        suspended = client.read_flow_runs(flow_run_filter=filter, sort=FlowRunSort.ID_DESC, limit=200)
+        own = client.read_flow_run(UUID(run.id)).state
+        if not suspended and not (own and own.is_paused()):
+            return
+        suspended_outside(run)
+        for child in suspended:
+            ended: State[Any] = Cancelled(message="suspended in Prefect: the run holds before its next stage instead")
+            client.set_flow_run_state(child.id, ended, force=True)
         client.set_flow_run_state(UUID(run.id), Running(), force=True)
 
 
@@ -206,7 +214,10 @@ def _suspend(run: Run, asked: Question, shown: str, now: Standing) -> Submitted:
             return came
     key = f"{asked.gate}-a{attempt}-{now.tries}"
     model.save(keyset_from_base_key(f"suspended-{key}"))
-    suspend_flow_run(wait_for_input=model, key=key)
+    try:
+        suspend_flow_run(wait_for_input=model, key=key)
+    except Pause as pause:
+        raise Held(state=pause.state) from pause
     if came := submitted(run.id, model, key):
         return came
     raise PilotMustDecide(f"the run was resumed without an answer to {asked.gate}", todo="gonogo resume, and answer")

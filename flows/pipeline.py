@@ -11,7 +11,7 @@ from prefect import flow
 
 from flows.broken import cancelled, failed
 from flows.conductor import conduct
-from flows.gate import Stopped, ask, step
+from flows.gate import Stopped, ask, step, through
 from flows.home import Home
 from flows.locks import executing, reading
 from tasks.assess import assess
@@ -43,13 +43,19 @@ def pipeline(pipeline: str) -> dict[str, Any]:
     Args:
         pipeline: a pipeline's YAML file, or a data file to run with sensible defaults.
     """
-    home, seen = Home.here(), list[Examined]()
+    home = Home.here()
     run = open_run(pipeline, str(home.path))
     with executing(home, run.id):
-        try:
-            return journey(run, seen)
-        except Stopped as stopped:
-            return stop(run, seen, stopped.gate, stopped.answered_by, stopped.comment, again=stopped.again)
+        return through(run, lambda: travelled(run))
+
+
+def travelled(run: Run) -> dict[str, Any]:
+    """The outcome of a journey, also of one that the pilot ended."""
+    seen = list[Examined]()
+    try:
+        return journey(run, seen)
+    except Stopped as stopped:
+        return stop(run, seen, stopped.gate, stopped.answered_by, stopped.comment, again=stopped.again)
 
 
 def journey(run: Run, seen: list[Examined]) -> dict[str, Any]:

@@ -100,7 +100,8 @@ def pilot(path: Path, rounds: int, trusted: Trusted | None = None) -> Piloted:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="gonogo-benchmark-") as folder:
         staging = Staging(folder)
-        batch = FileSource(path=str(path), header=True).read(Reading(staging, "benchmark", "benchmark", path.parent))
+        source = FileSource(path=str(path.absolute()), header=True)
+        batch = source.read(Reading(staging, "benchmark", "benchmark", path.parent))
         if batch.quarantined:
             raise Unusable(f"{path}: {batch.quarantined:,} malformed records; a pair needs every row in both files")
         with staging.open(batch.snapshot) as tables:

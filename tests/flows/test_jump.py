@@ -35,6 +35,31 @@ def test_a_run_that_prefect_itself_suspends_holds_before_its_next_stage_and_goes
     assert pilot.answer() == "Completed"
 
 
+def test_what_prefect_suspends_between_stages_and_tells_once_more_later_holds_once(pilot, orders):
+    """Prefect hears of a suspension in a thread of its own, and interrupts the run at whatever task comes next."""
+    from prefect._flow_run_suspension import mark_flow_run_suspension_requested
+    from prefect.states import Suspended
+
+    from tasks.announce import Happened, listening
+
+    pilot.start(pilot.pipeline(orders, gates={"quality": "never", "load": "never"}))
+    state = Suspended(pause_key=str(uuid.uuid4()))
+
+    def suspend(heard):
+        if heard.happened is Happened.GATE_ANSWERED and "source" in heard.key and not pilot.entries("request"):
+            with pilot._client() as client:
+                client.set_flow_run_state(pilot.id, state, force=True)
+            assert mark_flow_run_suspension_requested(pilot.id, state)
+        if heard.happened is Happened.STAGE_COMPLETED and heard.stage == "insight":
+            assert mark_flow_run_suspension_requested(pilot.id, state), "of what was taken over long ago"
+
+    with listening(suspend):
+        assert pilot.go() == "Suspended"
+        assert pilot.gate == "hold-1"
+        assert pilot.answer() == "Completed"
+    assert len(pilot.entries("request")) == 1
+
+
 @pytest.mark.parametrize("whom", ["run", "subflow"])
 def test_a_suspension_while_a_resolver_works_is_recorded_and_the_run_holds_after_it(pilot, orders, whom):
     from prefect.context import TaskRunContext
