@@ -215,7 +215,8 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
 
     A line is certain when other columns say the same (what nearly all rows of the frequent value share, this row has,
     too), or when the column is a list of categories, frequent values make up nearly all of it, and the rare one is
-    there once: the same slip is seldom made twice. Names of places and people differ by a letter and are both right;
+    there once: the same slip is seldom made twice. Of codes that differ by a letter from one another (spdi, mpfi), one
+    more (spfi) is none. Names of places and people differ by a letter and are both right;
     such columns are no lists. Confidence: the share of certain cells.
     """
     for name, counts in _named_values(data).items():
@@ -229,7 +230,12 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
             old: new
             for old, new in pairs.items()
             if supported.get(old, 0) > 0
-            or (listed and supported.get(old, 0) == 0 and _slipped(counts[old], counts[new]))
+            or (
+                listed
+                and supported.get(old, 0) == 0
+                and _slipped(counts[old], counts[new])
+                and _is_nearest(old, new, counts, chosen)
+            )
         }
         sure = round(0.9 * sum(counts[old] for old in certain) / sum(counts[old] for old in pairs), 4)
         yield _mapped_values(data, name, pairs, certain, counts, AWAY, sure, 0.9)
@@ -243,6 +249,20 @@ def _slipped(rare: int, frequent: int) -> bool:
     return frequent >= (ONCE if rare == 1 else SELDOM * rare)
 
 
+def _is_nearest(rare: str, frequent: str, counts: Mapping[str, int], chosen: TypoSettings) -> bool:
+    """Whether a rare value is as near to no other value that is not rare itself."""
+    from rapidfuzz.distance import OSA
+
+    edits, most = OSA.distance(rare, frequent), _most_of_a_slip(counts, chosen)
+    others = (value for value, n in counts.items() if n > most and value != frequent)
+    return all(OSA.distance(rare, other, score_cutoff=edits) > edits for other in others)
+
+
+def _most_of_a_slip(counts: Mapping[str, int], chosen: TypoSettings) -> int:
+    """How often a value may occur that is a slip."""
+    return max(chosen.most, max(counts.values(), default=0) // FAR_RARER)
+
+
 def _misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
     """Each rare value and the one frequent value that it is near to; none when several are as near."""
     import numpy as np
@@ -250,7 +270,7 @@ def _misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, st
     from rapidfuzz.distance import OSA
 
     frequent = [v for v, n in counts.items() if n >= chosen.times and len(v) >= 4]  # noqa: PLR2004
-    most = max(chosen.most, max(counts.values(), default=0) // FAR_RARER)
+    most = _most_of_a_slip(counts, chosen)
     rare = [v for v, n in counts.items() if n <= most and len(v) >= 4]  # noqa: PLR2004
     if not frequent or not rare:
         return {}

@@ -45,8 +45,9 @@ def test_a_pair_is_cleaned_scored_and_explained(towns, tmp_path, capsys):
     assert {(int(r), c) for r, c in zip(*flagged.values(), strict=True)} >= {(row, "town") for row in TYPOS}
 
 
-def test_the_object_has_what_was_promised_and_the_scores_of_the_files_it_keeps(towns, tmp_path, capsys):
-    assert cleaning.main([str(towns), "--json", "--rounds", "1", "--out", str(tmp_path)]) == 0
+def test_the_object_has_what_was_promised_and_the_scores_of_the_files_it_keeps(towns, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(towns.parent)
+    assert cleaning.main([towns.name, "--json", "--rounds", "1", "--out", str(tmp_path)]) == 0
     told = json.loads(capsys.readouterr().out)
     assert set(told) == {"towns"}
     scores = told["towns"]

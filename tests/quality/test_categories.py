@@ -19,6 +19,15 @@ def test_a_slip_of_a_frequent_value_of_a_list_is_mended(error):
     assert after[-1] == "silver"
 
 
+def test_a_code_that_is_as_near_to_two_others_is_left_to_the_pilot():
+    """Fuel systems of cars: some occur once, and each differs from the next by a letter."""
+    systems = ["mpfi"] * 94 + ["2bbl"] * 66 + ["idi"] * 20 + ["spdi"] * 9
+    with opened({"system": [*systems, "spfi"]}) as data:
+        assert found(data, "typo").recommended == "keep"
+    with opened({"system": [*systems, "mpfj"]}) as data:
+        assert recommended_values(data, found(data, "typo"), "system")[-1] == "mpfi"
+
+
 @pytest.mark.parametrize("other", ["Road 2", "platinum", "sliver lining"])
 def test_digits_and_other_words_are_no_slips(other):
     with opened({"tier": [*(["Road 1"] * 90), *TIERS, other]}) as data:
