@@ -14,7 +14,7 @@ from decimal import Decimal, localcontext
 CLEAR = 0.8
 """What four fifths of a column's numbers have is the column's way."""
 
-EXACT, NOISE = 15, 5
+EXACT, NOISE = 15, 8
 """A binary fraction holds so many decimal digits; where so many more vanish by rounding to them, they were noise."""
 
 LONGEST = 60

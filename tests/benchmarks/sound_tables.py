@@ -579,10 +579,23 @@ def weather(rng: random.Random, rows: int) -> Columns:
     return _table("station time temp wind speed rain cloud flag", made)
 
 
+def estimates(rng: random.Random, rows: int) -> Columns:
+    """What statistics programs write: all digits of floats, exponents, codes that are a letter apart."""
+    made = []
+    for n in range(rows):
+        slope, error = rng.gauss(0, 1), rng.expovariate(2)
+        chance = 10 ** -rng.expovariate(0.4)
+        wage = rng.lognormvariate(5.7, 0.6)
+        system = _choice(rng, {"mpfi": 45, "2bbl": 32, "idi": 10, "spdi": 9, "1bbl": 3, "spfi": 1})
+        fixed = "" if rng.random() < 0.02 else f"{slope / (error + 0.1):.15f}"
+        made.append((str(n + 1), repr(slope), repr(error), f"{chance:.3g}", fixed, f"{wage:.7g}", system))
+    return _table("model slope error p t wage fuel", made)
+
+
 TABLES: dict[str, Callable[[random.Random, int], Columns]] = {
     make.__name__: make
     for make in (
         gazetteer, products, stays, guests, logs, releases, survey, events, invoices, codes, staff, matches, recipes,
-        genes, flats, courses, shipments, weather,
+        genes, flats, courses, shipments, weather, estimates,
     )
 }  # fmt: skip
