@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -37,11 +38,13 @@ class Freezing:
     port: int
     stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     done: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, _doing: str, read: int, _total: int) -> None:
-        if read and not self.done:
-            self.done = True
-            self.stack.enter_context(frozen(self.port))
+        with self.lock:  # finding the server takes a while: who comes meanwhile waits until it is frozen
+            if read and not self.done:
+                self.stack.enter_context(frozen(self.port))
+                self.done = True
 
 
 def told(source: Any, folder: Path, port: int) -> str:
