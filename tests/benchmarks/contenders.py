@@ -188,6 +188,8 @@ def _ten(found: Assessment) -> list[Action]:
 
 def value_map(path: Path, measured: Measured) -> None:
     """A value map of a thousand pairs, applied and written as a new snapshot."""
+    import pandas as pd  # noqa: F401  (a run has it long before; Ibis would load it while a value map is applied)
+
     from tasks.quality.contract import Contract
     from tasks.quality.effects import apply
     from tasks.quality.model import Dataset, Profile, ValueMap
