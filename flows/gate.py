@@ -66,16 +66,13 @@ def through(run: Run, journey: Callable[[], R]) -> R:
 
     Prefect notices that at any time, between any two tasks; the run then holds before its next stage instead.
     """
-    suspended = False
     while True:
         try:
-            if suspended:
-                _take_over(run)
             return journey()
         except Held:
             raise
         except Pause:
-            suspended = True
+            _take_over(run)
 
 
 def step(run: Run, stage: Task[Concatenate[Run, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -124,8 +121,8 @@ def _take_over(run: Run) -> None:
         context.flow_run_suspension_request.mark_requested(None)  # type: ignore[arg-type]
     children = {"parent_flow_run_id": {"any_": [run.id]}, "state": {"type": {"any_": ["PAUSED"]}}}
     with get_client(sync_client=True) as client:
-        filter = FlowRunFilter.model_validate(children)
-        suspended = client.read_flow_runs(flow_run_filter=filter, sort=FlowRunSort.ID_DESC, limit=200)
+        wanted = FlowRunFilter.model_validate(children)
+        suspended = client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.ID_DESC, limit=200)
         own = client.read_flow_run(UUID(run.id)).state
         if not suspended and not (own and own.is_paused()):
             return

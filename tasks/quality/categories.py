@@ -215,9 +215,9 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
 
     A line is certain when other columns say the same (what nearly all rows of the frequent value share, this row has,
     too), or when the column is a list of categories, frequent values make up nearly all of it, and the rare one is
-    there once: the same slip is seldom made twice. Of codes that differ by a letter from one another (spdi, mpfi), one
-    more (spfi) is none. Names of places and people differ by a letter and are both right;
-    such columns are no lists. Confidence: the share of certain cells.
+    there once: the same slip is seldom made twice. None is certain that is as near to another value that is not rare.
+    Names of places and people differ by a letter and are both right; such columns are no lists. Confidence: the share
+    of certain cells.
     """
     for name, counts in _named_values(data).items():
         chosen = settings.of(name)
@@ -226,6 +226,8 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
             continue
         listed = _is_list(data.profile.column(name), counts, chosen)
         supported = _supported(data, name, pairs)
+        most = _most_of_a_slip(counts, chosen)
+        common = [value for value, n in counts.items() if n > most]
         certain = {
             old: new
             for old, new in pairs.items()
@@ -234,7 +236,7 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
                 listed
                 and supported.get(old, 0) == 0
                 and _slipped(counts[old], counts[new])
-                and _is_nearest(old, new, counts, chosen)
+                and _is_nearest(old, new, common)
             )
         }
         sure = round(0.9 * sum(counts[old] for old in certain) / sum(counts[old] for old in pairs), 4)
@@ -249,13 +251,12 @@ def _slipped(rare: int, frequent: int) -> bool:
     return frequent >= (ONCE if rare == 1 else SELDOM * rare)
 
 
-def _is_nearest(rare: str, frequent: str, counts: Mapping[str, int], chosen: TypoSettings) -> bool:
+def _is_nearest(rare: str, frequent: str, common: Sequence[str]) -> bool:
     """Whether a rare value is as near to no other value that is not rare itself."""
     from rapidfuzz.distance import OSA
 
-    edits, most = OSA.distance(rare, frequent), _most_of_a_slip(counts, chosen)
-    others = (value for value, n in counts.items() if n > most and value != frequent)
-    return all(OSA.distance(rare, other, score_cutoff=edits) > edits for other in others)
+    edits = OSA.distance(rare, frequent)
+    return all(OSA.distance(rare, other, score_cutoff=edits) > edits for other in common if other != frequent)
 
 
 def _most_of_a_slip(counts: Mapping[str, int], chosen: TypoSettings) -> int:
