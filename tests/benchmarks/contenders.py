@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
-    from ibis.backends.duckdb import Backend
 
     from blocks.staging import Staging
-    from tasks.quality.model import Action, Assessment, Dataset, Issue, Snapshot
+    from tasks.quality.model import Action, Assessment, Issue, Snapshot
 
 RUN = "benchmark"
 REMEDIES = 10
@@ -132,30 +131,17 @@ def remedies(path: Path, measured: Measured) -> None:
     """Ten remedies one after the other, each accounted for and the table measured again; then one new snapshot."""
     from tasks.quality.carry import carry_out, in_order
     from tasks.quality.contract import Contract
-    from tasks.quality.effects import Applied
     from tasks.quality.errors import PilotMustDecide
-    from tasks.quality.model import Dataset
-    from tasks.quality.profile import domains, profile
+    from tasks.steps import Steps
 
     found = _recall(path)
     wanted = in_order(found, _ten(found))
 
-    def measure(tables: Backend, name: str) -> Dataset:
-        tables.create_table(f"{name}_domains", domains(tables.table("snapshot")), temp=True)
-        tables.raw_sql(f'CREATE OR REPLACE VIEW domains AS SELECT * FROM "{name}_domains"')
-        table, values = tables.table("snapshot"), tables.table("domains")
-        return Dataset(table, values, profile(table, values, found.snapshot.fingerprint), Contract())
-
-    def account(staging: Staging, tables: Backend, number: int, applied: Applied) -> None:
-        staging.write_aux(RUN, f"decision-{number}-cells", applied.cells)
-        staging.write_aux(RUN, f"decision-{number}-rows", applied.rows)
-        tables.create_table(f"after_{number}", applied.table, temp=True)
-        tables.raw_sql(f'CREATE OR REPLACE VIEW snapshot AS SELECT * FROM "after_{number}"')
-
     done: list[str] = []
     with _staged(path) as (staging, snapshot), staging.open(snapshot) as tables:
         with measured.part("measure again"):
-            data = measure(tables, "before")
+            steps = Steps(tables)
+            data = steps.data(Contract(), found.snapshot.fingerprint)
         for number, (issue, action) in enumerate(wanted, start=1):
             option = issue.option(action.option)
             with measured.part("carry out"):
@@ -163,9 +149,9 @@ def remedies(path: Path, measured: Measured) -> None:
                     applied = carry_out(data, issue, option.remedy, action.parameters, number)
                 except PilotMustDecide:
                     continue
-                account(staging, tables, number, applied)
+                steps.carried_out(staging, RUN, f"decision-{number}", number, applied)
             with measured.part("measure again"):
-                data = measure(tables, f"after_{number}")
+                data = steps.data(Contract(), found.snapshot.fingerprint)
             done.append(option.remedy)
         with measured.part("snapshot"):
             staging.write(RUN, "refined", tables.table("snapshot"), parent=snapshot)

@@ -21,7 +21,7 @@ from scoring import Cell, Table, Unusable
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
-    from tasks.quality.model import Action, Assessment, Issue, Snapshot
+    from tasks.quality.model import Action, Assessment, Dataset, Issue, Snapshot
 
 CERTAIN = 0.5
 """Confidence from which a suspect cell counts as detected."""
@@ -114,7 +114,6 @@ class _Pilot:
     """The table while it is being refined, and what was noted on the way."""
 
     def __init__(self, tables: Backend, snapshot: Snapshot, trusted: Trusted) -> None:
-        from tasks.quality.contract import Contract
         from tasks.steps import Steps
 
         self._tables = tables
@@ -122,8 +121,14 @@ class _Pilot:
         self._trusted = trusted
         self._gone: dict[int, dict[str, Any]] = {}
         self._noted = Piloted()
-        self._steps, self._contract = Steps(tables), Contract()
-        self._data = self._steps.data(self._contract, snapshot.fingerprint)
+        self._steps = Steps(tables)
+
+    @property
+    def _data(self) -> Dataset:
+        """The table as it is now."""
+        from tasks.quality.contract import Contract
+
+        return self._steps.data(Contract(), self._snapshot.fingerprint)
 
     def fly(self, rounds: int) -> Piloted:
         """Assess and accept, until nothing is recommended."""
@@ -170,7 +175,6 @@ class _Pilot:
         self._gone |= {row[ROW]: row for row in applied.rows.to_pyarrow().to_pylist()}
         self._noted.decisions += 1
         self._steps.take(applied)
-        self._data = self._steps.data(self._contract, self._snapshot.fingerprint)
 
     def _suspicions(self, found: Assessment) -> Iterator[Suspicion]:
         for issue in found.issues:
