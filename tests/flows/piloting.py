@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from uuid import UUID
 
 import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def elsewhere(prefect_server: str) -> dict[str, str]:
+    """The environment of another process that works with the tests' server."""
+    return {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
 
 
 class Pilot:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.flows.piloting import REPOSITORY, elsewhere
 
 
 def test_a_run_stops_at_its_gates_and_loads_what_was_decided(pilot, orders):
@@ -159,7 +158,7 @@ def test_a_run_that_a_worker_is_just_taking_up_is_left_to_it_and_followed_to_its
 
     import flows.drive
 
-    environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+    environment = elsewhere(prefect_server)
     pilot.start(pilot.pipeline(orders))
     with pilot._client() as client:
         client.set_flow_run_state(pilot.id, Pending())  # as a worker does before it starts a process
@@ -284,7 +283,6 @@ def test_a_held_run_has_no_process_and_no_thread_of_its_own(pilot, orders):
 
 
 def test_verify_holds_for_a_finished_run_and_names_what_was_tampered_with(pilot, orders):
-    from pathlib import Path
 
     from tasks.verify import verify
 

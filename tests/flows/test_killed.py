@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.flows.piloting import REPOSITORY, elsewhere
 
 CARRIER = """
 import os, signal, sys
@@ -26,6 +24,7 @@ from flows.home import Home
 from prefect.client.orchestration import get_client
 from tasks.announce import listening
 from tasks.quality.question import answer_of
+
 
 home = Home.here()
 with get_client(sync_client=True) as client, listening(listen):
@@ -46,7 +45,7 @@ print(run.state_name)
 
 def carry(pilot, prefect_server: str, kill_at: int) -> tuple[int, str]:
     """Carry a run in a process that kills itself at its `kill_at`-th announcement; its exit status and last word."""
-    environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+    environment = elsewhere(prefect_server)
     command = [sys.executable, "-c", CARRIER, str(pilot.id), str(kill_at)]
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=180)
     return done.returncode, done.stdout.strip() or done.stderr[-2000:]
@@ -88,7 +87,7 @@ def test_killed_inside_the_load_the_destination_is_old_or_new_and_loaded_once(pi
         "if kill_at: Markers.write = die",
     )
     pilot.start(pilot.pipeline(orders))
-    environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+    environment = elsewhere(prefect_server)
     for kill_at, status in ((1000, -9), (0, 0)):
         command = [sys.executable, "-c", script, str(pilot.id), str(kill_at)]
         done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=180)
@@ -115,7 +114,7 @@ def test_killed_around_handing_an_answer_in_it_is_given_once_and_by_whom_it_was(
         "if kill_at: drive._resume = dies",
     ).replace(", listening(listen)", "")
     pilot.start(pilot.pipeline(orders, gates={"load": "never"}))
-    environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+    environment = elsewhere(prefect_server)
     for killed in (1, 2, 0):
         command = [sys.executable, "-c", script, str(pilot.id), str(killed)]
         done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=180)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from pyotp import parse_uri
 
 from blocks.approvers import KEY_FILE, MOST_FAILURES, Approver, Approvers
 from tasks.verify import verify
+from tests.flows.piloting import REPOSITORY, elsewhere
 
-REPOSITORY = Path(__file__).parents[2]
 GATES = {"quality": "never", "load": {"who": {"roles": ["finance"]}, "people": 2, "signed": True,
                                       "meaning": ["reviewed", "approved"]}}  # fmt: skip
 
@@ -216,7 +214,7 @@ def test_killed_between_any_two_steps_of_recording_an_answer_it_counts_once_and_
     say(held, "ann", people.code("ann"))
     sent = {"verdict": "confirm", "answered_by": "bob", "code": people.code("bob")}
     assert held.submit(**sent).status.value == "ACCEPT"
-    environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+    environment = elsewhere(prefect_server)
     for point in ("before code", "after code", "after signature", "before answer-load", "after answer-load", ""):
         command = [sys.executable, "-c", KILLED, str(held.id), point]
         done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=180)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.flows.piloting import REPOSITORY, elsewhere
 
 WAITING = ("reminded", "escalated", "overdue")
 
@@ -20,6 +18,7 @@ from datetime import datetime
 from flows.drive import adopt
 from flows.home import Home
 import blocks.ledger, tasks.wait
+
 
 def dies(*_args, **_kwargs): os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[2] == "tell": tasks.wait.tell = dies
@@ -31,7 +30,7 @@ print(*adopt(Home.here(), datetime.fromisoformat(sys.argv[1])), sep="\\n")
 @pytest.fixture
 def look_after(pilot, prefect_server):
     """Look after all runs at a moment, in a process that knows nothing of those before; what it did for the pilot's."""
-    environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+    environment = elsewhere(prefect_server)
 
     def look(moment: datetime, killed: str = "") -> list[str]:
         command = [sys.executable, "-c", LOOK_AFTER, moment.isoformat(), killed]
