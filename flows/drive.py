@@ -21,8 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
-
 from flows.home import Home
 from flows.locks import taken
 from tasks.announce import TAG, pipeline_tag
@@ -31,6 +29,7 @@ from tasks.quality.approval import DEADLINE, STOPPING
 from tasks.quality.errors import PilotMustDecide, SpecError, TryAgain, Unavailable
 from tasks.quality.model import Answer
 from tasks.quality.question import Question, answer_of
+from tasks.run import adapter
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -169,7 +168,7 @@ def gate_of(run: FlowRun) -> tuple[str, int]:
 def question_of(home: Home, run: FlowRun) -> Question:
     """What a held run asks."""
     asked, _ = asked_of(home, run)
-    return TypeAdapter(Question).validate_python(asked)
+    return adapter(Question).validate_python(asked)
 
 
 def asked_of(home: Home, run: FlowRun) -> tuple[Any, str]:

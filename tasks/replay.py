@@ -12,8 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-
 from blocks.staging import LOOKUPS, Staging, connected, fingerprint_of
 from tasks.quality.carry import carry_out
 from tasks.quality.errors import GonogoError
@@ -21,7 +19,7 @@ from tasks.quality.history import history
 from tasks.quality.ledger import Entry
 from tasks.quality.model import ROW, ChangeSet, Decision, Snapshot
 from tasks.quality.profile import domains
-from tasks.run import Run
+from tasks.run import Run, adapter
 from tasks.steps import Repeated, Steps, escaped
 from tasks.undo import base_before
 
@@ -229,7 +227,7 @@ def _decisions(entries: Sequence[Entry]) -> dict[int, Decision]:
 
 
 def _decision(plain: dict[str, Any]) -> Decision:
-    return TypeAdapter(Decision).validate_python(plain)
+    return adapter(Decision).validate_python(plain)
 
 
 def _named_apart(snapshot: Snapshot) -> Snapshot:

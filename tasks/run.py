@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def adapter(kind: type[T]) -> TypeAdapter[T]:
+    """What reads and writes records of a kind; it is made once, which takes far longer than a record."""
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -102,21 +111,20 @@ class Run:
 
     def recall(self, kind: type[T], name: str) -> T:
         """A record of this kind that an earlier stage kept under this name."""
-        return TypeAdapter(kind).validate_python(self.open_staging().read_json(self.id, name))
+        return adapter(kind).validate_python(self.open_staging().read_json(self.id, name))
 
     def keep(self, name: str, record: Any) -> None:
         """Keep a record for later stages and for whoever looks."""
-        self.open_staging().write_json(self.id, name, TypeAdapter(type(record)).dump_python(record, mode="json"))
+        self.open_staging().write_json(self.id, name, adapter(type(record)).dump_python(record, mode="json"))
 
     def keep_all(self, name: str, records: Sequence[Any]) -> None:
         """Keep records of one kind in their order."""
-        plain = [TypeAdapter(type(record)).dump_python(record, mode="json") for record in records]
+        plain = [adapter(type(record)).dump_python(record, mode="json") for record in records]
         self.open_staging().write_json(self.id, name, plain)
 
     def recall_all(self, kind: type[T], name: str) -> tuple[T, ...]:
         """Records of this kind that an earlier stage kept under this name."""
-        adapter = TypeAdapter(kind)
-        return tuple(adapter.validate_python(plain) for plain in self.open_staging().read_json(self.id, name))
+        return tuple(adapter(kind).validate_python(plain) for plain in self.open_staging().read_json(self.id, name))
 
     def assessment(self, round: int) -> Assessment:
         """What was found in this round."""
@@ -233,9 +241,9 @@ class Run:
 
     @staticmethod
     def _records(payloads: Sequence[Mapping[str, Any]], record: type[T]) -> tuple[T, ...]:
-        adapter = TypeAdapter(record)
         return tuple(
-            adapter.validate_python({k: v for k, v in p.items() if k in record.__annotations__}) for p in payloads
+            adapter(record).validate_python({k: v for k, v in p.items() if k in record.__annotations__})
+            for p in payloads
         )
 
 
@@ -247,7 +255,7 @@ def recall_run(staging: str, run_id: str) -> Run:
     """
     from blocks.staging import Staging
 
-    return TypeAdapter(Run).validate_python(Staging(staging).read_json(run_id, "run"))
+    return adapter(Run).validate_python(Staging(staging).read_json(run_id, "run"))
 
 
 @dataclass(frozen=True)
