@@ -139,7 +139,7 @@ def server(home: Home, *, port: int | None = None, tell: Tell = lambda _: None) 
         addresses, process = _join_or_start(home, port, tell)
         if process:
             stack.callback(_leave, home, process, users)
-        stack.enter_context(_settings(addresses.api, home.auth))
+        stack.enter_context(_settings(addresses.api, home))
         if addresses.pages and not os.environ.get("GONOGO_REPORTS_URL"):
             stack.enter_context(variable("GONOGO_REPORTS_URL", addresses.pages))
         yield addresses.api
@@ -273,7 +273,7 @@ def _start(home: Home, port: int, tell: Tell) -> tuple[Addresses, subprocess.Pop
     start = ("server", "start", "--host", "127.0.0.1", "--port", str(port))
     process = spawn("prefect", *start, log=log, wanted=home.locks / "server.users", env=env)
     try:
-        with _settings(addresses.api, home.auth):
+        with _settings(addresses.api, home):
             import prefect.client.orchestration  # noqa: F401 (two seconds that pass while the server starts)
         _await_health(home, addresses, process, tell)
     except BaseException:
@@ -336,17 +336,44 @@ def variable(name: str, value: str) -> Iterator[None]:
 
 
 @contextmanager
-def _settings(api: str, auth: str) -> Iterator[None]:
+def _settings(api: str, home: Home) -> Iterator[None]:
     """Point this process at an API: its environment, for Prefect not yet imported, and Prefect's settings if it is."""
+    auth, certificates = home.auth, str(one_certificate(home.prefect))
     with ExitStack() as stack:
         stack.enter_context(variable("PREFECT_API_URL", api))
+        stack.enter_context(variable("PREFECT_API_SSL_CERT_FILE", certificates))
         if auth:
             stack.enter_context(variable("PREFECT_API_AUTH_STRING", auth))
         if "prefect" in sys.modules:
-            from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+            from prefect.settings import (
+                PREFECT_API_AUTH_STRING,
+                PREFECT_API_SSL_CERT_FILE,
+                PREFECT_API_URL,
+                temporary_settings,
+            )
 
-            stack.enter_context(temporary_settings({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: auth or None}))
+            named = {PREFECT_API_URL: api, PREFECT_API_SSL_CERT_FILE: certificates}
+            stack.enter_context(temporary_settings({**named, PREFECT_API_AUTH_STRING: auth or None}))
         yield
+
+
+def one_certificate(folder: Path) -> Path:
+    """A file of certificates with one in it, for clients of a server that speaks no TLS.
+
+    Prefect makes some thirty clients a run. Each reads the file of certificates, whatever its server speaks: with all
+    there are that takes 50 ms each.
+    """
+    import certifi
+
+    path = folder / "certificate.pem"
+    if not path.exists():
+        begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+        first = Path(certifi.where()).read_text("utf-8").partition(begin)[2].partition(end)[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.write_text(f"{begin}{first}{end}\n", "utf-8")
+        temporary.replace(path)
+    return path
 
 
 def _end_when_unwanted(lock: Path) -> None:

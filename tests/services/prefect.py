@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.services.process import folder
+
 _UNNEEDED = (
     "CANCELLATION_CLEANUP",
     "CLEANUP_RECONCILER",
@@ -28,21 +30,24 @@ _UNNEEDED = (
 def prefect() -> Iterator[str]:
     from prefect.events.worker import EventsWorker
     from prefect.settings import (
-        PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
+        PREFECT_API_SSL_CERT_FILE,
         PREFECT_API_URL,
         PREFECT_LOGGING_TO_API_ENABLED,
         temporary_settings,
     )
     from prefect.testing.utilities import prefect_test_harness
 
-    quiet = {PREFECT_LOGGING_TO_API_ENABLED: False}
-    plain = {PREFECT_API_TLS_INSECURE_SKIP_VERIFY: True}  # it speaks no TLS: no client has to read certificates
+    from flows.local import one_certificate
+
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+        certificates = str(one_certificate(stack.enter_context(folder("gonogo-prefect-"))))
+        patch.setenv("PREFECT_API_SSL_CERT_FILE", certificates)  # of other processes that work with it
         patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
         for service in _UNNEEDED:
             patch.setenv(f"PREFECT_SERVER_SERVICES_{service}_ENABLED", "false")
         stack.enter_context(prefect_test_harness(server_startup_timeout=120))
-        stack.enter_context(temporary_settings(quiet | plain))
+        own = {PREFECT_LOGGING_TO_API_ENABLED: False, PREFECT_API_SSL_CERT_FILE: certificates}
+        stack.enter_context(temporary_settings(own))
         yield PREFECT_API_URL.value()
         EventsWorker.drain_all(timeout=10)  # events for servers that are gone would be waited for without end
 
