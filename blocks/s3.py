@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -84,6 +85,17 @@ _FOUND = {
     "shared-credentials-file": "in ~/.aws/credentials",
 }
 """Where credentials are found, by botocore's word for it."""
+
+
+@cache
+def _descriptions() -> Any:
+    """What reads botocore's descriptions of S3, each file once: every client begins with two megabytes of JSON."""
+    from botocore.loaders import JSONFileLoader
+
+    class Kept(JSONFileLoader):  # type: ignore[misc]
+        load_file = cache(JSONFileLoader.load_file)
+
+    return Kept()
 
 
 class S3Connection(BaseModel):
@@ -177,6 +189,7 @@ class S3Connection(BaseModel):
         import boto3
         import botocore.session
         from botocore.exceptions import ProfileNotFound
+        from botocore.loaders import create_loader
 
         names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
         given = {
@@ -184,8 +197,12 @@ class S3Connection(BaseModel):
             for name, setting in zip(names, _SECRETS, strict=True)
             if (value := getattr(self, setting))
         }
+        core = botocore.session.Session(profile=self.profile)
         try:
-            return boto3.Session(profile_name=self.profile, **given)
+            loader = create_loader(core.get_config_variable("data_path"))
+            loader.file_loader = _descriptions()
+            core.register_component("data_loader", loader)
+            return boto3.Session(botocore_session=core, **given)
         except ProfileNotFound as error:
             there = botocore.session.Session().available_profiles
             wanted = self.profile or "of AWS_PROFILE"
