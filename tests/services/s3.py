@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,9 @@ def s3(buckets: Path | None = None) -> Iterator[str]:
             yield endpoint
 
 
+@cache
 def client(endpoint: str, access_key: str = ACCESS_KEY, secret_key: str = SECRET_KEY) -> Any:
-    """A client of the tests' own."""
+    """A client of the tests' own: one per server and user, since each takes a fifth of a second to make."""
     import boto3
     from botocore.config import Config
 
