@@ -91,7 +91,7 @@ def connected(url: URL, where: str, patience_seconds: float = PATIENCE_SECONDS) 
     elif backend in ("mysql", "mariadb"):
         options = {"connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4"}
         if url.get_driver_name() == "pymysql":
-            options |= {"read_timeout": patience_seconds, "write_timeout": patience_seconds}
+            options |= {"read_timeout": min(CONNECT_SECONDS, patience_seconds), "write_timeout": patience_seconds}
     if backend in ("sqlite", "duckdb") and url.database and not url.database.startswith("file:"):
         folder = Path(url.database).parent
         with doing("make", folder):
@@ -107,6 +107,7 @@ def connected(url: URL, where: str, patience_seconds: float = PATIENCE_SECONDS) 
         patient = _patient(patience_seconds)
         event.listen(engine, "do_connect", lambda _dialect, _record, args, given: patient.connect(*args, **given))
     if engine.dialect.driver == "pymysql":
+        event.listen(engine, "connect", lambda taken, _record: _wait(taken, patience_seconds))
         event.listen(engine, "invalidate", _await_no_more_rows)
     try:
         with engine.connect() as connection:
@@ -117,6 +118,11 @@ def connected(url: URL, where: str, patience_seconds: float = PATIENCE_SECONDS) 
 
 def _leave_transactions_to_us(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver's own would end the transaction before DDL
+
+
+def _wait(connection: Any, seconds: float) -> None:
+    """Let PyMySQL, which has one timeout for a greeting and for an answer, wait longer for an answer."""
+    connection._read_timeout = seconds  # noqa: SLF001  (nothing public sets it)
 
 
 def _await_no_more_rows(connection: Any, *_why: object) -> None:
