@@ -27,6 +27,7 @@ SILENT_SECONDS = 60
 _BATCH = 5_000
 _DETAILS = re.compile(r" \(after \d+ms in state.*\)$")
 _PAUSE_SECONDS = 0.2
+_TAKE_SECONDS = 0.02
 _TURN_SECONDS = 1.0
 
 T = TypeVar("T")
@@ -307,6 +308,7 @@ def consumed(settings: dict[str, Any], ranges: Mapping[str, tuple[int, int]], te
         "enable.partition.eof": True,
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed",
+        "fetch.wait.max.ms": 10,  # at the end of a partition the broker would wait for more: half a second by default
     }
     left = {place: until for place, (first, until) in ranges.items() if first < until}
     complaints, heard = Complaints(), time.monotonic()
@@ -315,7 +317,7 @@ def consumed(settings: dict[str, Any], ranges: Mapping[str, tuple[int, int]], te
         try:
             consumer.assign([partition(place, ranges[place][0]) for place in left])
             while left:
-                for message in consumer.consume(_BATCH, timeout=_PAUSE_SECONDS):
+                for message in consumer.consume(_BATCH, timeout=_TAKE_SECONDS):
                     error = message.error()
                     if error and error.name() != "_PARTITION_EOF":
                         if error.retriable() or error.name() == "GROUP_AUTHORIZATION_FAILED":

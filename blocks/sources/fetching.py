@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _BATCH_BYTES = 16 << 20
 _BATCH_MESSAGES = 10_000
 _FIRST_MESSAGES = 200
-_TURN_SECONDS = 0.2
+_TURN_SECONDS = 0.05
 _SETTINGS = {
     "enable.auto.commit": False,
     "enable.partition.eof": True,
@@ -28,6 +28,7 @@ _SETTINGS = {
     "auto.offset.reset": "error",
     "queued.max.messages.kbytes": 32 << 10,
     "fetch.queue.backoff.ms": 10,
+    "fetch.wait.max.ms": 50,  # at the end of a partition the broker would wait for more: half a second by default
 }
 
 

@@ -67,11 +67,12 @@ class Topic:
     def messages(self, isolation: str = "read_committed") -> list[Message]:
         """What another reader finds, one partition after the other as they come."""
         settings = {"bootstrap.servers": self.servers, "group.id": "reader", "isolation.level": isolation}
-        consumer = Consumer({**settings, "enable.partition.eof": True, "auto.offset.reset": "earliest"})
+        at_once = {"enable.partition.eof": True, "fetch.wait.max.ms": 10}
+        consumer = Consumer({**settings, **at_once, "auto.offset.reset": "earliest"})
         consumer.assign([TopicPartition(self.name, n, 0) for n in range(self.partitions)])
         found, ended = list[Message](), set[int]()
         while len(ended) < self.partitions:
-            for message in consumer.consume(500, 0.2):
+            for message in consumer.consume(500, 0.02):
                 if message.error():
                     ended.add(message.partition())
                 else:
