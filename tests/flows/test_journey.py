@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.flows.piloting import REPOSITORY, elsewhere
+from tests.flows.piloting import elsewhere
 
 
 def test_a_run_stops_at_its_gates_and_loads_what_was_decided(pilot, orders):
@@ -152,7 +150,7 @@ with get_client(sync_client=True) as client:
 
 
 def test_a_run_that_a_worker_is_just_taking_up_is_left_to_it_and_followed_to_its_gate(
-    pilot, orders, prefect_server, monkeypatch
+    pilot, orders, prefect_server, monkeypatch, forked
 ):
     from prefect.states import Pending
 
@@ -162,10 +160,10 @@ def test_a_run_that_a_worker_is_just_taking_up_is_left_to_it_and_followed_to_its
     pilot.start(pilot.pipeline(orders))
     with pilot._client() as client:
         client.set_flow_run_state(pilot.id, Pending())  # as a worker does before it starts a process
-        with subprocess.Popen([sys.executable, "-c", LATE, str(pilot.id)], cwd=REPOSITORY, env=environment) as late:
-            monkeypatch.setattr(flows.drive, "execute", lambda *_: pytest.fail("it was executed twice"))
-            left = flows.drive.carry(client, pilot.home, pilot.id, lambda run, question: None)
-    assert (late.returncode, left.state_name, left.run_count) == (0, "Suspended", 1)
+        late = forked.start(LATE, str(pilot.id), env=environment)
+        monkeypatch.setattr(flows.drive, "execute", lambda *_: pytest.fail("it was executed twice"))
+        left = flows.drive.carry(client, pilot.home, pilot.id, lambda run, question: None)
+    assert (late.wait(), left.state_name, left.run_count) == (0, "Suspended", 1)
     assert pilot.gate == "quality-1"
 
 

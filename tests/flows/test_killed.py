@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import sqlite3
 
-from tests.flows.piloting import REPOSITORY, elsewhere
+import pytest
+
+from tests.flows.piloting import elsewhere
 
 CARRIER = """
 import os, signal, sys
@@ -43,15 +44,18 @@ print(run.state_name)
 """
 
 
-def carry(pilot, prefect_server: str, kill_at: int) -> tuple[int, str]:
-    """Carry a run in a process that kills itself at its `kill_at`-th announcement; its exit status and last word."""
-    environment = elsewhere(prefect_server)
-    command = [sys.executable, "-c", CARRIER, str(pilot.id), str(kill_at)]
-    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=180)
-    return done.returncode, done.stdout.strip() or done.stderr[-2000:]
+@pytest.fixture
+def carry(pilot, prefect_server, forked):
+    """Carry a run in a process that kills itself; its exit status and last word."""
+
+    def carried(kill_at: int, script: str = CARRIER) -> tuple[int, str]:
+        done = forked.run(script, str(pilot.id), str(kill_at), env=elsewhere(prefect_server))
+        return done.returncode, done.stdout.strip() or done.stderr[-2000:]
+
+    return carried
 
 
-def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(pilot, prefect_server, orders):
+def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(pilot, carry, orders):
     pipeline = pilot.pipeline(orders)
     undisturbed = pilot.start(pipeline)
     assert undisturbed.to_the_end() == "Completed"
@@ -63,7 +67,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(pi
     pilot.start(pipeline)
     kills = 0
     for kill_at in (1, 2, 3, 2, 4, 3, 5, 4, 6, 2, 3, 2, 3, 2, 100):
-        status, said = carry(pilot, prefect_server, kill_at)
+        status, said = carry(kill_at)  # at its announcement of this number
         if status == 0:
             assert said == "Completed"
             break
@@ -78,7 +82,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(pi
     assert len(pilot.entries("commit")) == 1
 
 
-def test_killed_inside_the_load_the_destination_is_old_or_new_and_loaded_once(pilot, prefect_server, orders):
+def test_killed_inside_the_load_the_destination_is_old_or_new_and_loaded_once(pilot, carry, orders):
     script = CARRIER.replace(
         "home = Home.here()",
         "home = Home.here()\n"
@@ -87,21 +91,17 @@ def test_killed_inside_the_load_the_destination_is_old_or_new_and_loaded_once(pi
         "if kill_at: Markers.write = die",
     )
     pilot.start(pilot.pipeline(orders))
-    environment = elsewhere(prefect_server)
     for kill_at, status in ((1000, -9), (0, 0)):
-        command = [sys.executable, "-c", script, str(pilot.id), str(kill_at)]
-        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=180)
-        assert done.returncode == status, done.stderr[-2000:]
+        ended, said = carry(kill_at, script)
+        assert ended == status, said
         if status:
-            import sqlite3
-
             with sqlite3.connect(pilot.folder / "out.db") as connection:
                 assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name='orders'").fetchone() == (0,)
     assert len(pilot.loaded()) == pilot.record().snapshots()[-1].rows
     assert len(pilot.entries("commit")) == 1
 
 
-def test_killed_around_handing_an_answer_in_it_is_given_once_and_by_whom_it_was(pilot, prefect_server, orders):
+def test_killed_around_handing_an_answer_in_it_is_given_once_and_by_whom_it_was(pilot, carry, orders):
     """At a terminal: written down that it is handed in, given to Prefect, taken by the flow."""
     script = CARRIER.replace(
         "home = Home.here()",
@@ -114,12 +114,10 @@ def test_killed_around_handing_an_answer_in_it_is_given_once_and_by_whom_it_was(
         "if kill_at: drive._resume = dies",
     ).replace(", listening(listen)", "")
     pilot.start(pilot.pipeline(orders, gates={"load": "never"}))
-    environment = elsewhere(prefect_server)
     for killed in (1, 2, 0):
-        command = [sys.executable, "-c", script, str(pilot.id), str(killed)]
-        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=180)
-        assert done.returncode == (-9 if killed else 0), done.stderr[-2000:]
-    assert done.stdout.strip() == "Completed"
+        ended, word = carry(killed, script)
+        assert ended == (-9 if killed else 0), word
+    assert word == "Completed"
     (answer,) = (e for e in pilot.entries("answer") if e.payload["gate"] == "quality-1")
     assert (answer.actor, answer.method) == ("ann", "test")
     assert len(pilot.entries("submission")) == 1

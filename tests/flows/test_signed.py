@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +10,7 @@ from pyotp import parse_uri
 
 from blocks.approvers import KEY_FILE, MOST_FAILURES, Approver, Approvers
 from tasks.verify import verify
-from tests.flows.piloting import REPOSITORY, elsewhere
+from tests.flows.piloting import elsewhere
 
 GATES = {"quality": "never", "load": {"who": {"roles": ["finance"]}, "people": 2, "signed": True,
                                       "meaning": ["reviewed", "approved"]}}  # fmt: skip
@@ -209,15 +207,14 @@ with get_client(sync_client=True) as client:
 
 
 def test_killed_between_any_two_steps_of_recording_an_answer_it_counts_once_and_is_not_asked_again(
-    held, people, prefect_server
+    held, people, prefect_server, forked
 ):
     say(held, "ann", people.code("ann"))
     sent = {"verdict": "confirm", "answered_by": "bob", "code": people.code("bob")}
     assert held.submit(**sent).status.value == "ACCEPT"
     environment = elsewhere(prefect_server)
     for point in ("before code", "after code", "after signature", "before answer-load", "after answer-load", ""):
-        command = [sys.executable, "-c", KILLED, str(held.id), point]
-        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=180)
+        done = forked.run(KILLED, str(held.id), point, env=environment)
         assert done.returncode == (-9 if point else 0), f"{point}: {done.stderr[-2000:]}"
     assert done.stdout.strip() == "Completed"
     assert [e.actor for e in held.entries("signature")] == ["ann", "bob"]

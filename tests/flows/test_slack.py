@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,6 +11,7 @@ import pytest
 
 from blocks.approvers import MOST_FAILURES
 from tasks.verify import verify
+from tests.flows.piloting import elsewhere
 from tests.flows.slacking import ANN, BOB, EVE, ZOE, Desk, People, said
 from tests.services.slack import APP, BOT, BUSY, CHANNEL, LOST, buttons, running_slack
 
@@ -454,12 +452,13 @@ flows.slack.listen(Home.here(), "gonogo-notify", "http://ui.example")
 """
 
 
-def listener(slack, prefect_server, point=""):
+@pytest.fixture
+def listener(slack, prefect_server, forked):
+    """Starts a listener that kills itself at a point."""
     from blocks.slack import SlackApp
 
     app = SlackApp(bot_token=BOT, app_token=APP, channel=CHANNEL, base_url=slack.url).model_dump_json()
-    environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
-    return subprocess.Popen([sys.executable, "-c", LISTENER, app, point], cwd=REPOSITORY, env=environment)
+    return lambda point="": forked.start(LISTENER, app, point, env=elsewhere(prefect_server))
 
 
 def until(what, within_seconds=60):
@@ -470,13 +469,13 @@ def until(what, within_seconds=60):
 
 
 def test_killed_between_any_two_steps_nothing_is_sent_twice_and_an_answer_counts_once(
-    pilot, slack, people, orders, prefect_server
+    pilot, slack, people, orders, listener
 ):
     held(pilot, orders, FINANCE)
     for point in ("before post", "after post", "after post", "after upload"):
-        process = listener(slack, prefect_server, point)
+        process = listener(point)
         assert process.wait(60) == -9
-    process = listener(slack, prefect_server)
+    process = listener()
     until(slack.with_buttons)
     process.kill()
     process.wait()
@@ -489,14 +488,14 @@ def test_killed_between_any_two_steps_nothing_is_sent_twice_and_an_answer_counts
 
     # Killed before it was noted, Slack says so, and the person presses again; from then on nothing is lost.
     for point in ("before take", "before ack", "before submission", "before strike"):
-        process = listener(slack, prefect_server, point)
+        process = listener(point)
         if point in ("before take", "before ack"):
             until(lambda: slack.sockets)
             slack.click(ANN, pressed, "gonogo-go", wait=False)
         assert process.wait(60) == -9, point
         until(lambda: not slack.sockets)
         assert slack.acks == {}
-    process = listener(slack, prefect_server)
+    process = listener()
     until(lambda: pilot.run.state_name != "Suspended")
     until(lambda: slack.with_buttons() == [])
     assert pilot.go() == "Completed"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.flows.piloting import REPOSITORY, elsewhere
+from tests.flows.piloting import elsewhere
 
 WAITING = ("reminded", "escalated", "overdue")
 
@@ -28,13 +26,12 @@ print(*adopt(Home.here(), datetime.fromisoformat(sys.argv[1])), sep="\\n")
 
 
 @pytest.fixture
-def look_after(pilot, prefect_server):
+def look_after(pilot, prefect_server, forked):
     """Look after all runs at a moment, in a process that knows nothing of those before; what it did for the pilot's."""
     environment = elsewhere(prefect_server)
 
     def look(moment: datetime, killed: str = "") -> list[str]:
-        command = [sys.executable, "-c", LOOK_AFTER, moment.isoformat(), killed]
-        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120)
+        done = forked.run(LOOK_AFTER, moment.isoformat(), killed, env=environment)
         assert done.returncode == (-9 if killed else 0), done.stderr[-2000:]
         return [line for line in done.stdout.splitlines() if pilot.run.name in line]
 

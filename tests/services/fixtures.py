@@ -13,6 +13,7 @@ from functools import partial
 import pytest
 
 from tests.services.chromium import chromium
+from tests.services.forked import Forked
 from tests.services.kafka import kafka
 from tests.services.mariadb import mariadb
 from tests.services.postgres import postgres
@@ -90,6 +91,14 @@ def s3_endpoint():
 def prefect_server():
     with prefect() as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def forked():
+    """What other processes are forked from, so that none has to import all there is."""
+    made = Forked()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
