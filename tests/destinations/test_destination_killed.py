@@ -1,19 +1,14 @@
 """kill -9 at every step of a load and of its undoing: the old rows or the new ones, and each load once."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.destinations.conftest import BY_BLOCK, DATABASES, named
-from tests.destinations.killing import MANY
-from tests.destinations.places import Bucket, Database, Saved, batch
+from tests.destinations.killing import MANY, Killing
+from tests.destinations.places import Bucket, Database, batch
 
-REPOSITORY = Path(__file__).parents[2]
 OLD = {"id": ["1", "2"], "name": ["old", "old"]}
 TABLES, MARKERS, FILE = "blocks.destinations.tables", "blocks.destinations.markers:Markers", "blocks.destinations.file"
 LOADING = "blocks.destinations.loading:TableLoad"
@@ -51,25 +46,22 @@ def killed(request):
     return named(request, request.param)
 
 
-@pytest.fixture
-def environment(request, killed):
+@pytest.fixture(scope="module")
+def killing(prefect_server):
     """A child has none of the settings that are this process's own: where saved blocks are looked up, it is told."""
-    saved = isinstance(killed, Saved)
-    return {**os.environ, **({"PREFECT_API_URL": request.getfixturevalue("prefect_server")} if saved else {})}
+    made = Killing({**os.environ, "PREFECT_API_URL": prefect_server})
+    yield made
+    made.close()
 
 
-def test_what_is_killed_never_was_or_is_done_and_nothing_is_done_twice(killed, environment):
+def test_what_is_killed_never_was_or_is_done_and_nothing_is_done_twice(killed, killing):
     place = killed
     place.load(batch(OLD))
     expected = cases(place)
     about = {"place": place.spec, "folder": str(place.folder)}
     told = [about | {"verb": verb, "columns": columns, "moment": moment} for verb, columns, moment, _rows in expected]
-    command = [sys.executable, "-m", "tests.destinations.killing"]
-    done = subprocess.run(
-        command, input=json.dumps(told), cwd=REPOSITORY, capture_output=True, text=True, env=environment
-    )
-    seen = dict(zip([case[:3] for case in expected], json.loads(done.stdout), strict=True))
+    seen = dict(zip([case[:3] for case in expected], killing.of(told), strict=True))
     dies = {case[:3]: [0 if case[0] == "known" else -signal.SIGKILL, case[3]] for case in expected}
-    assert seen == dies, done.stderr
+    assert seen == dies
     place.undo("run-2")
     assert place.rows() == [("1", "old"), ("2", "old")]
