@@ -38,6 +38,11 @@ def again(data: Dataset, table) -> Dataset:
     return _profiled(unprofiled(table), data.contract)
 
 
+def contents(table) -> str:
+    """All that a table holds, as text: decisions that lead to the same table lead to the same numbers."""
+    return repr(table.order_by(ROW).to_pyarrow().to_pydict())
+
+
 def unprofiled(table):
     """A connection with the views of a table, of which nothing is known."""
     rows = table.order_by(ROW).to_pyarrow().to_pydict()

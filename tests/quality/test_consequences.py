@@ -14,7 +14,7 @@ from tasks.quality.detect import assess, issues_of
 from tasks.quality.effects import apply
 from tasks.quality.model import Issue, Option
 from tasks.quality.watched import Reach, watched
-from tests.quality.opened import again, opened, snapshot, unprofiled
+from tests.quality.opened import again, contents, opened, snapshot, unprofiled
 from tests.quality.test_kinds_contract import TABLES, effects_of, ready
 
 PROMISES = Contract.model_validate({
@@ -73,14 +73,17 @@ def test_what_an_option_clears_and_creates_is_what_happens(found):
     queries = queries_of(data, assessment, checks)
     before = counts(data.table.get_backend(), queries)
     assert before == {query.name: query.count for query in queries}
-    told = 0
+    told, counted = 0, {}
     for issue, option in ready(assessment):
         seen = option.preview
-        after = unprofiled(apply(data, effects_of(data, issue, option)).table)
+        after = apply(data, effects_of(data, issue, option)).table
         dropped = {*seen.columns_dropped, *(old for old, _new in seen.columns_renamed)}
         asked = [q for q in queries if not dropped & q.reads and q.name not in seen.unknown]
         listed = {q.name for q in asked if q.reach is Reach.LISTED}
-        now = counts(after, [q for q in asked if q.name not in listed])
+        known, wanted = counted.setdefault(contents(after), {}), [q for q in asked if q.name not in listed]
+        if new := [q for q in wanted if q.name not in known]:
+            known |= counts(unprofiled(after), new)
+        now = {q.name: known[q.name] for q in wanted}
         expected = {name: n - before[name] for name, n in now.items() if n != before[name]}
         said = {**{k: -n for k, n in seen.clears.items()}, **seen.creates}
         away = set(seen.columns_dropped)
