@@ -236,10 +236,12 @@ WHOSE = {"absent": TryAgain, "slow": TryAgain, "full": TryAgain, "refuses": Pilo
 
 
 @pytest.mark.parametrize("name", WHOSE)
-def test_what_is_wrong_is_said_with_what_to_do(filled, name):
+def test_what_is_wrong_is_said_with_what_to_do(filled, name, monkeypatch):
     if name not in filled.troubles:
         assert not filled.service, "a server can be all of these"
         return
+    if name != "refuses":
+        monkeypatch.setattr(blocks.streams, "CONNECT_SECONDS", 1)  # nobody is there who could be slow
     source = filled.trouble(name)
     with pytest.raises(GonogoError) as raised:
         source.read(reading(filled))

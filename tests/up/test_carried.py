@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from prefect.client.base import PrefectHttpxSyncClient
 from blocks.ledger import Ledger
 from flows.home import Home
 from flows.local import running
-from tests.up.conftest import REPOSITORY, site
+from tests.up.conftest import site
 
 PIPELINE = """
 name: orders
@@ -24,9 +22,11 @@ gates: {load: never}
 ORDERS = "id,price,quantity\n1,10,2\n2,N/A,1\n3,5,3\n4,,2\n5,7,n/a\n6,9,1\n6,9,1\n7,11,2\n8,12,1\n"
 
 
-def gonogo(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flows.cli", *words]
-    return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=180)
+@pytest.fixture
+def gonogo(environment, forked):
+    """A command at a terminal, which joins what `gonogo up` runs."""
+    script = "from flows.cli import main; main()"
+    return lambda *words: forked.run(script, *words, env=environment)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def environment(home: Home, tmp_path: Path):
 
 
 def test_a_decision_is_undone_while_a_worker_carries_the_run_and_every_answer_counts_once(
-    home, environment, tmp_path, eventually
+    home, gonogo, tmp_path, eventually
 ):
     api = PrefectHttpxSyncClient(base_url=running(home).api, timeout=60, trust_env=False)  # asks a busy server again
     deployment = api.get("/deployments/name/gonogo/orders").json()["id"]
@@ -55,13 +55,13 @@ def test_a_decision_is_undone_while_a_worker_carries_the_run_and_every_answer_co
 
         eventually(there, within_seconds=120)
 
-    def decide(**said) -> subprocess.CompletedProcess[str]:
+    def decide(**said):
         file = tmp_path / "a.yaml"
         file.write_text(yaml.safe_dump({"answered_by": "ann", **said}))
-        return gonogo(environment, "decide", run, "--answers", str(file))
+        return gonogo("decide", run, "--answers", str(file))
 
     waits_at("quality-1")
-    assert gonogo(environment, "hold", run, "--comment", "look first").returncode == 0
+    assert gonogo("hold", run, "--comment", "look first").returncode == 0
     decided = {"disguised-missing-price": "to-null", "disguised-missing-quantity": "quarantine"}
     answer = {"verdict": "resolve", "actions": decided, "rest": "keep", "comment": "so"}
     assert decide(quality=answer).returncode == 3
@@ -69,7 +69,7 @@ def test_a_decision_is_undone_while_a_worker_carries_the_run_and_every_answer_co
     assert decide(hold={"verdict": "go"}).returncode == 3
     waits_at("quality-2")
 
-    undone = gonogo(environment, "undo", run, "--decision", "2", "--drop", "--comment", "a mistake")
+    undone = gonogo("undo", run, "--decision", "2", "--drop", "--comment", "a mistake")
     assert undone.returncode == 0, undone.stderr
     assert "goes on where it is carried, and asks again" in undone.stdout
     waits_at("quality-3")
@@ -82,4 +82,4 @@ def test_a_decision_is_undone_while_a_worker_carries_the_run_and_every_answer_co
     assert answers == ["quality-1", "hold-1", "quality-3"]
     assert [e.payload["decision"] for e in entries if e.kind == "undone"] == [2]
     assert [e.payload["rows_written"] for e in entries if e.kind == "commit"] == [9]
-    assert gonogo(environment, "verify", run).returncode == 0
+    assert gonogo("verify", run).returncode == 0
