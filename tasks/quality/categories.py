@@ -6,6 +6,7 @@ the contract names. Recommended are only lines that hardly any sound table would
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -276,7 +277,9 @@ def _misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, st
     if not frequent or not rare:
         return {}
     frequent = frequent[: max(1, MOST_COMPARED // len(rare))]
-    distances = process.cdist(rare, frequent, scorer=OSA.distance, score_cutoff=MOST_EDITS, dtype=np.uint8)
+    distances = process.cdist(
+        rare, frequent, scorer=OSA.distance, score_cutoff=MOST_EDITS, dtype=np.uint8, workers=os.cpu_count() or 1
+    )
     pairs = _looking_alike(rare, frequent)
     for place, old in enumerate(rare):
         if old in pairs:
