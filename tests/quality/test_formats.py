@@ -47,6 +47,39 @@ def test_numbers_that_change_size_with_their_unit_are_not_recommended():
         assert found(data, "mixed_number_format").recommended == "keep"
 
 
+@pytest.mark.parametrize(
+    ("odd", "after"),
+    [
+        (["1,671", "7,250"], ["1.671", "7.250"]),  # as thousands they would be far larger than all others
+        (["1,671", "912,345"], ["1,671", "912,345"]),  # as decimals 912 would be larger than all others
+        (["1,671", "1,234.500"], ["1,671.000", "1,234.500"]),  # one more separator tells what the comma is
+    ],
+    ids=["decimals", "left alone", "thousands"],
+)
+def test_a_comma_before_three_digits_is_read_as_what_fits_the_other_numbers(odd, after):
+    plain = [f"{n / 8:.3f}" for n in range(1, 81)]
+    with opened({"a": [*plain, "3.5 kg", *odd]}) as data:
+        found_ = chosen_values(data, found(data, "mixed_number_format"), "canonical", "a")
+    assert found_[-2:] == after
+    assert found_[:80] == plain
+
+
+def test_an_l_behind_a_few_numbers_may_be_a_one_that_was_misread():
+    plain = [f"{n / 8:.3f}" for n in range(1, 81)]
+    with opened({"a": [*plain, "2.99l", "0.7l"]}) as data:
+        assert found(data, "mixed_number_format", missing_ok=True) is None
+    with opened({"a": [f"{n}.5{n % 3 * ' '}l" for n in range(80)]}) as data:
+        assert len(found(data, "mixed_number_format").facts["classes"]) == 3
+
+
+def test_frequent_words_behind_numbers_are_no_slips_of_each_other():
+    months = [f"{n} mois" for n in range(40)] + [f"{n} moys" for n in range(20)] + ["7 moiz"]
+    with opened({"a": months}) as data:
+        issue = found(data, "mixed_number_format")
+        assert "moys" in issue.facts["others"]
+        assert chosen_values(data, issue, "canonical", "a")[40:] == [*months[40:60], "7 mois"]
+
+
 def test_a_percent_sign_that_changes_nothing_is_taken_off_and_noise_of_binary_fractions_with_it():
     plain = [f"0.0{n % 5 + 3}" for n in range(40)]
     with opened({"rate": [*plain, "0.05%", "0.055999999999999994%"]}) as data:
@@ -69,7 +102,15 @@ def test_numbers_as_programs_write_them_are_no_mixed_numbers(column):
         assert found(data, "mixed_number_format", missing_ok=True) is None
 
 
-@pytest.mark.parametrize("column", [["007", "12", "13 kg"], ["AB-1", "AB-2"], ["1.5", "2.25", "3.00"]])
+@pytest.mark.parametrize(
+    "column",
+    [
+        ["007", "12", "13 kg"],
+        ["AB-1", "AB-2"],
+        ["1.5", "2.25", "3.00"],
+        ["1st class", "2nd class", "3rd class", "3rd  class", "2nd_class"],
+    ],
+)
 def test_codes_names_and_fixed_decimals_are_no_mixed_numbers(column):
     with opened({"a": column * 20}) as data:
         assert found(data, "mixed_number_format", missing_ok=True) is None
@@ -79,6 +120,7 @@ def test_the_decimal_mark_is_the_columns():
     assert decimal_mark([("1.5", 3), ("1,234.5", 1)]) == "."
     assert decimal_mark([("1,5", 9), ("1.234,5", 1)]) == ","
     assert decimal_mark([("1.5", 5), ("1,5", 5)]) is None
+    assert decimal_mark([("0.125", 9), ("1.125", 9), ("0,125", 1)]) == "."
     assert digits("1,234", ".") == "1234"
 
 
