@@ -13,6 +13,7 @@ from ibis import _
 from tasks.quality.model import ROW, ColumnProfile, Dataset
 from tasks.quality.profile import is_blank, is_missing
 from tasks.quality.queries import cells_of, only
+from tasks.quality.words import NO_VALUE
 
 MOST_STRANGERS = 2_000
 SHARED = 0.5
@@ -25,12 +26,18 @@ MOST_SPILLED = 500
 MOST_WORDS = 4
 MOST_SOURCES = 40
 LONGEST_SPILL = 200
+NUMERIC, HALF = 0.8, 0.5
+"""Share of a column's values that are numbers where it is a column of numbers: if it looks like text, and if not."""
+
 GAPS_SCREENED = 2_000
 
 
 def strangers(data: Dataset, times: int) -> dict[tuple[str, str], list[str]]:
-    """(where they stand, where they are at home) → values that are rare here and frequent there; numbers aside."""
-    numeric = [c.name for c in data.profile.columns if c.numeric_count > c.present_count / 2 and c.kind != "text"]
+    """(where they stand, where they are at home) → values that are rare here and frequent there.
+
+    Numbers are at home in many columns, words for null in none.
+    """
+    numeric = [c.name for c in data.profile.columns if _is_numeric(c)]
     blank = [c.name for c in data.profile.columns if c.blank_count]
     there = data.domains.filter(~data.domains.column.isin(numeric))
     here = there.filter(~(there.column.isin(blank) & is_blank(there.value))) if blank else there
@@ -38,10 +45,17 @@ def strangers(data: Dataset, times: int) -> dict[tuple[str, str], list[str]]:
     met = here.join(home.filter(_.often >= times), "value").filter(_.column != _.home, _.n * times <= _.often)
     found: dict[tuple[str, str], list[str]] = {}
     for cell in met.order_by("column", "home", "value").limit(50 * MOST_STRANGERS).to_pyarrow().to_pylist():
-        found.setdefault((cell["column"], cell["home"]), []).append(cell["value"])
+        if cell["value"].strip().lower() not in NO_VALUE:
+            found.setdefault((cell["column"], cell["home"]), []).append(cell["value"])
     few = {pair: values for pair, values in found.items() if len(values) <= MOST_STRANGERS}
     alike = _of_one_sort(data, here, few) if few else set()
     return {pair: values for pair, values in few.items() if pair not in alike}
+
+
+def _is_numeric(column: ColumnProfile) -> bool:
+    """Whether a column is one of numbers, even if some cells are not."""
+    share = NUMERIC if column.kind == "text" else HALF
+    return column.numeric_count > share * column.present_count
 
 
 def _of_one_sort(data: Dataset, here: ibis.Table, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -183,6 +183,16 @@ def test_two_cells_that_hold_each_others_values_change_places():
         assert recommended_values(data, issue, "town") == ["Kiel", *town[1:]]
 
 
+def test_words_for_null_and_numbers_are_strangers_in_no_column():
+    group, town = ["a", "b", "c"] * 30, ["Bonn", "Kiel", "NA"] * 30
+    with opened({"group": ["NA", *group], "town": ["a", *town]}) as data:
+        assert found(data, "swapped_values", missing_ok=True) is None
+    digit, size = [str(n % 3) for n in range(60)], [f"{n % 7 + 4}" for n in range(60)]
+    odd = {"digit": ["5", *digit, "l", "O2", "1x"], "size": ["0", *size, "l7", "9l", "8x"]}
+    with opened(odd) as data:
+        assert found(data, "swapped_values", missing_ok=True) is None
+
+
 def test_a_rare_pattern_is_suspect_where_digits_are_usual_and_names_are_left_alone():
     names = ["Anna Smith"] * 40 + ["Anna-Lena von Berg", "Ö"]
     with opened({"code": [f"AB-{n}" for n in range(41)] + ["AB4x"], "name": names}) as data:
