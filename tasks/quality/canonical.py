@@ -70,10 +70,18 @@ def mixes(column: ColumnProfile) -> bool:
 
 
 def numbers_in(values: Mapping[str, int]) -> Told:
-    """The values that are numerals; a few with an l behind their digits are none: it may be a one that was misread."""
+    """The values that are numerals.
+
+    A few with an l behind their digits are none: it may be a one that was misread. Nor are years in brackets, which
+    are no negative numbers.
+    """
     told = [(text, n, numeral) for text, n in values.items() if (numeral := read_numeral(text))]
-    litres = sum(n for _t, n, m in told if m.suffix == "l")
-    return [each for each in told if each[2].suffix != "l"] if litres <= SLIPS * sum(n for _t, n, _m in told) else told
+    rows = sum(n for _t, n, _m in told)
+    if sum(n for _t, n, m in told if m.suffix == "l") <= SLIPS * rows:
+        told = [each for each in told if each[2].suffix != "l"]
+    if sum(n for text, n, _m in told if _YEAR.match(text)) >= CLEAR * rows:
+        told = [each for each in told if not each[0].lstrip().startswith("(")]
+    return told
 
 
 def plan_for(told: Told) -> CanonicalNumber | None:
@@ -130,6 +138,7 @@ def _digits(numeral: Numeral, mark: str, single: Single = "thousands") -> str | 
     return own if own is not None else digits(numeral.body, _OTHER[mark])
 
 
+_YEAR = re.compile("^(?:1[0-9]|20)[0-9]{2}$")
 _OTHER = {".": ",", ",": "."}
 _SINGLE = {".": re.compile("^[1-9][0-9]{0,2},[0-9]{3}$"), ",": re.compile(r"^[1-9][0-9]{0,2}\.[0-9]{3}$")}
 """Mark → numbers in which the other one may separate a thousand or be a mark, too."""
@@ -138,18 +147,21 @@ _SINGLE = {".": re.compile("^[1-9][0-9]{0,2},[0-9]{3}$"), ",": re.compile(r"^[1-
 def _single(told: Told, mark: str) -> Single:
     """What the other mark is in these numbers where three digits follow it and nothing else tells.
 
-    It separates thousands where it does so beyond doubt in others, or none has three decimals. Else it is the decimal
-    mark of another system if only then they are as large as the others.
+    It separates thousands where it does so beyond doubt in others, where most are written so, or none has three
+    decimals. Else it is the decimal mark of another system if only then they are as large as the others.
     """
     bodies = [(m.body, n) for _t, n, m in told]
-    doubtful = [body for body, _n in bodies if _SINGLE[mark].match(body)]
-    others = [(number, n) for body, n in bodies if not _SINGLE[mark].match(body) and (number := digits(body, mark))]
-    if not doubtful or any(
-        _OTHER[mark] in body and not _SINGLE[mark].match(body) and digits(body, mark) for body, _n in bodies
-    ):
+    doubtful: Counter[str] = Counter()
+    for body, n in bodies:
+        if _SINGLE[mark].match(body):
+            doubtful[body] += n
+    others = [(number, n) for body, n in bodies if body not in doubtful and (number := digits(body, mark))]
+    rows = sum(n for _number, n in others)
+    beyond_doubt = any(_OTHER[mark] in body and body not in doubtful and digits(body, mark) for body, _n in bodies)
+    if not doubtful or beyond_doubt or doubtful.total() >= rows:
         return "thousands"
     of_three = sum(n for number, n in others if len(number.partition(".")[2]) == _THREE)
-    if of_three <= SLIPS * sum(n for _number, n in others):
+    if of_three <= SLIPS * rows:
         return "thousands"
     most = max(Decimal(number) for number, _n in others)
     read = [(Decimal(body.replace(_OTHER[mark], ".")), Decimal(body.replace(_OTHER[mark], ""))) for body in doubtful]
@@ -274,6 +286,8 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str]
         return None
     unit = plan.unit if numeral.suffix in slipped else numeral.unit
     shortens = plan.shorten
+    if plan.suffix.strip() == "%" and not unit and "." in value and Decimal(value) <= 1:
+        return None  # amid percentages it may be a share
     if unit not in ("", plan.unit, "%"):
         if not plan.convert or unit not in UNITS or UNITS[unit][0] != UNITS.get(plan.unit, ("?",))[0]:
             return None

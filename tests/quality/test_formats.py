@@ -64,6 +64,22 @@ def test_a_comma_before_three_digits_is_read_as_what_fits_the_other_numbers(odd,
     assert found_[:80] == plain
 
 
+@pytest.mark.parametrize(
+    ("most", "odd", "after"),
+    [
+        ([f"{n},345" for n in range(10, 90)], ["12345", "7.234"], ["12,345", "7.234"]),
+        ([f"{n}%" for n in range(10, 90)], ["45", "0.67", "88 %"], ["45%", "0.67", "88%"]),
+        ([str(n) for n in range(1940, 2020)], ["1999 ", "(1999)", "-1999"], ["1999", "(1999)", "-1999"]),
+        ([f"{n}.50" for n in range(10, 90)], ["(12.50)", "$7.50", "1,200.00"], ["-12.50", "7.50", "1,200.00"]),
+    ],
+    ids=["thousands that most have", "a share amid percentages", "a year in brackets", "accounts"],
+)
+def test_odd_numbers_are_written_as_most_are_or_left_alone(most, odd, after):
+    with opened({"a": [*most, *odd, "16 pcs"]}) as data:
+        issue = found(data, "mixed_number_format")
+        assert chosen_values(data, issue, "canonical", "a")[:-1] == [*most, *after]
+
+
 def test_an_l_behind_a_few_numbers_may_be_a_one_that_was_misread():
     plain = [f"{n / 8:.3f}" for n in range(1, 81)]
     with opened({"a": [*plain, "2.99l", "0.7l"]}) as data:
