@@ -72,13 +72,14 @@ def mixes(column: ColumnProfile) -> bool:
 def numbers_in(values: Mapping[str, int]) -> Told:
     """The values that are numerals.
 
-    A few with an l behind their digits are none: it may be a one that was misread. Nor are years in brackets, which
-    are no negative numbers.
+    A few with a letter behind their digits that is no unit are none, and with an l: either may be a digit that was
+    misread. Nor are years in brackets, which are no negative numbers.
     """
     told = [(text, n, numeral) for text, n in values.items() if (numeral := read_numeral(text))]
     rows = sum(n for _t, n, _m in told)
-    if sum(n for _t, n, m in told if m.suffix == "l") <= SLIPS * rows:
-        told = [each for each in told if each[2].suffix != "l"]
+    for misread in (_named_by, lambda m: m.suffix == "l"):
+        if sum(n for _t, n, m in told if misread(m)) <= SLIPS * rows:
+            told = [each for each in told if not misread(each[2])]
     if sum(n for text, n, _m in told if _YEAR.match(text)) >= CLEAR * rows:
         told = [each for each in told if not each[0].lstrip().startswith("(")]
     return told

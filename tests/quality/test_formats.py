@@ -88,6 +88,13 @@ def test_an_l_behind_a_few_numbers_may_be_a_one_that_was_misread():
         assert len(found(data, "mixed_number_format").facts["classes"]) == 3
 
 
+def test_a_few_digits_that_became_letters_do_not_keep_units_from_being_taken_off():
+    plain = [str(n) for n in range(1, 81)]
+    with opened({"stock": [*plain, "12 g", "7 G", "3x", "1O"]}) as data:
+        after = recommended_values(data, found(data, "mixed_number_format"), "stock")
+    assert after == [*plain, "12", "7", "3x", "1O"]
+
+
 def test_frequent_words_behind_numbers_are_no_slips_of_each_other():
     months = [f"{n} mois" for n in range(40)] + [f"{n} moys" for n in range(20)] + ["7 moiz"]
     with opened({"a": months}) as data:
