@@ -206,6 +206,14 @@ def test_two_cells_that_hold_each_others_values_change_places():
         assert recommended_values(data, issue, "town") == ["Kiel", *town[1:]]
 
 
+def test_a_code_of_digits_and_a_name_change_places():
+    code, town = ["10115", "20095", "50667"] * 20, ["Kiel", "Ulm", "Bonn", "Trier", "Essen"] * 12
+    with opened({"zip": ["Kiel", *code[1:], "2O095"], "town": ["10115", *town[1:], "Ulm"]}) as data:
+        issue = found(data, "swapped_values")
+        assert recommended_values(data, issue, "zip") == [*code, "2O095"]
+        assert recommended_values(data, issue, "town") == [*town, "Ulm"]
+
+
 def test_words_for_null_and_numbers_are_strangers_in_no_column():
     group, town = ["a", "b", "c"] * 30, ["Bonn", "Kiel", "NA"] * 30
     with opened({"group": ["NA", *group], "town": ["a", *town]}) as data:
