@@ -90,7 +90,8 @@ class Staging:
             Abort: the run has other rows under this name.
         """
         columns = tuple(column for column in table.columns if column != ROW)
-        written = self._copy(run_id, name, table.order_by(ROW).select(ROW, *columns))
+        rows = table.select(ROW, *columns)
+        written = self._published(run_id, name, lambda partial: _write_in_order(rows, partial))
         return self._told(run_id, name, columns, written, parent.fingerprint if parent else None, about)
 
     def write_rows(
@@ -418,6 +419,42 @@ def write_table(table: ibis.Table, path: Path, options: str) -> int:
         todo = "set GONOGO_ENGINE_MEMORY to more, e.g. 4GB, then go on with 'gonogo resume'"
         raise TryAgain(f"not enough memory for {path.name}: {error}", todo=todo) from error
     return int(copied[0]) if copied else 0
+
+
+def _write_in_order(table: ibis.Table, path: Path) -> int:
+    """Write a table by `_row`; it is sorted only where the engine gives it otherwise, which takes half as long again.
+
+    Raises:
+        TryAgain: as `write_table`.
+    """
+    numbers = (batch.column(0) for batch in table.select(ROW).to_pyarrow_batches())
+    if _ascend(numbers):
+        rows = write_table(table, path, _PARQUET)
+        if _is_in_order(path):
+            return rows
+    return write_table(table.order_by(ROW), path, _PARQUET)
+
+
+def _is_in_order(path: Path) -> bool:
+    """Whether a file has its rows by `_row`, in row groups of the size that sorted ones have."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+        groups = (file.read_row_group(i, [ROW])[ROW] for i in range(len(sizes)))
+        return all(size == GROUP_ROWS for size in sizes[:-1]) and _ascend(groups)
+
+
+def _ascend(parts: Iterable[pa.Array | pa.ChunkedArray]) -> bool:
+    """Whether numbers that come in parts are each larger than the one before."""
+    import numpy as np
+
+    last = -1
+    for numbers in (part.to_numpy() for part in parts if len(part)):
+        if numbers[0] <= last or not np.all(numbers[1:] > numbers[:-1]):
+            return False
+        last = numbers[-1]
+    return True
 
 
 @contextmanager

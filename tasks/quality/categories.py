@@ -6,6 +6,7 @@ the contract names. Recommended are only lines that hardly any sound table would
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -27,6 +28,9 @@ MOST_VALUES = 100_000
 """A column with more distinct values is no list of names; its spellings are not compared."""
 
 FEWEST_ROWS = 20
+
+OFTEN = 5
+"""A value of a list of categories occurs more often."""
 
 
 def _named_values(data: Dataset) -> dict[str, dict[str, int]]:
@@ -68,9 +72,15 @@ def _map_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG0
 
 
 class SpellingSettings(KindSettings):
-    """Attributes: times: how many times more frequent the usual spelling must be to be written unasked."""
+    """How much more frequent the usual spelling must be to be written unasked.
+
+    Attributes:
+        times: so many times.
+        times_in_list: the same in a list of categories, whose frequent values make up nearly all of the column.
+    """
 
     times: int = Field(50, ge=2)
+    times_in_list: int = Field(10, ge=2)
 
 
 @kind(
@@ -82,14 +92,16 @@ class SpellingSettings(KindSettings):
 def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -> Iterable[Finding]:
     """Values that differ from a more frequent one in case, accents, punctuation or word order only.
 
-    Certain are those whose usual spelling is `times` as frequent, and those that differ in spaces only; the others may
+    Certain are those whose usual spelling is far more frequent, and those that differ in spaces only; the others may
     be meant, and so may three letters or fewer whose case alone differs (Co is not CO), unless all of the column is in
     one case. Confidence: the share of certain cells.
     """
     for name, counts in _named_values(data).items():
         pairs = _spelled_alike(counts)
         if pairs:
-            times, in_one_case = settings.of(name).times, _in_one_case(counts.keys() - pairs.keys())
+            chosen, listed = settings.of(name), _is_list(data.profile.column(name), counts, OFTEN)
+            times = chosen.times_in_list if listed else chosen.times
+            in_one_case = _in_one_case(counts.keys() - pairs.keys())
             certain = {
                 old: new
                 for old, new in pairs.items()
@@ -224,7 +236,7 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
         pairs = _misspelled(counts, chosen)
         if not pairs:
             continue
-        listed = _is_list(data.profile.column(name), counts, chosen)
+        listed = _is_list(data.profile.column(name), counts, chosen.most)
         supported = _supported(data, name, pairs)
         most = _most_of_a_slip(counts, chosen)
         common = [value for value, n in counts.items() if n > most]
@@ -276,7 +288,9 @@ def _misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, st
     if not frequent or not rare:
         return {}
     frequent = frequent[: max(1, MOST_COMPARED // len(rare))]
-    distances = process.cdist(rare, frequent, scorer=OSA.distance, score_cutoff=MOST_EDITS, dtype=np.uint8)
+    distances = process.cdist(
+        rare, frequent, scorer=OSA.distance, score_cutoff=MOST_EDITS, dtype=np.uint8, workers=os.cpu_count() or 1
+    )
     pairs = _looking_alike(rare, frequent)
     for place, old in enumerate(rare):
         if old in pairs:
@@ -315,9 +329,9 @@ def _misspells(old: str, new: str) -> bool:
     return re.findall("[0-9]+", inside) == re.findall("[0-9]+", new) and fingerprint(old) != fingerprint(new)
 
 
-def _is_list(column: ColumnProfile, counts: Mapping[str, int], chosen: TypoSettings) -> bool:
-    """Whether frequent values make up nearly all of a column."""
-    frequent = [n for n in counts.values() if n > chosen.most]
+def _is_list(column: ColumnProfile, counts: Mapping[str, int], most: int) -> bool:
+    """Whether values that occur more than so often make up nearly all of a column."""
+    frequent = [n for n in counts.values() if n > most]
     return len(frequent) <= 100 and sum(frequent) >= 0.9 * sum(counts.values()) and column.present_count >= 100  # noqa: PLR2004
 
 

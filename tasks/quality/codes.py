@@ -212,6 +212,14 @@ class Codes:
             self._read(())
         return self._rows  # type: ignore[return-value]
 
+    def places(self, rows: Numbers) -> Numbers:
+        """Where rows are that are there, by `_row`."""
+        import numpy as np
+
+        known = self.rows
+        as_numbered = known.size and known[-1] - known[0] + 1 == known.size
+        return rows - known[0] if as_numbered else np.searchsorted(known, rows)
+
     def of(self, names: Sequence[str]) -> CodedRows:
         """All rows, and some columns."""
         unknown = [name for name in dict.fromkeys(names) if name not in self._known]

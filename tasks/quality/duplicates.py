@@ -560,12 +560,15 @@ def _repeats(data: Dataset, pairs: Sequence[tuple[str, str]], parts: int) -> tup
 
 def _repeats_in(data: Dataset, pairs: Sequence[tuple[str, str]], which: str) -> tuple[int, ...]:
     """`_repeats` among the rows for which this holds of the hash of a pair's first column."""
-    counts = (
-        f"count(*) FILTER (WHERE {there}) - count(DISTINCT hash({one}, {other})) FILTER (WHERE {there})"
-        for one, other in (map(quoted, pair) for pair in pairs)
-        for there in (f"hash({one}) {which}",)
-    )
-    return asked(data, f"SELECT {', '.join(counts)} FROM snapshot")[0]
+    seconds: dict[str, list[str]] = {}
+    for one, other in pairs:
+        seconds.setdefault(one, []).append(other)
+    found: dict[tuple[str, str], int] = {}
+    for one, others in seconds.items():
+        counts = ", ".join(f"count(*) - count(DISTINCT hash({quoted(one)}, {quoted(other)}))" for other in others)
+        (row,) = asked(data, f"SELECT {counts} FROM snapshot WHERE hash({quoted(one)}) {which}")
+        found |= {(one, other): n for other, n in zip(others, row, strict=True)}
+    return tuple(found[pair] for pair in pairs)
 
 
 def _repeats_agree(data: Dataset, key: tuple[str, ...], chance: Mapping[str, float], enough: float) -> bool:

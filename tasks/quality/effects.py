@@ -28,14 +28,14 @@ from tasks.quality.model import (
     RowExits,
     ValueMap,
 )
-from tasks.quality.queries import is_in, only, unused
+from tasks.quality.queries import is_in, looked_up, only, unused
 from tasks.quality.wording import plural
 
 SAMPLE = 5
 """Changes and rows shown per preview."""
 
-FEW = 32
-"""Value maps up to this size are written as cases, larger ones joined as a table."""
+FEW = 5_000
+"""Value maps up to this size are looked up, which leaves the rows in their order; larger ones are joined as a table."""
 
 
 @dataclass(frozen=True)
@@ -173,17 +173,9 @@ def _mapped(table: ibis.Table, effect: ValueMap) -> ibis.Table:
     pairs = dict(reversed(effect.pairs))
     if not pairs:
         return table
-    return (_by_cases if len(pairs) <= FEW else _by_join)(table, effect.column, pairs)
-
-
-def _by_cases(table: ibis.Table, column: str, pairs: Mapping[str | None, str | None]) -> ibis.Table:
-    cell = table[column]
-    cases = [(_is(cell, old), ibis.literal(new, "string")) for old, new in pairs.items()]
-    return table.mutate(**{column: ibis.cases(*cases, else_=cell)})
-
-
-def _is(cell: ibis.Value, value: str | None) -> ibis.Value:
-    return cell.isnull() if value is None else cell == value
+    if len(pairs) <= FEW:
+        return table.mutate(**{effect.column: looked_up(table.get_backend(), pairs)(table[effect.column])})
+    return _by_join(table, effect.column, pairs)
 
 
 def _by_join(table: ibis.Table, column: str, pairs: Mapping[str | None, str | None]) -> ibis.Table:

@@ -87,6 +87,17 @@ class _Table:
         return parts(next(iter(self._columns.values())).codes.size)
 
 
+def broken(data: Dataset, formula: Formula) -> NDArray[np.signedinteger[Any]]:
+    """`_row` of the complete rows in which a formula does not hold."""
+    import numpy as np
+
+    names = (formula.target, formula.left, formula.right)
+    table = _Table(data, names)
+    off = [np.flatnonzero(_off(table.numbers(names, rows), formula)) + rows.start for rows in table.parts()]
+    rows: NDArray[np.signedinteger[Any]] = codes(data).rows[np.concatenate(off)]
+    return rows
+
+
 def _screened(first: Mapping[str, Any], target: str, decimals: int, share: float) -> list[Formula]:
     """The formulas that hold often in the first rows, best first; only these are tried on the whole table."""
     import numpy as np
@@ -145,14 +156,31 @@ def _tallies(table: _Table, target: str, formulas: Sequence[Formula]) -> list[Co
     for rows in table.parts():
         told, missing = table.numbers(names, rows), table.missing(target, rows)
         for tally, formula in zip(counts, formulas, strict=True):
-            left, right = told[formula.left], told[formula.right]
-            known = ~np.isnan(left) & ~np.isnan(right) & ((right != 0) | (formula.operator != "/"))
-            with np.errstate(all="ignore"):
-                off = abs(told[target] - _COMPUTED[formula.operator](left, right))
-            tally["complete"] += int((known & ~np.isnan(told[target])).sum())
-            tally["holds"] += int((known & (off <= tolerance(formula.decimals))).sum())
+            known = _known(told, formula)
+            complete = int((known & ~np.isnan(told[target])).sum())
+            tally["complete"] += complete
+            tally["holds"] += complete - int(_off(told, formula).sum())
             tally["gaps"] += int((known & missing).sum())
     return counts
+
+
+def _known(told: Mapping[str, NDArray[np.float64]], formula: Formula) -> NDArray[np.bool_]:
+    """In which rows the right side of a formula is a number."""
+    import numpy as np
+
+    left, right = told[formula.left], told[formula.right]
+    known: NDArray[np.bool_] = ~np.isnan(left) & ~np.isnan(right) & ((right != 0) | (formula.operator != "/"))
+    return known
+
+
+def _off(told: Mapping[str, NDArray[np.float64]], formula: Formula) -> NDArray[np.bool_]:
+    """In which complete rows a formula does not hold."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        apart = abs(told[formula.target] - _COMPUTED[formula.operator](told[formula.left], told[formula.right]))
+        off: NDArray[np.bool_] = _known(told, formula) & (apart > tolerance(formula.decimals))
+    return off
 
 
 def result(table: ibis.Table, formula: Formula) -> ibis.Value:

@@ -11,8 +11,9 @@ import ibis
 from ibis import _
 
 from tasks.quality.model import ROW, ColumnProfile, Dataset
-from tasks.quality.profile import is_blank, is_missing
+from tasks.quality.profile import is_blank, is_missing, number
 from tasks.quality.queries import cells_of, only
+from tasks.quality.words import NO_VALUE
 
 MOST_STRANGERS = 2_000
 SHARED = 0.5
@@ -25,28 +26,45 @@ MOST_SPILLED = 500
 MOST_WORDS = 4
 MOST_SOURCES = 40
 LONGEST_SPILL = 200
+NUMERIC, HALF = 0.8, 0.5
+"""Share of a column's values that are numbers where it is a column of numbers: if it looks like text, and if not."""
+
 GAPS_SCREENED = 2_000
 
 
 def strangers(data: Dataset, times: int) -> dict[tuple[str, str], list[str]]:
-    """(where they stand, where they are at home) → values that are rare here and frequent there; numbers aside."""
-    numeric = [c.name for c in data.profile.columns if c.numeric_count > c.present_count / 2 and c.kind != "text"]
+    """(where they stand, where they are at home) → values that are rare here and frequent there.
+
+    A number is no stranger among numbers, and a word for null is at home in no column.
+    """
+    numeric = [c for c in data.profile.columns if _is_numeric(c)]
+    odd = [c.name for c in numeric if c.numeric_count < c.present_count]
     blank = [c.name for c in data.profile.columns if c.blank_count]
-    there = data.domains.filter(~data.domains.column.isin(numeric))
-    here = there.filter(~(there.column.isin(blank) & is_blank(there.value))) if blank else there
-    home = here.select(home="column", value="value", often="n")
-    met = here.join(home.filter(_.often >= times), "value").filter(_.column != _.home, _.n * times <= _.often)
+    here = data.domains.filter(~data.domains.column.isin([c.name for c in numeric if c.name not in odd]))
+    if odd:
+        here = here.filter(~(here.column.isin(odd) & number(here.value).notnull()))
+    if blank:
+        here = here.filter(~(here.column.isin(blank) & is_blank(here.value)))
+    home = data.domains.filter(data.domains.n >= times).select(home="column", value="value", often="n")
+    met = here.join(home, "value").filter(_.column != _.home, _.n * times <= _.often)
     found: dict[tuple[str, str], list[str]] = {}
     for cell in met.order_by("column", "home", "value").limit(50 * MOST_STRANGERS).to_pyarrow().to_pylist():
-        found.setdefault((cell["column"], cell["home"]), []).append(cell["value"])
-    few = {pair: values for pair, values in found.items() if len(values) <= MOST_STRANGERS}
-    alike = _of_one_sort(data, here, few) if few else set()
+        if cell["value"].strip().lower() not in NO_VALUE:
+            found.setdefault((cell["column"], cell["home"]), []).append(cell["value"])
+    few = {pair: values for pair, values in found.items() if len(values) <= MOST_STRANGERS and pair[::-1] in found}
+    alike = _of_one_sort(data, few) if few else set()
     return {pair: values for pair, values in few.items() if pair not in alike}
 
 
-def _of_one_sort(data: Dataset, here: ibis.Table, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+def _is_numeric(column: ColumnProfile) -> bool:
+    """Whether a column is one of numbers, even if some cells are not."""
+    share = NUMERIC if column.kind == "text" else HALF
+    return column.numeric_count > share * column.present_count
+
+
+def _of_one_sort(data: Dataset, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
     """Those of the pairs of columns that share most of their values."""
-    met = here.filter(here.column.isin(sorted({name for pair in pairs for name in pair})))
+    met = data.domains.filter(data.domains.column.isin(sorted({name for pair in pairs for name in pair})))
     home = met.select(home="column", value="value")
     both = met.join(home, "value").filter(_.column != _.home).group_by("column", "home").agg(shared=_.count())
     distinct = {c.name: c.distinct_count for c in data.profile.columns}

@@ -201,7 +201,7 @@ def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings
             continue
         gaps = column.missing_count > 0 and _all_have_digits(column, found)
         certain = sorted(v for v in counts if v in found and (gaps or _certain(v, column, chosen.words)))
-        certain += sorted(v for v in standing_out if re.fullmatch("-?9{3,}", v) and standing_out[v] >= SENTINEL_ROWS)
+        certain += sorted(v for v, n in standing_out.items() if _surely_stands_for_nothing(v, n, column))
         shown = ", ".join(
             f"'{_short(value)}' {n:,}×" for value, n in sorted(counts.items(), key=lambda i: (-i[1], i[0]))[:6]
         )
@@ -212,6 +212,11 @@ def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings
         sure = round(0.9 * sum(counts[v] for v in certain) / count, 4)
         why = f"{shown} instead of null"
         yield Finding((column.name,), cells, count, column.rows, why, severity, facts=facts, confidence=sure)
+
+
+def _surely_stands_for_nothing(number_: str, rows: int, column: ColumnProfile) -> bool:
+    """Whether a number that stands out is all nines and neither rare nor what most rows have, as "no limit" may be."""
+    return bool(re.fullmatch("-?9{3,}", number_)) and rows >= SENTINEL_ROWS and 2 * rows < column.present_count
 
 
 # --- empty or constant column ---------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ note are what its query gives: sums are of whole numbers, so that they do not de
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations, islice
@@ -13,11 +14,12 @@ from typing import Any
 
 from ibis import _
 
+from tasks.quality.codes import codes, numbers, parts
 from tasks.quality.fences import is_code
 from tasks.quality.mining import Dependency
 from tasks.quality.model import ColumnProfile, Dataset, Note
 from tasks.quality.profile import number
-from tasks.quality.queries import as_sql, asked, only
+from tasks.quality.queries import as_sql, only
 from tasks.quality.records import is_unique
 from tasks.quality.wording import plural
 
@@ -114,6 +116,9 @@ def _but_for(agreeing: int, rows: int) -> str:
 _STEPS = 2**28
 """Steps into which the greatest distance from the mean is divided; products of two fit 64 bits, their sums 128."""
 
+_FEWER_STEPS = 2**19
+"""The same, so that the sums over as many rows as are looked at fit 64 bits."""
+
 
 def _correlations(data: Dataset) -> Iterator[Note]:
     affordable = min(MOST_CORRELATED, MOST_CELLS // max(data.profile.rows, 1))
@@ -129,16 +134,21 @@ def _correlations(data: Dataset) -> Iterator[Note]:
 
 
 def _likely(data: Dataset, columns: Sequence[ColumnProfile]) -> list[tuple[ColumnProfile, ColumnProfile]]:
-    """The pairs that may be strongly correlated, the strongest first; one query, in which gaps count as the mean."""
+    """The pairs that may be strongly correlated, the strongest first; gaps count as the mean."""
+    import numpy as np
+
     pairs = list(combinations(range(len(columns)), 2))
-    squares = ", ".join(f"sum(c{i} * c{i})" for i in range(len(columns)))
-    products = ", ".join(f"sum(c{i} * c{j})" for i, j in pairs)
-    row = asked(data, f"SELECT {squares}, {products} FROM ({_centred(data, columns)})")[0]
-    own, mixed = row[: len(columns)], row[len(columns) :]
-    strength = {
-        (i, j): abs(product or 0) / max((own[i] or 0) * (own[j] or 0), 1) ** 0.5
-        for (i, j), product in zip(pairs, mixed, strict=True)
-    }
+    coded = [*codes(data).of([c.name for c in columns]).columns.values()]
+    steps = [
+        np.nan_to_num(_step(of_value, c, _FEWER_STEPS)).astype(np.int64)
+        for c, of_value in zip(columns, numbers(data, coded), strict=True)
+    ]
+    own, mixed = Counter[int](), Counter[tuple[int, int]]()
+    for rows in parts(data.profile.rows):
+        told = [of_value[each.codes[rows]] for of_value, each in zip(steps, coded, strict=True)]
+        own.update({i: int(x @ x) for i, x in enumerate(told)})
+        mixed.update({(i, j): int(told[i] @ told[j]) for i, j in pairs})
+    strength = {(i, j): abs(mixed[i, j]) / max(own[i] * own[j], 1) ** 0.5 for i, j in pairs}
     ordered = sorted(strength, key=lambda pair: (-round(strength[pair], 6), pair))
     return [(columns[i], columns[j]) for i, j in ordered[:MOST_PAIRS] if strength[i, j] >= LIKELY]
 
@@ -154,13 +164,15 @@ def _correlation(data: Dataset, a: ColumnProfile, b: ColumnProfile) -> str:
 def _centred(data: Dataset, columns: Sequence[ColumnProfile]) -> str:
     """The query for the columns as whole numbers around their means: `c0`, `c1` …; null where there is no number."""
     table = only(data.table, [c.name for c in columns])
-    return as_sql(table.select(**{f"c{i}": _step(number(table[c.name]), c, _STEPS) for i, c in enumerate(columns)}))
+    steps = {f"c{i}": _step(number(table[c.name]), c, _STEPS).cast("int64") for i, c in enumerate(columns)}
+    return as_sql(table.select(**steps))
 
 
 def _step(x: Any, column: ColumnProfile, steps: int) -> Any:
+    """Numbers, of an expression or an array, as whole steps from the column's mean."""
     mean, low, high = column.mean or 0.0, column.minimum or 0.0, column.maximum or 0.0
     reach = max(high / 2 - mean / 2, mean / 2 - low / 2)
-    return ((x / 2 - mean / 2) / reach * steps).round().cast("int64")
+    return ((x / 2 - mean / 2) / reach * steps).round()
 
 
 def _varies(column: ColumnProfile) -> bool:
@@ -200,7 +212,8 @@ def _rough_skew(column: ColumnProfile) -> float:
 def _skewness(data: Dataset, column: ColumnProfile) -> str:
     """The query for the moment coefficient of skewness of a column, from its value domain."""
     own = data.domains.filter(data.domains.column == column.name)
-    inner = as_sql(own.select(n=own.n, d=_step(number(own["value"]), column, _FINE)).filter(_.d.notnull()))
+    distance = _step(number(own["value"]), column, _FINE).cast("int64")
+    inner = as_sql(own.select(n=own.n, d=distance).filter(_.d.notnull()))
     sums = ", ".join(f"sum(CAST(n AS HUGEINT) * {' * '.join(['d'] * k)}) AS s{k}" for k in (1, 2, 3))
     means = f"SELECT sum(n) AS n, {sums} FROM ({inner})"
     doubles = ", ".join(f"CAST({name} AS DOUBLE) AS {name}" for name in ("n", "s1", "s2", "s3"))

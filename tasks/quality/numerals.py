@@ -116,13 +116,13 @@ def read_numeral(text: str) -> Numeral | None:
 def decimal_mark(bodies: Iterable[tuple[str, int]]) -> str | None:
     """What separates decimals in these numerals, each with its rows: "." or ","; None when they contradict one another.
 
-    A single comma before three digits says nothing; "1.234,5", "3,75" and "1,234.5" do. A mark that four fifths of the
-    telling rows have is the column's, the others are foreign to it.
+    A single sign before three digits says nothing; "1.234,5", "3,75", "0.125" and "1,234.5" do. A mark that four fifths
+    of the telling rows have is the column's, the others are foreign to it.
     """
     marks = {".": 0, ",": 0}
     for body, rows in bodies:
         if _PLAIN.match(body):
-            marks["."] += rows * ("." in body and not re.search(r"\.[0-9]{3}$", body))
+            marks["."] += rows * ("." in body and not _GROUPED["."].match(body))
         elif _COMMA.match(body):
             marks[","] += rows * (not _GROUPED[","].match(body))
         elif re.search(r",[0-9]{3}(?:\.|$)", body):

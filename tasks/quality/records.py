@@ -20,7 +20,7 @@ from tasks.quality.model import (
     RowExits,
 )
 from tasks.quality.profile import is_missing, number
-from tasks.quality.queries import only, union
+from tasks.quality.queries import as_sql, kept, only, union
 
 Rule: TypeAlias = Literal["most_frequent", "longest", "first", "last", "max", "min"]
 """Which of a group's values survives."""
@@ -38,7 +38,7 @@ def sharing(data: Dataset, by: Sequence[str]) -> ibis.Table:
     if len(by) > 1:
         return grouped(data, by)
     (name,) = by
-    found = data.table.semi_join(_coming_back(data, name), [(name, "value")])
+    found = _coming_back(data, name)
     return found.filter(~is_missing(found[name])) if data.profile.column(name).blank_count else found
 
 
@@ -73,12 +73,11 @@ def _likely_alike(data: Dataset, *, by_domains: bool) -> ibis.Table:
     table = data.table
     telling = max(data.profile.columns, key=lambda column: column.distinct_count)
     if 2 * telling.distinct_count >= data.profile.rows:
-        own = only(table, (telling.name,))
         if by_domains:
-            gap = [own.limit(1).select(value=ibis.null("string"))] if telling.null_count > 1 else []
-            repeated = union([_coming_back(data, telling.name), *gap])
-        else:
-            repeated = own.group_by(telling.name).agg(**{N: _.count()}).filter(_[N] > 1).select(value=telling.name)
+            gaps = [table.filter(table[telling.name].isnull())] if telling.null_count > 1 else []
+            return union([_coming_back(data, telling.name), *gaps])
+        own = only(table, (telling.name,))
+        repeated = own.group_by(telling.name).agg(**{N: _.count()}).filter(_[N] > 1).select(value=telling.name)
         return table.semi_join(repeated, table[telling.name].identical_to(repeated["value"]))
     columns = {f"f{i}": table[name] for i, name in enumerate(data.columns)}
     hashed = table.mutate(**{N: ibis.struct(columns).hash()})
@@ -86,9 +85,16 @@ def _likely_alike(data: Dataset, *, by_domains: bool) -> ibis.Table:
     return hashed.semi_join(alike, N)
 
 
-def _coming_back(data: Dataset, column: str) -> ibis.Table:
-    """`value`: what more than one row holds in a column, null aside."""
-    return data.domains.filter(data.domains["column"] == column, data.domains.n > 1).select("value")
+MOST_KEPT = 100_000
+"""Rows that are kept to be asked again: all their columns."""
+
+
+def _coming_back(data: Dataset, name: str) -> ibis.Table:
+    """The rows whose value of a column another one holds, too, null aside; few are found but once."""
+    values = data.domains.filter(data.domains["column"] == name, data.domains.n > 1).select("value")
+    found, column = data.table.semi_join(values, [(name, "value")]), data.profile.column(name)
+    most = 2 * (column.rows - column.null_count - column.distinct_count)
+    return kept(data, as_sql(found)) if most <= MOST_KEPT else found
 
 
 def placed_in(members: ibis.Table, by: Sequence[str], order: str | None, *, last: bool) -> ibis.Table:

@@ -6,17 +6,18 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import ibis
+import pyarrow as pa
 from pydantic import Field
 
 from tasks.quality.contract import ControlTotal, Reference, Rule
 from tasks.quality.doubts import Ballot, suspects_sql, votes_on
 from tasks.quality.errors import AnswerError
 from tasks.quality.expressions import columns_of, predicate, value_of
-from tasks.quality.formulas import Formula, mined, result, spoken, style, tolerance, written
+from tasks.quality.formulas import Formula, broken, mined, result, spoken, style, tolerance, written
 from tasks.quality.mining import dependencies
 from tasks.quality.model import ROW, CellWrites, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
 from tasks.quality.profile import is_missing, number
-from tasks.quality.queries import apart, only, quoted, suspects
+from tasks.quality.queries import apart, as_sql, only, quoted, stored, suspects
 from tasks.quality.records import check_columns, count_rows, whole_rows
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.typed import ColumnType, column_types, date_formats
@@ -264,18 +265,18 @@ def _formulas_broken(data: Dataset, settings: Settings[FormulaSettings]) -> Iter
         met.add(frozenset(columns))
         table = only(data.table, (ROW, *columns))
         off = (number(table[formula.target]) - result(table, formula)).abs() > tolerance(formula.decimals)
-        rows = whole_rows(table.filter(off.fill_null(False)))
-        count = held["complete"] - held["holds"]
+        rows = broken(data, formula)
         yield Finding(
             columns,
-            rows,
-            count,
+            whole_rows(stored(data, pa.table({ROW: rows}))),
+            rows.size,
             held["complete"],
             f"{spoken(formula.model_dump())} holds in {held['holds']:,} of {held['complete']:,} complete rows",
             Severity.MEDIUM,
             unit="row",
-            title=f"{plural(count, 'row')} in which {spoken(formula.model_dump())} does not hold",
+            title=f"{plural(rows.size, 'row')} in which {spoken(formula.model_dump())} does not hold",
             facts={"formula": formula.model_dump(), "solutions": _rearranged(formula)},
+            sql=as_sql(whole_rows(table.filter(off.fill_null(False)))),
         )
 
 

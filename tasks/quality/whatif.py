@@ -37,6 +37,8 @@ from tasks.quality.queries import asked, now, only, quoted, text
 _BITS = 62
 """Sets of rows in one number."""
 
+_BATCH_ROWS = 1_000_000
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -118,6 +120,11 @@ class Engine:
     def rows(self, sql: str, **tables: pa.Table) -> list[tuple[Any, ...]]:
         """The rows of a query that may also read these tables."""
         return asked(self.data, sql, tables)
+
+    def batches(self, sql: str) -> Iterator[list[Any]]:
+        """The columns of a query's rows as numbers, batch by batch."""
+        for batch in self._backend.con.execute(sql).to_arrow_reader(_BATCH_ROWS):
+            yield [column.to_numpy() for column in batch.columns]
 
     def sql(self, table: ibis.Table) -> str:
         """The query of an expression; what it needs is kept for as long as this engine."""
@@ -264,18 +271,18 @@ class Engine:
 
 
 class SharedRows:
-    """Sets of rows as bits, so that one query counts for all of them which rows they share."""
+    """Sets of rows as bits, so that it is counted for all of them at once which rows they share."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine, self._bits = engine, 0
-        self._parts: list[str] = []
+        self._parts: list[tuple[str, int]] = []
 
     def add(self, sql: str, columns: Sequence[str] = ()) -> tuple[int, ...]:
         """The bits of what a query selects: one per column of its cells, or one for whole rows."""
         first, width = self._bits, max(len(columns), 1)
         named = ", ".join(text(name) for name in columns)
-        bit = f'{first} + list_position([{named}], "column") - 1' if width > 1 else str(first)
-        self._parts.append(f"SELECT {quoted(ROW)} AS at_row, {bit} AS bit FROM ({now(self._engine.data, sql)})")
+        bit = f'list_position([{named}], "column") - 1' if width > 1 else "0"
+        self._parts.append((f"SELECT {quoted(ROW)}, {bit} FROM ({now(self._engine.data, sql)})", first))
         self._bits += width
         return tuple(range(first, self._bits))
 
@@ -283,25 +290,28 @@ class SharedRows:
         """For each set of rows, how many cells of each set of cells are in them."""
         import numpy as np
 
-        found = self._engine.rows(self._sql())
-        if not found or not rows:
-            return [[0] * len(cells) for _rows in rows]
-        marks = np.array([row[:-1] for row in found], dtype=np.int64)
-        times = np.array([row[-1] for row in found], dtype=np.float64)  # exact: no table has 2**53 rows
-        bits = [(marks[:, b // _BITS] >> (b % _BITS)) & 1 for b in range(self._bits)]
+        marks, times = self._marked()
+        bits = [(marks[b // _BITS] >> (b % _BITS)) & 1 for b in range(self._bits)]
         there = np.array([sum(bits[b] for b in each) for each in cells], dtype=np.float64)
         taken = np.array([np.bitwise_or.reduce([bits[b] for b in each]) for each in rows], dtype=np.float64)
         return [[int(n) for n in row] for row in (taken * times) @ there.T]
 
-    def _sql(self) -> str:
-        chunks = range(0, max(self._bits, 1), _BITS)
-        masks = ", ".join(
-            f"bit_or(CASE WHEN bit >= {c} AND bit < {c + _BITS} THEN 1::BIGINT << (bit - {c})::INT ELSE 0 END) AS m{c}"
-            for c in chunks
-        )
-        names = ", ".join(f"m{c}" for c in chunks)
-        parts = " UNION ALL ".join(self._parts)
-        return f"SELECT {names}, count(*) FROM (SELECT {masks} FROM ({parts}) GROUP BY at_row) GROUP BY {names}"
+    def _marked(self) -> tuple[list[Any], Any]:
+        """The sets that some row is in, in numbers of `_BITS` sets each, and how many rows are in just these sets."""
+        import numpy as np
+
+        table = codes(self._engine.data)
+        marks = [np.zeros(table.rows.size, np.int64) for _first in range(0, self._bits, _BITS)]
+        for sql, first in self._parts:
+            for at, bits in self._engine.batches(sql):
+                places = table.places(at)
+                for bit in np.unique(bits):
+                    chunk, shift = divmod(first + int(bit), _BITS)
+                    marks[chunk][places[bits == bit] if bits.any() else places] |= 1 << shift
+        alike = pa.table({f"m{i}": mark for i, mark in enumerate(marks)})
+        counted = alike.group_by(alike.column_names).aggregate([([], "count_all")])
+        times = counted["count_all"].to_numpy().astype(np.float64)  # exact: no table has 2**53 rows
+        return [counted[name].to_numpy() for name in alike.column_names], times
 
 
 def _domains(columns: Sequence[str]) -> str:

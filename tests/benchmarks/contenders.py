@@ -88,12 +88,15 @@ def _staged(path: Path) -> Iterator[tuple[Staging, Snapshot]]:
 
 def assessment(path: Path, measured: Measured) -> None:
     """Value domains, statistics, every detector, mining, recommendations, previews of every option."""
-    from blocks.staging import encoded
+    from blocks.staging import connected, encoded
     from tasks.quality.contract import Contract
     from tasks.quality.detect import assess
     from tasks.quality.model import Dataset
     from tasks.quality.profile import domains, profile
+    from tasks.quality.registry import kinds
 
+    with connected():  # a run has made connections, and knows the kinds, before it assesses
+        kinds()
     with _staged(path) as (staging, snapshot):
         with measured.part("domains"), staging.open(snapshot) as tables:
             staging.write_domains(RUN, snapshot, domains(tables.table("snapshot")))

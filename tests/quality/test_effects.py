@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.quality.effects import apply, conserve, preview
+from tasks.quality.effects import FEW, apply, conserve, preview
 from tasks.quality.errors import ConservationError, PilotMustDecide
 from tasks.quality.model import ROW, CellWrites, ColumnAdd, ColumnDrop, Disposition, RowExits, ValueMap
 from tests.quality.opened import again, opened, records, values
@@ -116,7 +116,15 @@ def test_a_value_map_touches_only_its_column_and_its_values(rows, mapping):
             assert records(twice.cells) == []
 
 
-@pytest.mark.parametrize("size", [3, 200])
+@pytest.mark.parametrize("size", [1, FEW + 1], ids=["looked up", "joined"])
+def test_values_of_any_characters_are_written(size):
+    odd = ("", "it's", 'say "hi"', "nul\0", "a\\b", "${x}", "é", "e\u0301", "🙂", "x" * 100_000)
+    pairs = [*zip(odd, reversed(odd), strict=True), *((f"k{n}", None) for n in range(size))]
+    with opened({"a": [*odd, "other", None]}) as data:
+        assert values(apply(data, [ValueMap("a", tuple(pairs))]).table, "a") == [*reversed(odd), "other", None]
+
+
+@pytest.mark.parametrize("size", [3, FEW], ids=["looked up", "joined"])
 def test_a_map_is_carried_out_at_once_and_its_first_pair_holds(size):
     more = tuple((f"k{n}", f"v{n}") for n in range(size))
     with opened({"a": ["x", "y", None, "k1"]}) as data:

@@ -47,6 +47,62 @@ def test_numbers_that_change_size_with_their_unit_are_not_recommended():
         assert found(data, "mixed_number_format").recommended == "keep"
 
 
+@pytest.mark.parametrize(
+    ("odd", "after"),
+    [
+        (["1,671", "7,250"], ["1.671", "7.250"]),  # as thousands they would be far larger than all others
+        (["1,671", "912,345"], ["1,671", "912,345"]),  # as decimals 912 would be larger than all others
+        (["1,671", "1,234.500"], ["1,671.000", "1,234.500"]),  # one more separator tells what the comma is
+    ],
+    ids=["decimals", "left alone", "thousands"],
+)
+def test_a_comma_before_three_digits_is_read_as_what_fits_the_other_numbers(odd, after):
+    plain = [f"{n / 8:.3f}" for n in range(1, 81)]
+    with opened({"a": [*plain, "3.5 kg", *odd]}) as data:
+        found_ = chosen_values(data, found(data, "mixed_number_format"), "canonical", "a")
+    assert found_[-2:] == after
+    assert found_[:80] == plain
+
+
+@pytest.mark.parametrize(
+    ("most", "odd", "after"),
+    [
+        ([f"{n},345" for n in range(10, 90)], ["12345", "7.234"], ["12,345", "7.234"]),
+        ([f"{n}%" for n in range(10, 90)], ["45", "0.67", "88 %"], ["45%", "0.67", "88%"]),
+        ([str(n) for n in range(1940, 2020)], ["1999 ", "(1999)", "-1999"], ["1999", "(1999)", "-1999"]),
+        ([f"{n}.50" for n in range(10, 90)], ["(12.50)", "$7.50", "1,200.00"], ["-12.50", "7.50", "1,200.00"]),
+    ],
+    ids=["thousands that most have", "a share amid percentages", "a year in brackets", "accounts"],
+)
+def test_odd_numbers_are_written_as_most_are_or_left_alone(most, odd, after):
+    with opened({"a": [*most, *odd, "16 pcs"]}) as data:
+        issue = found(data, "mixed_number_format")
+        assert chosen_values(data, issue, "canonical", "a")[:-1] == [*most, *after]
+
+
+def test_an_l_behind_a_few_numbers_may_be_a_one_that_was_misread():
+    plain = [f"{n / 8:.3f}" for n in range(1, 81)]
+    with opened({"a": [*plain, "2.99l", "0.7l"]}) as data:
+        assert found(data, "mixed_number_format", missing_ok=True) is None
+    with opened({"a": [f"{n}.5{n % 3 * ' '}l" for n in range(80)]}) as data:
+        assert len(found(data, "mixed_number_format").facts["classes"]) == 3
+
+
+def test_a_few_digits_that_became_letters_do_not_keep_units_from_being_taken_off():
+    plain = [str(n) for n in range(1, 81)]
+    with opened({"stock": [*plain, "12 g", "7 G", "3x", "1O"]}) as data:
+        after = recommended_values(data, found(data, "mixed_number_format"), "stock")
+    assert after == [*plain, "12", "7", "3x", "1O"]
+
+
+def test_frequent_words_behind_numbers_are_no_slips_of_each_other():
+    months = [f"{n} mois" for n in range(40)] + [f"{n} moys" for n in range(20)] + ["7 moiz"]
+    with opened({"a": months}) as data:
+        issue = found(data, "mixed_number_format")
+        assert "moys" in issue.facts["others"]
+        assert chosen_values(data, issue, "canonical", "a")[40:] == [*months[40:60], "7 mois"]
+
+
 def test_a_percent_sign_that_changes_nothing_is_taken_off_and_noise_of_binary_fractions_with_it():
     plain = [f"0.0{n % 5 + 3}" for n in range(40)]
     with opened({"rate": [*plain, "0.05%", "0.055999999999999994%"]}) as data:
@@ -69,7 +125,15 @@ def test_numbers_as_programs_write_them_are_no_mixed_numbers(column):
         assert found(data, "mixed_number_format", missing_ok=True) is None
 
 
-@pytest.mark.parametrize("column", [["007", "12", "13 kg"], ["AB-1", "AB-2"], ["1.5", "2.25", "3.00"]])
+@pytest.mark.parametrize(
+    "column",
+    [
+        ["007", "12", "13 kg"],
+        ["AB-1", "AB-2"],
+        ["1.5", "2.25", "3.00"],
+        ["1st class", "2nd class", "3rd class", "3rd  class", "2nd_class"],
+    ],
+)
 def test_codes_names_and_fixed_decimals_are_no_mixed_numbers(column):
     with opened({"a": column * 20}) as data:
         assert found(data, "mixed_number_format", missing_ok=True) is None
@@ -79,6 +143,7 @@ def test_the_decimal_mark_is_the_columns():
     assert decimal_mark([("1.5", 3), ("1,234.5", 1)]) == "."
     assert decimal_mark([("1,5", 9), ("1.234,5", 1)]) == ","
     assert decimal_mark([("1.5", 5), ("1,5", 5)]) is None
+    assert decimal_mark([("0.125", 9), ("1.125", 9), ("0,125", 1)]) == "."
     assert digits("1,234", ".") == "1234"
 
 
@@ -139,6 +204,24 @@ def test_two_cells_that_hold_each_others_values_change_places():
         issue = found(data, "swapped_values")
         assert recommended_values(data, issue, "code") == ["C0", *code[1:]]
         assert recommended_values(data, issue, "town") == ["Kiel", *town[1:]]
+
+
+def test_a_code_of_digits_and_a_name_change_places():
+    code, town = ["10115", "20095", "50667"] * 20, ["Kiel", "Ulm", "Bonn", "Trier", "Essen"] * 12
+    with opened({"zip": ["Kiel", *code[1:], "2O095"], "town": ["10115", *town[1:], "Ulm"]}) as data:
+        issue = found(data, "swapped_values")
+        assert recommended_values(data, issue, "zip") == [*code, "2O095"]
+        assert recommended_values(data, issue, "town") == [*town, "Ulm"]
+
+
+def test_words_for_null_and_numbers_are_strangers_in_no_column():
+    group, town = ["a", "b", "c"] * 30, ["Bonn", "Kiel", "NA"] * 30
+    with opened({"group": ["NA", *group], "town": ["a", *town]}) as data:
+        assert found(data, "swapped_values", missing_ok=True) is None
+    digit, size = [str(n % 3) for n in range(60)], [f"{n % 7 + 4}" for n in range(60)]
+    odd = {"digit": ["5", *digit, "l", "O2", "1x"], "size": ["0", *size, "l7", "9l", "8x"]}
+    with opened(odd) as data:
+        assert found(data, "swapped_values", missing_ok=True) is None
 
 
 def test_a_rare_pattern_is_suspect_where_digits_are_usual_and_names_are_left_alone():

@@ -204,6 +204,14 @@ def test_words_that_the_pilot_names_are_certain_in_their_column():
         assert "disguised-missing-b" not in found
 
 
+@pytest.mark.parametrize(("rows", "recommended"), [(19, "to-null"), (21, "keep")])
+def test_a_number_that_most_rows_have_is_offered_as_a_sentinel_and_not_recommended(rows, recommended):
+    with opened({"limit": [*(str(n) for n in range(1, 21)), *["999"] * rows]}) as data:
+        issue = issues(data)["disguised-missing-limit"]
+        assert issue.facts["values"] == {"999": rows}
+        assert issue.recommended == recommended
+
+
 def test_sentinels_are_found_however_they_are_written():
     numbers = ["-1.0", "-1.0", "1.5", "2.5", "3.5", "4.5", "5.5"]
     days = ["1900-01-01 00:00:00"] * 2 + [f"2024-03-0{n} 10:00:00" for n in range(1, 6)]

@@ -112,6 +112,27 @@ def test_the_same_rows_give_the_same_bytes_whatever_the_threads(staging, tmp_pat
     assert len(fingerprints) == 1
 
 
+@pytest.mark.parametrize("size", [122_880, 50_000, 2_048])
+def test_rows_that_are_in_order_give_the_same_bytes_as_rows_that_are_sorted(staging, tmp_path, size):
+    file, query = tmp_path / "rows.parquet", "SELECT i AS _row, md5(i::VARCHAR) AS a FROM range(300000) t(i)"
+    duckdb.sql(f"COPY ({query}) TO '{file}' (FORMAT parquet, ROW_GROUP_SIZE {size})")
+    with connected() as backend:
+        read = f"SELECT * FROM read_parquet('{file}')"
+        written = [
+            staging.write(f"run{run}", "source", backend.sql(sql))
+            for run, sql in enumerate([read, f"{read} WHERE _row >= 0", f"{read} ORDER BY _row DESC"])
+        ]
+    assert len({snapshot.fingerprint for snapshot in written}) == 1
+
+
+def test_rows_that_a_join_mixed_up_are_written_in_order(staging):
+    with connected() as backend:
+        backend.raw_sql("CREATE TABLE t AS SELECT i AS _row, (i % 1000)::VARCHAR AS a FROM range(1000000) t(i)")
+        backend.raw_sql("CREATE TABLE u AS SELECT i::VARCHAR AS b FROM range(500) t(i)")
+        snapshot = staging.write("run", "source", backend.sql("SELECT _row, a, b FROM t LEFT JOIN u ON a = b"))
+    assert duckdb.sql(f"FROM '{snapshot.uri}'").fetchnumpy()["_row"].tolist() == list(range(1_000_000))
+
+
 def test_a_changed_file_is_noticed_and_named(staging):
     snapshot = staging.write("run", "source", small())
     staging.verify(snapshot)
