@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -228,12 +229,15 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
     A line is certain when other columns say the same (what nearly all rows of the frequent value share, this row has,
     too), or when the column is a list of categories, frequent values make up nearly all of it, and the rare one is
     there once: the same slip is seldom made twice. None is certain that is as near to another value that is not rare.
-    Names of places and people differ by a letter and are both right; such columns are no lists. Confidence: the share
-    of certain cells.
+    Names of places and people differ by a letter and are both right; such columns are no lists. Certain are letters,
+    too, that look like the digits of a frequent value without any letter. Confidence: the share of certain cells.
     """
-    for name, counts in _named_values(data).items():
+    values = _named_values(data)
+    digits = _frequent_digits(data, values, min((settings.of(name).times for name in values), default=0))
+    for name, counts in values.items():
         chosen = settings.of(name)
-        pairs = _misspelled(counts, chosen)
+        misread = _misread_digits(counts, digits.get(name, {}), chosen)
+        pairs = _misspelled(counts, chosen) | misread
         if not pairs:
             continue
         listed = _is_list(data.profile.column(name), counts, chosen.most)
@@ -243,7 +247,8 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
         certain = {
             old: new
             for old, new in pairs.items()
-            if supported.get(old, 0) > 0
+            if old in misread
+            or supported.get(old, 0) > 0
             or (
                 listed
                 and supported.get(old, 0) == 0
@@ -284,7 +289,7 @@ def _misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, st
 
     frequent = [v for v, n in counts.items() if n >= chosen.times and len(v) >= 4]  # noqa: PLR2004
     most = _most_of_a_slip(counts, chosen)
-    rare = [v for v, n in counts.items() if n <= most and len(v) >= 4]  # noqa: PLR2004
+    rare = [v for v, n in counts.items() if n <= most and len(v) >= 3]  # noqa: PLR2004
     if not frequent or not rare:
         return {}
     frequent = frequent[: max(1, MOST_COMPARED // len(rare))]
@@ -296,6 +301,7 @@ def _misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, st
         if old in pairs:
             continue
         allowed = min(MOST_EDITS, (len(old) + 1) // chosen.letters_per_edit)
+        allowed = allowed or 1  # of three letters one was left out: the frequent ones have four or more
         near = np.flatnonzero(distances[place] <= allowed)
         best = [frequent[i] for i in near if distances[place][i] == distances[place][near].min()]
         far = chosen.times if counts[old] <= chosen.most else FAR_RARER
@@ -306,6 +312,42 @@ def _misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, st
 
 LOOKS = str.maketrans("013568|", "olesbbl"), str.maketrans("013568|", "oiesbbi")
 """Digits that are taken for letters, and the other way round, by people and by character recognition."""
+
+
+TO_DIGITS = str.maketrans("oOlIiSsZzB", "0011155228")
+"""Letters that are taken for digits."""
+
+LETTERED = 0.1
+"""Where more values have letters than this share of those without, letters belong there: room B12 is not room 812."""
+
+SPARSE = 0.01
+"""Share of the numbers of one length that a column's codes take up at most."""
+
+
+def _frequent_digits(data: Dataset, columns: Collection[str], least: int) -> dict[str, dict[str, int]]:
+    """Per column the values with digits and without letters that occur so often."""
+    often = data.domains.filter(data.domains.column.isin(list(columns)), data.domains.n >= least)
+    bare = often.filter(often.value.re_search("[0-9]"), ~has_letter(often.value)).order_by("column", "value")
+    found: dict[str, dict[str, int]] = {}
+    for record in bare.to_pyarrow().to_pylist():
+        found.setdefault(record["column"], {})[record["value"]] = record["n"]
+    return found
+
+
+def _misread_digits(counts: Mapping[str, int], digits: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
+    """Rare values with letters that look like the digits of a frequent value, where hardly a value has letters.
+
+    Of numbers that are as long, few must be frequent: another digit would hardly have made one, too.
+    """
+    if sum(counts.values()) > LETTERED * sum(digits.values()):
+        return {}
+    lengths = Counter(map(len, digits))
+    read = {old: old.translate(TO_DIGITS) for old, n in counts.items() if n <= chosen.most}
+    return {
+        old: new
+        for old, new in read.items()
+        if digits.get(new, 0) >= chosen.times * counts[old] and lengths[len(new)] <= SPARSE * 10 ** len(new)
+    }
 
 
 def _looking_alike(rare: Sequence[str], frequent: Sequence[str]) -> dict[str, str]:

@@ -34,6 +34,25 @@ def test_digits_and_other_words_are_no_slips(other):
         assert found(data, "typo", missing_ok=True) is None
 
 
+def test_letters_that_look_like_the_digits_of_a_frequent_code_are_read_as_these():
+    codes = ["10115", "28195", "50667"] * 40
+    with opened({"zip": [*codes, "101l5", "2819S", "5O667", "5O668", "x0115"]}) as data:
+        after = recommended_values(data, found(data, "typo"), "zip")
+    assert after[120:] == ["10115", "28195", "50667", "5O668", "x0115"]
+    with opened({"stock": [*(str(n) for n in range(10, 70)), *(str(n) for n in range(10, 70))] * 6 + ["1O"]}) as data:
+        assert found(data, "typo", missing_ok=True) is None, "it may have been any of ten numbers"
+    rooms = ["812", "813", "B12", "A12", "C14"] * 30
+    with opened({"room": [*rooms, "B13"]}) as data:
+        assert found(data, "typo", missing_ok=True) is None
+
+
+def test_three_letters_of_a_category_of_four_are_it_unless_they_are_as_near_to_another():
+    with opened({"tier": ["gold", "silver", "bronze"] * 40 + ["gld"]}) as data:
+        assert recommended_values(data, found(data, "typo"), "tier")[-1] == "gold"
+    with opened({"tier": ["gold", "bold", "bronze"] * 40 + ["old"]}) as data:
+        assert found(data, "typo", missing_ok=True) is None
+
+
 def test_names_that_differ_by_a_letter_are_left_to_the_pilot_unless_other_columns_agree():
     towns = ["Portland"] * 30 + [f"Town {chr(65 + n % 26)}{chr(97 + n // 26)}" for n in range(200)]
     states = ["OR"] * 30 + [f"S{n % 40}" for n in range(200)]
