@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 ENGINE_MEMORY = "700MB"
 """Ten million rows of twenty columns are assessed with it; more makes large tables faster."""
 
+WRITE_MEMORY = "1GB"
+"""Rows that are written in the order they have wait for those before them in a quarter of it."""
+
 LOOKUPS = "lookups.parquet"
 """`column`, `value` of the reference tables of a run."""
 
@@ -429,10 +432,25 @@ def _write_in_order(table: ibis.Table, path: Path) -> int:
     """
     numbers = (batch.column(0) for batch in table.select(ROW).to_pyarrow_batches())
     if _ascend(numbers):
-        rows = write_table(table, path, _PARQUET)
+        with _roomy(table.get_backend()):
+            rows = write_table(table, path, _PARQUET)
         if _is_in_order(path):
             return rows
     return write_table(table.order_by(ROW), path, _PARQUET)
+
+
+@contextmanager
+def _roomy(backend: Any) -> Iterator[None]:
+    """Let the engine take `WRITE_MEMORY`, unless the user says how much it may take: two cores have room in it."""
+    if os.environ.get("GONOGO_ENGINE_MEMORY"):
+        yield
+        return
+    (before,) = backend.raw_sql("SELECT current_setting('memory_limit')").fetchone()
+    backend.raw_sql(f"SET memory_limit = '{WRITE_MEMORY}'")
+    try:
+        yield
+    finally:
+        backend.raw_sql(f"SET memory_limit = '{before}'")
 
 
 def _is_in_order(path: Path) -> bool:

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from blocks.staging import Staging, connected, encoded, fingerprint_of, write_csv, write_text
+from blocks.staging import Staging, connected, encoded, fingerprint_of, write_csv, write_table, write_text
 from tasks.quality.errors import Abort, SpecError, TamperError, TryAgain, Unavailable
 from tasks.quality.model import Snapshot
 
@@ -293,11 +293,34 @@ def test_a_snapshot_goes_through_json_unharmed(staging):
     assert Snapshot(**{**kept, "columns": tuple(kept["columns"])}) == snapshot
 
 
-def test_the_engine_keeps_to_its_memory_and_says_when_that_is_none(monkeypatch):
+def test_the_engine_keeps_to_its_memory(monkeypatch):
     monkeypatch.setenv("GONOGO_ENGINE_MEMORY", "300MB")
     with connected() as backend:
         (limit,) = backend.raw_sql("SELECT current_setting('memory_limit')").fetchone()
     assert limit == "286.1 MiB"
+
+
+def test_a_table_is_written_in_more_memory_unless_the_user_says_how_much(staging, monkeypatch):
+    seen: list[str] = []
+
+    def limit(backend) -> str:
+        return backend.raw_sql("SELECT current_setting('memory_limit')").fetchone()[0]
+
+    def written(table, path, options):
+        seen.append(limit(backend))
+        return write_table(table, path, options)
+
+    monkeypatch.setattr("blocks.staging.write_table", written)
+    for run, asked in enumerate(["", "300MB"]):
+        monkeypatch.setenv("GONOGO_ENGINE_MEMORY", asked)
+        with connected() as backend:
+            before = limit(backend)
+            staging.write(f"run{run}", "source", backend.sql("SELECT i AS _row, 'x' AS a FROM range(9) t(i)"))
+            assert limit(backend) == before
+    assert seen == ["953.6 MiB", "286.1 MiB"]
+
+
+def test_an_amount_of_memory_that_is_none_is_said(monkeypatch):
     monkeypatch.setenv("GONOGO_ENGINE_MEMORY", "lots")
     with pytest.raises(SpecError, match="'lots' is no amount of memory"), connected():
         pass
