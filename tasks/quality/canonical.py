@@ -161,15 +161,12 @@ def _single(told: Told, mark: str) -> Single:
     beyond_doubt = any(_OTHER[mark] in body and body not in doubtful and digits(body, mark) for body, _n in bodies)
     if not doubtful or beyond_doubt or doubtful.total() >= rows:
         return "thousands"
-    of_three = sum(n for number, n in others if len(number.partition(".")[2]) == _THREE)
+    of_three = sum(n for number, n in others if len(number.partition(".")[2]) == 3)  # noqa: PLR2004
     if of_three <= SLIPS * rows:
         return "thousands"
     most = max(Decimal(number) for number, _n in others)
     read = [(Decimal(body.replace(_OTHER[mark], ".")), Decimal(body.replace(_OTHER[mark], ""))) for body in doubtful]
     return "decimals" if all(decimal <= most < thousands for decimal, thousands in read) else "leave"
-
-
-_THREE = 3
 
 
 def _rows_per(told: Told, what: Callable[[Numeral], str]) -> Counter[str]:

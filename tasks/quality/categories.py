@@ -233,10 +233,13 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
     too, that look like the digits of a frequent value without any letter. Confidence: the share of certain cells.
     """
     values = _named_values(data)
-    digits = _frequent_digits(data, values, min((settings.of(name).times for name in values), default=0))
+    least = min((settings.of(name).times for name in values), default=1)
+    digits = telling_values(
+        data, list(values), lambda value: value.re_search("[0-9]") & ~has_letter(value), least=least
+    )
     for name, counts in values.items():
         chosen = settings.of(name)
-        misread = _misread_digits(counts, digits.get(name, {}), chosen)
+        misread = _misread_digits(counts, digits[name], chosen)
         pairs = _misspelled(counts, chosen) | misread
         if not pairs:
             continue
@@ -300,8 +303,8 @@ def _misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, st
     for place, old in enumerate(rare):
         if old in pairs:
             continue
-        allowed = min(MOST_EDITS, (len(old) + 1) // chosen.letters_per_edit)
-        allowed = allowed or 1  # of three letters one was left out: the frequent ones have four or more
+        letters = max(len(old), 4)  # as many as the frequent ones have: of three one was left out
+        allowed = min(MOST_EDITS, (letters + 1) // chosen.letters_per_edit)
         near = np.flatnonzero(distances[place] <= allowed)
         best = [frequent[i] for i in near if distances[place][i] == distances[place][near].min()]
         far = chosen.times if counts[old] <= chosen.most else FAR_RARER
@@ -322,16 +325,6 @@ LETTERED = 0.1
 
 SPARSE = 0.01
 """Share of the numbers of one length that a column's codes take up at most."""
-
-
-def _frequent_digits(data: Dataset, columns: Collection[str], least: int) -> dict[str, dict[str, int]]:
-    """Per column the values with digits and without letters that occur so often."""
-    often = data.domains.filter(data.domains.column.isin(list(columns)), data.domains.n >= least)
-    bare = often.filter(often.value.re_search("[0-9]"), ~has_letter(often.value)).order_by("column", "value")
-    found: dict[str, dict[str, int]] = {}
-    for record in bare.to_pyarrow().to_pylist():
-        found.setdefault(record["column"], {})[record["value"]] = record["n"]
-    return found
 
 
 def _misread_digits(counts: Mapping[str, int], digits: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:

@@ -26,6 +26,7 @@ def telling_values(
     such: Callable[[Any], Any] = lambda text: ~is_blank(text),
     *,
     frequent_first: bool = False,
+    least: int = 1,
 ) -> dict[str, dict[str, int]]:
     """Per column its distinct values with their counts, without words for null; one query for all columns.
 
@@ -34,12 +35,15 @@ def telling_values(
         columns: whose values; each is in the result.
         such: which values, as an expression.
         frequent_first: in the order of their counts, else in that of the values.
+        least: only values that occur so often.
     """
     found: dict[str, dict[str, int]] = {name: {} for name in columns}
     if not columns:
         return found
     value = data.domains.value
     there = data.domains.filter(data.domains.column.isin(list(columns)), such(value), value.length() <= LONGEST)
+    if least > 1:
+        there = there.filter(there.n >= least)
     keys = ("column", ibis.desc("n"), "value") if frequent_first else ("column", "value")
     table = there.order_by(*keys).to_pyarrow()
     for name, text, n in zip(*(table[c].to_pylist() for c in ("column", "value", "n")), strict=True):

@@ -307,7 +307,7 @@ class SharedRows:
                 places = table.places(at)
                 for bit in np.unique(bits):
                     chunk, shift = divmod(first + int(bit), _BITS)
-                    marks[chunk][places[bits == bit] if bits.any() else places] |= 1 << shift
+                    marks[chunk][places[bits == bit]] |= 1 << shift
         alike = pa.table({f"m{i}": mark for i, mark in enumerate(marks)})
         counted = alike.group_by(alike.column_names).aggregate([([], "count_all")])
         times = counted["count_all"].to_numpy().astype(np.float64)  # exact: no table has 2**53 rows
