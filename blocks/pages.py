@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import re
+import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -334,11 +335,12 @@ def append(outbox: Path, message: Mapping[str, Any]) -> None:
 
 
 def serve(live: Live) -> None:
-    """Serve pages on loopback until told to stop."""
+    """Serve pages until told to stop, on a socket that the starting process listens on and hands over."""
     import uvicorn
 
     parser = argparse.ArgumentParser(description=f"Settings are in ${SETTINGS}, as JSON.")
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--descriptor", type=int, required=True, help="number of the listening socket")
+    listening = socket.socket(fileno=parser.parse_args().descriptor)
     settings = Settings(**json.loads(os.environ[SETTINGS]))
-    port = parser.parse_args().port
-    uvicorn.run(app(settings, live), host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(app(settings, live), log_level="warning", timeout_graceful_shutdown=2)
+    uvicorn.Server(config).run(sockets=[listening])

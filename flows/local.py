@@ -21,7 +21,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,8 +31,8 @@ from flows.home import Home
 from tasks.quality.errors import TryAgain
 from tasks.quality.secrets import mask
 
-START_SECONDS = 60.0
-"""A first start makes the database: about 8 s on two quiet cores, 3 s from then on."""
+START_SECONDS = 180.0
+"""A first start makes the database: about 8 s on two quiet cores, 3 s from then on, and over a minute on busy ones."""
 
 STOP_SECONDS = 5.0
 LOG_BYTES = 10_000_000
@@ -145,8 +145,19 @@ def server(home: Home, *, port: int | None = None, tell: Tell = lambda _: None) 
         yield addresses.api
 
 
-def spawn(module: str, *args: str, log: Path, wanted: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start `python -m module args…` in a session of its own; it ends soon after nobody shares the lock `wanted`."""
+def spawn(
+    module: str, *args: str, log: Path, wanted: Path, env: Mapping[str, str], descriptors: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start `python -m module args…` in a session of its own; it ends soon after nobody shares the lock `wanted`.
+
+    Args:
+        module: what runs.
+        args: its arguments.
+        log: takes what it prints.
+        wanted: the lock.
+        env: its environment.
+        descriptors: open files of this process that it gets, under the same numbers.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     rotate(log)
     command = [sys.executable, "-P", "-m", "flows.local", str(wanted), module, *args]
@@ -158,6 +169,7 @@ def spawn(module: str, *args: str, log: Path, wanted: Path, env: Mapping[str, st
             stderr=subprocess.STDOUT,
             env=dict(env),
             start_new_session=True,
+            pass_fds=descriptors,
         )
 
 
@@ -197,17 +209,18 @@ def tail(log: Path, lines: int = _LOG_TAIL_LINES) -> str:
     return mask("\n".join(text.splitlines()[-lines:]))
 
 
+def listening(preferred: int | None = None) -> socket.socket:
+    """A socket that listens on loopback: on the preferred port, or on one that the system names."""
+    for port in [preferred, 0] if preferred else [0]:
+        with suppress(OSError):
+            return socket.create_server(("127.0.0.1", port))
+    raise TryAgain("no free port on 127.0.0.1")
+
+
 def free_port(preferred: int | None = None) -> int:
     """A loopback port nobody listens on: the preferred one, or one that the system names."""
-    for port in [preferred, 0] if preferred else [0]:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise TryAgain("no free port on 127.0.0.1")
+    with listening(preferred) as probe:
+        return int(probe.getsockname()[1])
 
 
 def environment(home: Home) -> dict[str, str]:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -28,7 +28,20 @@ from rich.markup import escape
 from blocks.links import EVERYTHING, VALID_SECONDS, key_in, signed
 from blocks.spec import REMIND_AFTER
 from flows.home import Home
-from flows.local import Addresses, end, environment, free_port, rotate, running, server, sharing, spawn, tail, variable
+from flows.local import (
+    Addresses,
+    end,
+    environment,
+    free_port,
+    listening,
+    rotate,
+    running,
+    server,
+    sharing,
+    spawn,
+    tail,
+    variable,
+)
 from flows.provision import POOL, provision
 from tasks.quality.errors import GonogoError, PilotMustDecide, TryAgain, Unavailable
 from tasks.quality.secrets import mask
@@ -115,7 +128,7 @@ class _Site:
     home: Home
     say: Callable[[str], None]
     port: int | None
-    pages_port: int
+    pages_socket: socket.socket
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     api: str = ""
     serving: ExitStack = field(default_factory=ExitStack)
@@ -129,7 +142,7 @@ class _Site:
     @property
     def pages(self) -> str:
         """The page server."""
-        return f"http://127.0.0.1:{self.pages_port}"
+        return f"http://127.0.0.1:{self.pages_socket.getsockname()[1]}"
 
     @property
     def door(self) -> str:
@@ -150,8 +163,15 @@ class _Site:
         ]
 
     def serve(self) -> None:
-        """Join the server that runs, or start one."""
-        self.api = self.serving.enter_context(server(self.home, port=self.port, tell=self.say))
+        """Join the server that runs, or start one: on another port where somebody took this one meanwhile."""
+        try:
+            self.api = self.serving.enter_context(server(self.home, port=self.port, tell=self.say))
+        except TryAgain:
+            if not self.port or free_port(self.port) == self.port:
+                raise
+            self.say(f"port {self.port} is in use meanwhile; the Prefect server takes another")
+            self.port = None
+            self.api = self.serving.enter_context(server(self.home, tell=self.say))
         own = Addresses.read(self.home)
         published = own if own and own.api == self.api else Addresses(self.api, self.ui, 0, "")
         replace(published, pages=self.pages, up=os.getpid()).write(self.home)
@@ -191,7 +211,8 @@ class _Site:
             ui=self.ui,
         )
         env = environment(home) | settings.environment()
-        return self._spawn("flows.pages", "--port", str(self.pages_port), log="pages.log", env=env)
+        given = self.pages_socket.fileno()
+        return self._spawn("flows.pages", "--descriptor", str(given), log="pages.log", env=env, descriptors=[given])
 
     def _start_listener(self, name: str, log: str) -> subprocess.Popen[bytes]:
         more = {"PREFECT_API_URL": self.api, "PREFECT_UI_URL": self.ui, "GONOGO_REPORTS_URL": self.pages}
@@ -204,8 +225,11 @@ class _Site:
         start = ("worker", "start", "--pool", POOL, "--type", "process", "--name", name, "--install-policy", "never")
         return self._spawn("prefect", *start, log="worker.log", env=env)
 
-    def _spawn(self, module: str, *args: str, log: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
-        return spawn(module, *args, log=self.home.logs / log, wanted=_alive(self.home), env=env)
+    def _spawn(
+        self, module: str, *args: str, log: str, env: dict[str, str], descriptors: Sequence[int] = ()
+    ) -> subprocess.Popen[bytes]:
+        path, wanted = self.home.logs / log, _alive(self.home)
+        return spawn(module, *args, log=path, wanted=wanted, env=env, descriptors=descriptors)
 
 
 def up(
@@ -279,9 +303,9 @@ def _secure(home: Home, *, on: bool) -> None:
 @contextmanager
 def _running(home: Home, port: int | None, say: Callable[[str], None]) -> Iterator[tuple[_Site, list[Child]]]:
     """The server and its children, all stopped at the end."""
-    site = _Site(home, say, _server_port(home, port, say), _pages_port(say))
-    children = site.children()
     with ExitStack() as stack:
+        site = _Site(home, say, _server_port(home, port, say), stack.enter_context(_pages_socket(say)))
+        children = site.children()
         stack.enter_context(sharing(_alive(home)))
         stack.enter_context(variable("GONOGO_REPORTS_URL", site.pages))
         stack.callback(site.leave)
@@ -354,8 +378,6 @@ def _serve_again(site: _Site, children: list[Child]) -> None:
     before = site.api
     site.leave()
     site.serving = ExitStack()
-    if site.port and free_port(site.port) != site.port:
-        site.port = None
     site.serve()
     if site.api != before:
         for child in children:
@@ -447,11 +469,12 @@ def _server_port(home: Home, asked: int | None, say: Callable[[str], None]) -> i
     return port
 
 
-def _pages_port(say: Callable[[str], None]) -> int:
-    port = free_port(PAGES_PORT)
-    if port != PAGES_PORT:
+def _pages_socket(say: Callable[[str], None]) -> socket.socket:
+    """What the page server answers on; who comes while it is starting again waits."""
+    found = listening(PAGES_PORT)
+    if (port := found.getsockname()[1]) != PAGES_PORT:
         say(f"port {PAGES_PORT} is in use; the report pages take {port}")
-    return port
+    return found
 
 
 def _alive(home: Home) -> Path:

@@ -15,7 +15,7 @@ import pytest
 
 from blocks.pages import Settings
 from flows.home import Home
-from flows.local import end, environment, free_port, sharing, spawn
+from flows.local import end, environment, listening, sharing, spawn
 from flows.provision import provision
 from tasks.announce import Announcement, Happened, announce
 
@@ -89,13 +89,14 @@ def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def told(served: Home, slack: Slack, shop: Slack, pipelines: Path) -> Iterator[Home]:
     """A home with a page server that keeps the outbox, and everything provisioned; reminders after ten seconds."""
-    port, token = free_port(), secrets.token_urlsafe()
+    token = secrets.token_urlsafe()
     settings = Settings(str(served.reports), served.ledger_url, str(served.outbox), token)
     env = environment(served) | settings.environment()
     wanted = served.locks / "pages.test"
-    with sharing(wanted):
-        log = served.logs / "pages.log"
-        pages = spawn("flows.pages", "--port", str(port), log=log, wanted=wanted, env=env)
+    with sharing(wanted), listening() as given:
+        log, number, port = served.logs / "pages.log", given.fileno(), given.getsockname()[1]
+        start = ("flows.pages", "--descriptor", str(number))
+        pages = spawn(*start, log=log, wanted=wanted, env=env, descriptors=[number])
         said = provision(
             served,
             pipelines,

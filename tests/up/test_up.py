@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +17,8 @@ from rich.console import Console
 
 from blocks.links import EVERYTHING, key_in, signed
 from flows.home import Home
-from flows.local import LOG_BYTES, Addresses, free_port, running, server
-from flows.up import Child, Outbox, up
+from flows.local import LOG_BYTES, Addresses, answers, free_port, listening, running, server
+from flows.up import Child, Outbox, _Site, up
 from tasks.quality.errors import TryAgain
 from tests.up.conftest import REPOSITORY
 
@@ -192,13 +193,35 @@ def test_a_second_one_says_where_the_first_is_and_nothing_outlives_a_kill(
 
 
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error(home, pipelines):
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         taken = listener.getsockname()[1]
         with pytest.raises(TryAgain, match=f"port {taken} is in use"):
             up(home, pipelines, port=taken, console=Console(quiet=True))
     assert Addresses.read(home) is None
+
+
+def test_two_started_at_once_get_report_pages_of_their_own(monkeypatch):
+    from flows import up as module
+
+    said: list[str] = []
+    monkeypatch.setattr(module, "PAGES_PORT", free_port())
+    with module._pages_socket(said.append) as first, module._pages_socket(said.append) as second:
+        assert first.getsockname()[1] == module.PAGES_PORT != second.getsockname()[1]
+        assert said == [f"port {module.PAGES_PORT} is in use; the report pages take {second.getsockname()[1]}"]
+
+
+def test_a_server_whose_port_was_taken_after_it_was_chosen_takes_another(home):
+    said: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as stranger, listening() as pages:
+        taken = stranger.getsockname()[1]
+        site = _Site(home, said.append, taken, pages)
+        site.serve()
+        try:
+            assert answers(Addresses.read(home), auth=home.auth)
+            assert site.api not in ("", f"http://127.0.0.1:{taken}/api")
+            assert f"port {taken} is in use meanwhile; the Prefect server takes another" in said
+        finally:
+            site.leave()
 
 
 def test_port_0_is_a_free_one_and_not_the_usual_one(home, monkeypatch):
