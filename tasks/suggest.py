@@ -23,9 +23,10 @@ from blocks.staging import Staging
 from tasks.quality.formulas import mined
 from tasks.quality.mining import dependencies
 from tasks.quality.model import ColumnProfile, Dataset, Pattern
-from tasks.quality.profile import domains, profile
+from tasks.quality.profile import domains, is_missing, profile
 from tasks.quality.records import is_numbering, is_unique
-from tasks.quality.typed import ColumnType
+from tasks.quality.sequences import date_format
+from tasks.quality.typed import ColumnType, read
 from tasks.quality.wording import plural
 from tasks.quality.words import NO_VALUE
 
@@ -108,19 +109,19 @@ def _contract(data: Dataset, types: Mapping[str, str]) -> Iterator[str]:
     yield "# What the data promises, as far as it keeps the promise itself."
     yield "contract:"
     keys = [c for c in data.profile.columns if is_unique(c)]
-    for place, column in enumerate(sorted(keys, key=is_numbering)):
+    for place, column in enumerate(sorted(keys, key=lambda c: (c.date_count > 0, is_numbering(c)))):
         sign = "" if place == 0 else "# or "
         yield f"  {sign}key: [{_text(column.name)}]  # filled in every row and never twice"
     yield "  columns:"
     for column in data.profile.columns:
-        yield from _column(column, types.get(column.name, ""))
+        yield from _column(data, column, types.get(column.name, ""))
     yield from _dependencies(data)
     yield from _rules(data)
     yield ""
 
 
-def _column(column: ColumnProfile, said: str) -> Iterator[str]:
-    lines = list(_promises(column, said))
+def _column(data: Dataset, column: ColumnProfile, said: str) -> Iterator[str]:
+    lines = list(_promises(data, column, said))
     yield f"    {_text(column.name)}:" + (" {}" if not any(not line.startswith("#") for line in lines) else "")
     yield from (f"      {line}" for line in lines)
 
@@ -136,7 +137,7 @@ def known_type(said: str) -> ColumnType | None:
     return next((type_ for pattern, type_ in _TYPES if re.match(pattern, said)), None)
 
 
-def _promises(column: ColumnProfile, said: str) -> Iterator[str]:
+def _promises(data: Dataset, column: ColumnProfile, said: str) -> Iterator[str]:
     present, own = column.present_count, known_type(said)
     if not present:
         yield f"type: {own}  # as the source says ({said}); nothing is in it" if own else "# nothing is in it"
@@ -151,13 +152,22 @@ def _promises(column: ColumnProfile, said: str) -> Iterator[str]:
         yield f"type: {own}  # as the source says: {said}"
         yield from _bounds(column, own)
         return
-    for type_, n in (("integer", column.integer_count), ("number", column.numeric_count), ("date", column.date_count)):
+    for type_, n in (("integer", column.integer_count), ("number", column.numeric_count)):
         if n >= HOLDS * present:
             yield f"type: {type_}{_but(present - n, 'are not')}"
             yield from _bounds(column, type_)
-            break
-    else:
-        yield from _texts(column)
+            return
+    written = date_format(data, column)
+    yield from _texts(column) if written is None else _dates(data, column, written)
+
+
+def _dates(data: Dataset, column: ColumnProfile, written: str) -> Iterator[str]:
+    type_: ColumnType = "timestamp" if not written and column.max_length > len("2026-01-31") else "date"
+    values = data.domains.filter(data.domains.column == column.name)
+    unread = values.filter(~is_missing(values.value) & read(values.value, type_, written or None).isnull())
+    yield f"type: {type_}{_but(int(unread.n.sum().fill_null(0).execute()), 'are not')}"
+    if written:
+        yield f"format: {_text(written)}"
 
 
 def _bounds(column: ColumnProfile, type_: str) -> Iterator[str]:

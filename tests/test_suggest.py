@@ -32,6 +32,27 @@ def test_what_the_data_keeps_is_promised(tmp_path):
     assert spec.source.path == "orders.csv"
 
 
+def test_dates_are_promised_as_they_are_written_and_moments_as_moments(tmp_path):
+    lines = ["at,us,eu,unknown,id"]
+    for n in range(200):
+        day, month, hour = 1 + n % 28, 1 + n % 12, n % 24
+        us = "soon" if n == 7 else f"{month:02}/{day:02}/24"
+        lines.append(
+            f"2024-{month:02}-{day:02} {hour:02}:{n % 60:02}:00,{us},{day}.{month}.2024,{month}/{month}/{2000 + n % 60},{n}"
+        )
+    (tmp_path / "days.csv").write_text("\n".join(lines) + "\n")
+    text = suggest(default_pipeline(tmp_path / "days.csv"))
+    (tmp_path / "days.yaml").write_text(text)
+    contract = load_pipeline(tmp_path / "days.yaml").contract
+    found = {name: (column.type, column.format) for name, column in contract.columns.items()}
+    assert found["at"] == ("timestamp", None)
+    assert found["us"] == ("date", "%m/%d/%y")
+    assert found["eu"] == ("date", "%d.%m.%Y")
+    assert found["unknown"] == (None, None), "nothing shows which comes first, day or month"
+    assert "type: date  # 1 are not" in text
+    assert contract.key == ("id",), "a moment is a worse key than a number that counts the rows"
+
+
 def test_the_types_of_the_source_are_what_the_contract_begins_with(tmp_path):
     with sqlite3.connect(tmp_path / "shop.db") as shop:
         shop.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, zip VARCHAR(5), price NUMERIC(10, 2), late DATE)")
