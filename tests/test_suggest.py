@@ -38,7 +38,8 @@ def test_dates_are_promised_as_they_are_written_and_moments_as_moments(tmp_path)
         day, month, hour = 1 + n % 28, 1 + n % 12, n % 24
         us = "soon" if n == 7 else f"{month:02}/{day:02}/24"
         lines.append(
-            f"2024-{month:02}-{day:02} {hour:02}:{n % 60:02}:00,{us},{day}.{month}.2024,{month}/{month}/{2000 + n % 60},{n}"
+            f"2024-{month:02}-{day:02} {hour:02}:{n % 60:02}:00,{us},{day}.{month}.2024,"
+            f"{month}/{month}/{2000 + n % 60},{n}"
         )
     (tmp_path / "days.csv").write_text("\n".join(lines) + "\n")
     text = suggest(default_pipeline(tmp_path / "days.csv"))

@@ -160,13 +160,21 @@ def group_majority(data: Dataset, issue: Issue, p: Majority) -> tuple[Effect, ..
 
 
 class FormulaSettings(KindSettings):
-    """Attributes: mine: look for formulas; share: of the complete rows in which one must hold, 0 to 1."""
+    """How formulas are found.
+
+    Attributes:
+        mine: look for formulas.
+        share: of the complete rows in which one must hold, in one of its forms (total = quantity × price, price =
+            total ÷ quantity): the strictest form that holds in nearly as many rows is then the one that is checked.
+    """
 
     mine: bool = True
     share: float = Field(0.98, gt=0.5, le=1)
 
 
 DECIMALS_OF_A_QUOTIENT = 6
+ALMOST = 0.05
+"""So much less often than a form of a formula that holds may a stricter one of the same columns hold."""
 
 
 class Recompute(Parameters):
@@ -251,18 +259,11 @@ def solved(expression: str) -> dict[str, str]:
 
 
 def _formulas_broken(data: Dataset, settings: Settings[FormulaSettings]) -> Iterator[Finding]:
-    met: set[frozenset[str]] = set()
     promised = [set(columns_of(rule.expression, data.columns)) for rule in data.contract.rules]
-    found = [
-        (formula, held)
-        for _target, formula, held in mined(data, data.profile.columns, lambda name: settings.of(name).share)
-        if held["holds"] < held["complete"]
-    ]
-    for formula, held in sorted(found, key=lambda each: "*+-/".index(each[0].operator)):
+    for formula, held in _strictest(data, settings):
         columns = (formula.target, formula.left, formula.right)
-        if frozenset(columns) in met or any(set(columns) <= named for named in promised):
+        if held["holds"] == held["complete"] or any(set(columns) <= named for named in promised):
             continue
-        met.add(frozenset(columns))
         table = only(data.table, (ROW, *columns))
         off = (number(table[formula.target]) - result(table, formula)).abs() > tolerance(formula.decimals)
         rows = broken(data, formula)
@@ -278,6 +279,31 @@ def _formulas_broken(data: Dataset, settings: Settings[FormulaSettings]) -> Iter
             facts={"formula": formula.model_dump(), "solutions": _rearranged(formula)},
             sql=as_sql(whole_rows(table.filter(off.fill_null(False)))),
         )
+
+
+def _strictest(data: Dataset, settings: Settings[FormulaSettings]) -> list[tuple[Formula, dict[str, int]]]:
+    """The formulas that hold, one for the same three columns.
+
+    A whole number that is computed from a total and a price is rounded, and so holds where the total is a little off:
+    a product tells more than a quotient, and a sum more than a difference.
+    """
+    found = sorted(
+        mined(data, data.profile.columns, lambda name: settings.of(name).share - ALMOST),
+        key=lambda each: "*+-/".index(each[1].operator),
+    )
+    strictest: dict[frozenset[str], tuple[Formula, dict[str, int]]] = {}
+    for _target, formula, held in found:
+        strictest.setdefault(_columns_of(formula), (formula, held))
+    holding = {
+        _columns_of(formula)
+        for target, formula, held in found
+        if held["holds"] >= settings.of(target.name).share * held["complete"]
+    }
+    return [form for columns, form in strictest.items() if columns in holding]
+
+
+def _columns_of(formula: Formula) -> frozenset[str]:
+    return frozenset((formula.target, formula.left, formula.right))
 
 
 _INVERSE = {"*": "/", "/": "*", "+": "-", "-": "+"}

@@ -117,6 +117,15 @@ def test_a_formula_that_holds_nearly_always_is_broken_by_the_row_and_offered_thr
         assert set(issue.facts["solutions"]) == {"q", "p", "total"}
 
 
+def test_the_strictest_form_of_a_formula_is_checked_where_a_rounded_one_would_not_see_the_error():
+    q, p = [str(n % 7 + 1) for n in range(ROWS)], [f"{n % 11 + 20.5:.2f}" for n in range(ROWS)]
+    off = range(5, ROWS, 40)
+    total = [f"{int(q[n]) * float(p[n]) + (7 if n in off else 0):.2f}" for n in range(ROWS)]
+    with opened({"q": q, "p": p, "total": total}) as data:
+        issue = found(data, "cross_field_rule")
+        assert issue.title == f"{len(off)} rows in which total = q × p does not hold"
+
+
 def test_a_rule_of_the_contract_can_be_computed_again():
     contract = Contract.model_validate({"rules": [{"name": "sum", "expression": "c = a + b"}]})
     with opened({"a": ["1", "2"], "b": ["1", "1"], "c": ["2", "9"]}, contract) as data:
