@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from itertools import groupby
 
 from tasks.quality.carry import in_order
 from tasks.quality.model import Answer, Assessment, Decision
-from tasks.quality.wording import plural
+from tasks.quality.wording import plural, with_own
 from tasks.record import once
+from tasks.reports.discreet import discreet, unquoted
 from tasks.run import Examined, Run
 
 
@@ -34,7 +36,7 @@ def route(run: Run, examined: Examined, answer: Answer) -> tuple[Leg, ...]:
     signatures = [asdict(signature) for signature in answer.signatures]
     with run.open_ledger() as ledger:
         before = sum(e.kind == "decision" and e.payload["gate"] != answer.gate for e in ledger.entries(run.id))
-        decisions = tuple(_decisions(assessment, answer, before + 1))
+        decisions = tuple(_decisions(assessment, run.hidden_columns(assessment), answer, before + 1))
         for decision in decisions:
             payload = asdict(decision) | ({"signatures": signatures} if signatures else {})
             ledger.append(
@@ -51,9 +53,11 @@ def route(run: Run, examined: Examined, answer: Answer) -> tuple[Leg, ...]:
     return legs
 
 
-def _decisions(assessment: Assessment, answer: Answer, first: int) -> Iterator[Decision]:
+def _decisions(assessment: Assessment, hidden: AbstractSet[str], answer: Answer, first: int) -> Iterator[Decision]:
+    shown = discreet(assessment, hidden)
     for number, (issue, action) in enumerate(in_order(assessment, answer.actions), start=first):
         option = issue.option(action.option)
+        label = with_own(shown.issue(issue.id).option(option.key).label, action.parameters, option.needs)
         yield Decision(
             number=number,
             gate=answer.gate,
@@ -62,7 +66,7 @@ def _decisions(assessment: Assessment, answer: Answer, first: int) -> Iterator[D
             module=issue.module,
             remedy=option.remedy,
             option=option.key,
-            label=option.label,
+            label=unquoted(label) if hidden & set(issue.columns) else label,
             columns=issue.columns,
             parameters=action.parameters,
             facts=issue.facts,

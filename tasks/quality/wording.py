@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
+from typing import Any
 
 
 def plural(count: int, one: str, many: str = "") -> str:
@@ -21,6 +23,42 @@ def some_of(count: int, total: int, noun: str, one: str, many: str) -> str:
     ('1 of 20 values is', '3 of 20 values are')
     """
     return f"{count:,} of {plural(total, noun)} {one if count == 1 else many}"
+
+
+def with_own(label: str, parameters: Mapping[str, Any], needs: Sequence[str], most: int = 4) -> str:
+    """What an action is called, with what the pilot added to it: parameters of their own, lines edited in a table.
+
+    Args:
+        label: what it is called.
+        parameters: its parameters.
+        needs: those that only the pilot could supply.
+        most: lines of a table, and values of a list, that are named; the others are counted.
+
+    >>> with_own("fill with a value of yours", {"value": "0"}, ["value"])
+    "fill with a value of yours (value: '0')"
+    >>> with_own("write the usual value", {"values": {"a": "A"}, "exclude": ["b", "c"], "change": {"a": None}}, [])
+    "write the usual value (without 'b', 'c'; 'a' becomes nothing)"
+    """
+    parts = [f"{name}: {_several(parameters[name], most)}" for name in needs if parameters.get(name) not in (None, "")]
+    if excluded := parameters.get("exclude"):
+        parts.append(f"without {_several(excluded, most)}")
+    if changed := parameters.get("change"):
+        parts.append(_several(changed, most))
+    return f"{label} ({'; '.join(parts)})" if parts else label
+
+
+def _several(value: Any, most: int) -> str:
+    if isinstance(value, Mapping):
+        told = [f"'{old}' becomes {'nothing' if new is None else _said(new)}" for old, new in value.items()]
+    elif isinstance(value, (list, tuple)):
+        told = [_said(each) for each in value]
+    else:
+        return _said(value)
+    return ", ".join(told[:most]) + (f" and {len(told) - most:,} more" if len(told) > most else "")
+
+
+def _said(value: Any) -> str:
+    return f"'{value}'" if isinstance(value, str) else str(value)
 
 
 def rate(value: float) -> str:

@@ -158,6 +158,7 @@ def test_the_whole_table_is_written_and_its_correction_is_taken_recorded_and_car
     (decision,) = pilot.entries("decision")
     assert decision.payload["parameters"]["exclude"] == ["Heidelbreg"]
     assert decision.payload["parameters"]["change"] == {"Frankfurrt": "Frankfurt am Main"}
+    assert decision.payload["label"].endswith(" (without 'Heidelbreg'; 'Frankfurrt' becomes 'Frankfurt am Main')")
     assert decision.method == "operating-system user, answers file answers.yaml"
     assert cities(pilot) == ["Heidelbreg", "Frankfurt am Main", "Frankfurt am Main"]
 

@@ -103,6 +103,10 @@ def test_a_refused_edit_tells_nothing_of_personal_data(pilot, people, tmp_path):
         AnswersFile(answers)(question, tables(pilot.record(), question.round))
     assert "person" not in refused.value.message.replace("personal", "")
 
+    assert pilot.answer(actions={issue: {"exclude": [" person1@example.org"]}}) == "Suspended"
+    labels = [e.payload["label"] for e in pilot.entries("decision") if e.payload["issue"] == issue]
+    assert [label.endswith(" (without '…')") for label in labels] == [True]
+
 
 def test_at_the_terminal_personal_data_is_stars(pilot, people, monkeypatch):
     from flows.commands import Cockpit, carry_on
