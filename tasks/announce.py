@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,6 +21,8 @@ from tasks.reports.escape import bare, printable
 TAG = "gonogo"
 """Tag of every run, by which Prefect's own events about it are known."""
 
+_PIPELINE = "pipeline:"
+
 
 def pipeline_tag(pipeline: str) -> str:
     """Tag of a pipeline's runs: Prefect's own events know no pipeline.
@@ -28,7 +30,12 @@ def pipeline_tag(pipeline: str) -> str:
     >>> pipeline_tag("orders")
     'pipeline:orders'
     """
-    return f"pipeline:{pipeline}"
+    return f"{_PIPELINE}{pipeline}"
+
+
+def tagged_pipeline(tags: Iterable[str]) -> str:
+    """The pipeline that a run's tags name, or an empty string."""
+    return next((tag.removeprefix(_PIPELINE) for tag in tags if tag.startswith(_PIPELINE)), "")
 
 
 class Happened(StrEnum):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prefect import runtime
 
-from tasks.announce import Happened
+from tasks.announce import Happened, tagged_pipeline
 from tasks.lineage import tell_begin
 from tasks.record import once, tell
 from tasks.run import Run
@@ -18,10 +18,11 @@ NAMED = "named"
 
 def run_name() -> str:
     """What people call the run, in every replay: the name it was given, else its pipeline and the start of its id."""
-    if NAMED in runtime.flow_run.tags:
-        return str(runtime.flow_run.name)
-    pipeline = Path(str(runtime.flow_run.parameters.get("pipeline", "run"))).name.partition(".")[0]
-    return f"{pipeline or 'run'}-{str(runtime.flow_run.id)[:6]}"
+    run, start = runtime.flow_run, f"-{str(runtime.flow_run.id)[:6]}"
+    if NAMED in run.tags or str(run.name).endswith(start):
+        return str(run.name)
+    file = Path(str(run.parameters.get("pipeline", "")))
+    return f"{tagged_pipeline(run.tags) or file.name.partition('.')[0] or 'run'}{start}"
 
 
 @once("open")

@@ -222,10 +222,11 @@ def test_a_gate_that_the_pipeline_never_asks_is_passed_and_labelled_so(pilot, or
 def test_the_source_gate_shows_what_came(pilot, orders):
     from flows.drive import question_of
 
-    pilot.start(pilot.pipeline(orders, gates={"source": "always"}))
+    pilot.start(pilot.pipeline(orders, name="shop", gates={"source": "always"}))
     assert pilot.go() == "Suspended"
     assert pilot.gate == "source"
     assert "9 rows and 5 columns" in question_of(pilot.home, pilot.run).summary
+    assert pilot.run.name == pilot.record().name == f"shop-{str(pilot.id)[:6]}", "named by its pipeline, not its file"
 
 
 def test_the_last_round_offers_no_further_one(pilot, orders):
