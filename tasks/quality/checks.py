@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 SAMPLE = 10
 """Cells shown of each broken promise."""
 
+LONGEST = 40
+"""Characters of an allowed value that its promise's title shows."""
+
 AT_ONCE = 60
 """Checks counted in one query; a query with more takes longer to plan than to run."""
 
@@ -308,7 +311,7 @@ _ARTICLE: dict[ColumnType, str] = {
 
 
 def _listed(values: Sequence[str]) -> str:
-    shown = ", ".join(values[:SAMPLE])
+    shown = ", ".join(value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…" for value in values[:SAMPLE])
     return shown if len(values) <= SAMPLE else f"{shown} and {len(values) - SAMPLE} more"
 
 

@@ -187,8 +187,9 @@ def _to_null(issue: Issue, key: str, values: Sequence[str], why: str, *, safe: b
 def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings]) -> Iterable[Finding]:
     """Words such as N/A, and numbers or dates such as 9999 that stand out from their column.
 
-    A word that the contract allows is a value. Any other is certain amid values that all have digits, in a column with
-    gaps: where what is not there is left empty, no word is needed for it.
+    A word that the contract allows is a value. Any other is certain where the contract lists the values or says that
+    they are no text, and amid values that all have digits, in a column with gaps: where what is not there is left
+    empty, no word is needed for it.
     """
     words, met = _word_values(data, settings), _sentinels(data)
     for column in data.profile.columns:
@@ -199,8 +200,8 @@ def disguised_missing(data: Dataset, settings: Settings[DisguisedMissingSettings
         counts = {**found, **standing_out}
         if not counts:
             continue
-        gaps = column.missing_count > 0 and _all_have_digits(column, found)
-        certain = sorted(v for v in counts if v in found and (gaps or _certain(v, column, chosen.words)))
+        strangers = _no_values(data, column, found)
+        certain = sorted(v for v in counts if v in found and (strangers or _certain(v, column, chosen.words)))
         certain += sorted(v for v, n in standing_out.items() if _surely_stands_for_nothing(v, n, column))
         shown = ", ".join(
             f"'{_short(value)}' {n:,}×" for value, n in sorted(counts.items(), key=lambda i: (-i[1], i[0]))[:6]
@@ -445,6 +446,14 @@ def _certain(value: str, column: ColumnProfile, own: Sequence[str]) -> bool:
 
 DIGITED, FEWEST_DIGITED = 0.98, 20
 """Share of the values that say something that must have a digit, and how many rows, for words to be strangers."""
+
+
+def _no_values(data: Dataset, column: ColumnProfile, found: Mapping[str, int]) -> bool:
+    """Whether the contract, or the column's other values, show that words which may mean null are no values."""
+    promised = data.contract.column(column.name)
+    if promised.allowed or promised.reads_as not in (None, "text"):
+        return True
+    return column.missing_count > 0 and _all_have_digits(column, found)
 
 
 def _all_have_digits(column: ColumnProfile, found: Mapping[str, int]) -> bool:

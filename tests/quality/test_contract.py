@@ -1,6 +1,7 @@
 """A contract says what it cannot mean at once, and a table is held to what it does mean."""
 
 import datetime as dt
+from contextlib import nullcontext
 
 import ibis
 import pandera.errors
@@ -11,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tasks.quality.checks import ContractCheck, check_contract, declared_types, to_pandera
 from tasks.quality.contract import ColumnContract, Contract, Rule
-from tasks.quality.typed import typed_view
+from tasks.quality.typed import date_formats, typed_view
 
 ROWS = {
     "id": ["1", "2", "2", "", "5"],
@@ -289,6 +290,18 @@ def test_the_pandera_schema_refuses_what_the_checks_refuse(db, column, values, c
         to_pandera(CONTRACT).validate(typed, lazy=True)
     assert check in str(refused.value)
     assert not all(found.passed for found in check_contract(table, CONTRACT))
+
+
+@pytest.mark.parametrize(
+    ("day", "refused"),
+    [("13.02.2026", nullcontext()), ("13.02.2025", pytest.raises(pandera.errors.SchemaErrors, match="minimum"))],
+)
+def test_the_pandera_schema_takes_dates_in_the_format_that_the_contract_names(db, day, refused):
+    promised = {"type": "date", "format": "%d.%m.%Y", "required": True, "minimum": "2026-01-01"}
+    contract = Contract.model_validate({"columns": {"day": promised}})
+    typed = typed_view(snapshot(db, {"day": [day]}), declared_types(contract), date_formats(contract))
+    with refused:
+        to_pandera(contract).validate(typed, lazy=True)
 
 
 def test_a_rule_that_the_engine_cannot_compute_says_so_and_stops_no_other(db):

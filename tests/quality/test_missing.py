@@ -351,6 +351,15 @@ def test_a_word_that_the_contract_allows_is_a_value():
         assert found["disguised-missing-other"].facts["values"] == {"N/A": 10}
 
 
+@pytest.mark.parametrize(
+    ("promised", "safe"), [({"allowed": ["a", "b"]}, True), ({"type": "boolean"}, True), ({}, False)]
+)
+def test_words_that_may_be_values_are_certain_where_the_contract_says_that_they_are_none(promised, safe):
+    contract = Contract.model_validate({"columns": {"tag": promised}})
+    with opened({"tag": ["a", "None", "b"] * 10}, contract) as data:
+        assert [o.safe for o in issues(data)["disguised-missing-tag"].options if o.remedy == "to_null"] == [safe]
+
+
 def test_words_amid_values_with_digits_are_null_where_gaps_are_left_empty():
     """'empty' amid percentages may be what a table writes on purpose; beside real gaps it is not."""
     shares = [f"{n % 90}%" for n in range(60)]
