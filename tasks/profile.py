@@ -21,6 +21,9 @@ from tasks.run import Profiled, Run
 if TYPE_CHECKING:
     import ibis
 
+LONGEST = 1_000
+"""Characters of a value that the profiler gets: it draws and repeats the frequent ones, 10 MB each in gigabytes."""
+
 
 def _says(profiled: Profiled) -> str:
     return f"{plural(profiled.snapshot.rows, 'row')} × {plural(len(profiled.snapshot.columns), 'column')} measured"
@@ -60,8 +63,17 @@ def _hidden(run: Run, data: Dataset) -> frozenset[str]:
 def _ydata(run: Run, table: ibis.Table, snapshot: Snapshot, round: int, hidden: AbstractSet[str]) -> str:
     every = sample_step(snapshot.rows)
     sample = table.filter(table[ROW] % every == 0) if every > 1 else table
+    long = [column.name for column in run.profile(round).columns if column.max_length > LONGEST]
+    sample = sample.mutate(**{name: _cut(sample[name]) for name in long}) if long else sample
     frame = sample.order_by(ROW).drop(ROW).to_pandas()
     shown = frame.assign(**{name: alike(frame[name]) for name in frame.columns if name in hidden})
     notes = [f"every {every}th of {snapshot.rows:,} rows"] if every > 1 else []
+    notes += [f"only the first {LONGEST:,} characters of values in {', '.join(long)}"] if long else []
     notes += [f"stars for the personal data in {', '.join(sorted(hidden))}"] if hidden else []
     return profile_html(shown, f"{run.name}, round {round}", "; ".join(notes))
+
+
+def _cut(text: ibis.expr.types.StringValue) -> ibis.expr.types.StringValue:
+    """A text of at most so many characters; what was longer says how long, so that different ones hardly look alike."""
+    length = text.length()
+    return (length > LONGEST).ifelse(text.left(LONGEST) + "… (" + length.cast("string") + " characters)", text)

@@ -51,6 +51,19 @@ def test_it_works(pilot, tmp_path, what):
     assert "<script>alert(1)" not in run.page_file("quality-1.html").read_text("utf-8")
 
 
+def test_values_of_a_megabyte_are_looked_at_in_short_and_loaded_whole(pilot, tmp_path):
+    path = tmp_path / "long.csv"
+    texts = [f"{'long ' * 200_000}{n % 3}" if n % 10 == 0 else f"name {n % 4}" for n in range(60)]
+    path.write_text("id,text\n" + "".join(f"{n},{text}\n" for n, text in enumerate(texts)))
+    pilot.start(pilot.pipeline(path))
+    assert pilot.to_the_end() == "Completed"
+    profile = pilot.record().page_file("profile-1.html").read_text("utf-8")
+    assert "only the first 1,000 characters of values in text" in profile
+    assert "… (1000001 characters)" in profile
+    assert "long " * 201 not in profile
+    assert [text for _id, text in pilot.loaded()] == texts
+
+
 def test_latin_1_is_read_as_what_it_is(pilot, tmp_path):
     path = tmp_path / "odd.csv"
     path.write_bytes("id,city\n1,Köln\n2,Düsseldorf\n3,Nürnberg\n".encode("latin-1"))
