@@ -40,11 +40,13 @@ def _named_values(data: Dataset) -> dict[str, dict[str, int]]:
 
 
 def _nameable(data: Dataset) -> list[str]:
-    """Columns of text that repeat themselves: only there one value can be another's spelling."""
+    """Columns of words that repeat themselves: only there one value can be another's spelling."""
     return [
         c.name
         for c in data.profile.columns
-        if c.kind == "text" and c.present_count >= FEWEST_ROWS and c.distinct_count <= min(MOST_VALUES, 0.9 * c.rows)
+        if c.kind in ("text", "boolean")
+        and c.present_count >= FEWEST_ROWS
+        and c.distinct_count <= min(MOST_VALUES, 0.9 * c.rows)
     ]
 
 
@@ -93,12 +95,14 @@ class SpellingSettings(KindSettings):
 def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -> Iterable[Finding]:
     """Values that differ from a more frequent one in case, accents, punctuation or word order only.
 
-    Certain are those whose usual spelling is far more frequent, and those that differ in spaces only; the others may
-    be meant, and so may three letters or fewer whose case alone differs (Co is not CO), unless all of the column is in
-    one case. Confidence: the share of certain cells.
+    Or one is a letter and the other the word that begins with it, in a column of nothing else: M and Male. Certain are
+    those whose usual spelling is far more frequent, and those that differ in spaces only; the others may be meant, and
+    so may three letters or fewer whose case alone differs (Co is not CO), unless all of the column is in one case.
+    Confidence: the share of certain cells.
     """
     for name, counts in _named_values(data).items():
-        pairs = _spelled_alike(counts)
+        coded = _letters_and_words(data.profile.column(name), counts)
+        pairs = coded | _spelled_alike({value: n for value, n in counts.items() if value not in coded})
         if pairs:
             chosen, listed = settings.of(name), _is_list(data.profile.column(name), counts, OFTEN)
             times = chosen.times_in_list if listed else chosen.times
@@ -106,12 +110,48 @@ def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -
             certain = {
                 old: new
                 for old, new in pairs.items()
-                if "".join(old.split()) == "".join(new.split())
+                if (old in coded and FAR_MORE * sum(counts[each] for each in coded) <= sum(counts.values()))
+                or "".join(old.split()) == "".join(new.split())
                 or (counts[new] >= times * counts[old] and not _a_sign_of_its_own(old, new, in_one_case))
             }
             cells = sum(counts[old] for old in pairs)
             sure = round(0.9 * sum(counts[old] for old in certain) / cells, 4)
-            yield _mapped_values(data, name, pairs, certain, counts, DIFFER, sure, 0.9)
+            yield _mapped_values(data, name, pairs, certain, counts, OTHERWISE if coded else DIFFER, sure, 0.9)
+
+
+MOST_CODES, FAR_MORE = 12, 5
+"""Letters that stand for words, and how much more frequent the one way of writing must be than the other."""
+
+WORDS_OF_TWO = frozenset({"female", "male", "yes", "no", "true", "false"})
+"""Words of which one alone tells what its letter means."""
+
+
+def _letters_and_words(column: ColumnProfile, counts: Mapping[str, int]) -> dict[str, str]:
+    """Each word and the letter that is written for it, or each letter and its word, whichever are fewer cells.
+
+    Only where all values are letters or words, each letter begins one word, and each word begins with such a letter:
+    "Absent" amid grades from A to F is no A.
+    """
+    letters: dict[str, list[str]] = {}
+    words: dict[str, list[str]] = {}
+    if not 2 < len(counts) <= 4 * MOST_CODES or 10 * sum(counts.values()) < 9 * column.present_count:  # noqa: PLR2004
+        return {}
+    for value in counts:
+        bare = value.strip().casefold()
+        (letters if len(bare) == 1 else words).setdefault(bare[:1], []).append(value)
+    distinct = {first: {value.strip().casefold() for value in own} for first, own in words.items()}
+    told = distinct.keys() == letters.keys() or (
+        distinct.keys() <= letters.keys() and all(own <= WORDS_OF_TWO for own in distinct.values())
+    )
+    if not 2 <= len(letters) <= MOST_CODES or not told or any(len(own) > 1 for own in distinct.values()):  # noqa: PLR2004
+        return {}
+    rows = [sum(counts[value] for own in side.values() for value in own) for side in (letters, words)]
+    if rows[0] == rows[1] or not words:
+        return {}
+    rare, usual = (words, letters) if rows[0] > rows[1] else (letters, words)
+    if not rare.keys() <= usual.keys():
+        return {}
+    return {value: max(usual[first], key=lambda each: counts[each]) for first, own in rare.items() for value in own}
 
 
 SHORTEST_NAME = 4
@@ -162,10 +202,14 @@ _APART = dict.fromkeys(_DROPPED, " ")
 
 
 DIFFER = (
-    "value differs in case, accents or punctuation",
-    "values differ in case, accents or punctuation",
+    "value differs in case, accents or punctuation from a more frequent one",
+    "values differ in case, accents or punctuation from a more frequent one",
 )
-AWAY = ("value is one or two edits away", "values are one or two edits away")
+OTHERWISE = ("value is written otherwise than usual", "values are written otherwise than usual")
+AWAY = (
+    "value is one or two edits away from a more frequent one",
+    "values are one or two edits away from a more frequent one",
+)
 """What is wrong with one value, and with several."""
 
 
@@ -186,7 +230,7 @@ def _mapped_values(
         cells_where(data, name, lambda value: value.isin(olds)),
         sum(counts[old] for old in olds),
         column.rows,
-        f"{plural(len(olds), *differ)} from a more frequent one: {_shown(pairs, counts)}",
+        f"{plural(len(olds), *differ)}: {_shown(pairs, counts)}",
         Severity.MEDIUM if certain else Severity.LOW,
         facts={
             "pairs": dict(sorted(pairs.items())),

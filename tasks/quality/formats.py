@@ -12,6 +12,7 @@ in n − 1 of n cases.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from statistics import median
 from typing import Any, Literal, TypeAlias
 
@@ -335,6 +336,104 @@ def strip(data: Dataset, issue: Issue, p: Strip) -> tuple[Effect, ...]:
     return (CellWrites(issue.columns[0], rest.filter(rest.after.re_search(NUMBER))),)
 
 
+# --- lost leading zeros --------------------------------------------------------------------------------------
+
+
+class LeadingZerosSettings(KindSettings):
+    """Attributes: share: how many of a column's values must have the usual number of digits, 0 to 1."""
+
+    share: float = Field(0.8, gt=0.5, le=1)
+
+
+WIDEST_CODE = 18
+PADDED = 3
+"""So many distinct values of the usual width that begin with a zero show that the column's values are codes."""
+
+
+def _pad_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+    facts = issue.facts
+    why = f"{facts['twins']:,} of {plural(facts['values'], 'value')} are in the column with their zeros, too"
+    label, parameters = f"write zeros before them, up to {facts['width']} digits", {"width": facts["width"]}
+    yield Option("pad", "pad", label, parameters, why, confidence=issue.confidence, safe=facts["certain"])
+
+
+@kind("Lost leading zeros", dimension=Dimension.VALIDITY, settings=LeadingZerosSettings, recommend=_pad_options)
+def lost_leading_zeros(data: Dataset, settings: Settings[LeadingZerosSettings]) -> Iterable[Finding]:
+    """Codes of digits that are shorter than the others of their column, some of which begin with zeros.
+
+    Spreadsheets and programs take 02134 for a number. Certain where half of the shorter values, two at least, are in
+    the column with their zeros, too; else a digit may be lost elsewhere.
+    """
+    likely = [
+        c.name
+        for c in data.profile.columns
+        if not too_few(c)
+        and sum(p.rows for p in c.patterns if p.text == "9") >= 0.95 * c.present_count
+        and c.min_length < c.max_length
+    ]
+    for name, widths in _widths(data, likely).items():
+        width = max(widths, key=lambda each: (widths[each]["rows"], each))
+        shorter = [own for each, own in widths.items() if each < width]
+        count, column = sum(own["rows"] for own in shorter), data.profile.column(name)
+        usual = widths[width]["rows"] >= settings.of(name).share * sum(own["rows"] for own in widths.values())
+        if not count or not usual or widths[width]["padded"] < PADDED:
+            continue
+        values = sum(own["distinct"] for own in shorter)
+        twins = _twins(data, name, width)
+        certain = twins > 1 and 2 * twins >= values
+        yield Finding(
+            (name,),
+            cells_where(data, name, partial(_shorter, width)),
+            count,
+            column.present_count,
+            f"{plural(count, 'value has', 'values have')} fewer than the {width} digits of nearly all others, of which "
+            f"{plural(widths[width]['padded'], 'begins', 'begin')} with a zero",
+            Severity.MEDIUM if certain else Severity.LOW,
+            facts={"width": width, "twins": twins, "values": values, "certain": certain},
+            confidence=0.9 if certain else 0.4,
+        )
+
+
+def _shorter(width: int, value: Any) -> Any:
+    """Whether a text is digits, and fewer than so many."""
+    return (value.length() < width) & value.re_search("^[0-9]+$")
+
+
+def _widths(data: Dataset, columns: Sequence[str]) -> dict[str, dict[int, dict[str, int]]]:
+    """Per column and number of digits: how many `rows`, `distinct` values, and of these `padded` with zeros."""
+    found: dict[str, dict[int, dict[str, int]]] = {}
+    if not columns:
+        return found
+    digits = data.domains.filter(_.column.isin(list(columns)), _.value.re_search("^[0-9]+$"))
+    counted = digits.group_by("column", width=_.value.length()).agg(
+        rows=_.n.sum(), distinct=_.count(), padded=_.value.startswith("0").sum()
+    )
+    for own in counted.filter(_.width <= WIDEST_CODE).order_by("column", "width").to_pyarrow().to_pylist():
+        found.setdefault(own.pop("column"), {})[own.pop("width")] = own
+    return found
+
+
+def _twins(data: Dataset, name: str, width: int) -> int:
+    """How many shorter values are in the column with zeros before them, too."""
+    own = data.domains.filter(data.domains.column == name)
+    padded = own.filter(_shorter(width, own.value)).select(value=own.value.lpad(width, "0"))
+    return int(padded.semi_join(own.select("value"), "value").count().execute())
+
+
+class Padded(Edits):
+    """Attributes: width: how many digits a value gets; zeros are written before it."""
+
+    width: int = Field(ge=2, le=WIDEST_CODE)
+
+
+@remedy("Write leading zeros", parameters=Padded)
+def pad(data: Dataset, issue: Issue, p: Padded) -> tuple[Effect, ...]:
+    """Write zeros before suspect values of digits until they have so many."""
+    told = suspects(data, issue).select("value").distinct().order_by("value").limit(MOST_VALUES)
+    new = {text: text.zfill(p.width) for text in told.to_pyarrow()["value"].to_pylist()}
+    return (edited(issue.columns[0], new, p),)
+
+
 # --- pattern violation --------------------------------------------------------------------------------------
 
 
@@ -359,10 +458,14 @@ class Extract(Parameters):
 
 
 def _pattern_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+    usual, shapes = issue.facts.get("usual"), issue.facts.get("shapes")
+    why = "the same digits and letters, with the usual signs between them"
+    if shapes:
+        label, told = "write the usual signs where all else is as usual", {"usual": usual, "shapes": shapes}
+        yield Option("signs", "normalise", label, told, why, "what has other digits or letters", issue.confidence, True)
     yield Option("to-null", "suspects_to_null", "to null")
-    if issue.facts.get("usual"):
-        why = "the same digits and letters, with the usual signs between them"
-        yield Option("normalise", "normalise", "write them in the usual way", {"usual": issue.facts["usual"]}, why)
+    if usual:
+        yield Option("normalise", "normalise", "write them in the usual way", {"usual": usual}, why)
     if known := issue.facts.get("expression"):
         yield Option("extract", "extract", "keep only the part that is written as usual", {"pattern": known})
     else:
@@ -404,22 +507,30 @@ def _unlike(
         column.present_count,
         why,
         Severity.HIGH if promised else Severity.LOW,
-        facts=_usual_facts(usual),
+        facts=_usual_facts(column, usual),
         confidence=0.95 if promised else round(patterns.trust(usual) * breach(count, column.present_count), 4),
     )
 
 
-def _usual_facts(usual: Sequence[Pattern]) -> dict[str, Any]:
+def _usual_facts(column: ColumnProfile, usual: Sequence[Pattern]) -> dict[str, Any]:
     facts: dict[str, Any] = {"usual": [p.text for p in usual]} if usual else {}
+    if usual and not layouts.mixes(column) and (shapes := patterns.signed_shapes(column, usual)):
+        facts["shapes"] = list(shapes)
     if len(usual) == 1 and "9" in usual[0].text:
         facts["expression"] = patterns.expression(usual[0].text)
     return facts
 
 
 class Normalised(Edits):
-    """Attributes: usual: the patterns that values may get, the first that fits; 9 stands for digits, a for letters."""
+    """How values are written.
+
+    Attributes:
+        usual: the patterns that values may get, the first that fits; 9 stands for digits, a for letters.
+        shapes: what a value must look like then, with a 9 for each digit and an a for each letter; any without one.
+    """
 
     usual: tuple[str, ...] = Field(min_length=1)
+    shapes: tuple[str, ...] = ()
 
 
 @remedy("Write in the usual pattern", parameters=Normalised)
@@ -428,6 +539,8 @@ def normalise(data: Dataset, issue: Issue, p: Normalised) -> tuple[Effect, ...]:
     told = suspects(data, issue).select("value").distinct().order_by("value").limit(MOST_VALUES)
     values = [text for text in told.to_pyarrow()["value"].to_pylist() if text]
     new = {text: found for text in values if (found := patterns.written_like(text, p.usual)) is not None}
+    if p.shapes:
+        new = {text: found for text, found in new.items() if patterns.shape(found) in p.shapes}
     return (edited(issue.columns[0], new, p),)
 
 

@@ -18,6 +18,9 @@ FEWEST_ALIKE = 3
 FEWEST_ROWS = 20
 """A column with fewer values has no way of writing that one could break."""
 
+FAR_RARER = 20
+"""So many times rarer than another way of writing the same digits and letters is no way of its own."""
+
 Suspect = Callable[[Any], Any]
 """What a column's text must be for its cell to be suspect, as an expression; null is never suspect."""
 
@@ -90,11 +93,19 @@ def usual_patterns(column: ColumnProfile, *, covering: float, least: float, most
         if value.strip().lower() in NO_VALUE:
             words[_pattern_of(value)] += n
     telling = [replace(p, rows=p.rows - words[p.text]) for p in column.patterns]
-    usual = tuple(p for p in telling if p.rows >= max(least * present, FEWEST_ALIKE))
+    usual = tuple(p for p in telling if p.rows >= max(least * present, FEWEST_ALIKE) and not _other_signs(p, telling))
     covered = sum(p.rows for p in usual)
     if not usual or len(usual) > most or not covering * present <= covered < present:
         return ()
     return usual
+
+
+def _other_signs(pattern: Pattern, known: Sequence[Pattern]) -> bool:
+    """Whether a far more frequent pattern has the same runs of digits and letters with other signs between them."""
+    runs = re.findall("[9a]", pattern.text)
+    return len(runs) > 1 and any(
+        other.rows >= FAR_RARER * pattern.rows and re.findall("[9a]", other.text) == runs for other in known
+    )
 
 
 def _pattern_of(value: str) -> str:
@@ -129,6 +140,38 @@ def expression(text: str) -> str:
     """
     parts = {"9": "[0-9]+", "a": r"\p{L}+"}
     return "".join(parts.get(sign, re.escape(sign)) for sign in text)
+
+
+SHAPE = 0.05
+"""Share of a column's most frequent values that must have a shape for it to be usual."""
+
+
+def signed_shapes(column: ColumnProfile, usual: Sequence[Pattern]) -> tuple[str, ...]:
+    """The shapes ("999-9999") of usual values beside which a column has the same digits and letters with other signs.
+
+    Numbers and dates have signs of their own, and none.
+    """
+    signed = {
+        p.text
+        for p in usual
+        if "9" in p.text
+        and not read_numeral(p.text)
+        and any(p.text != q.text and _other_signs(q, [p]) for q in column.patterns)
+    }
+    shapes: Counter[str] = Counter()
+    for value, n in column.top:
+        if _pattern_of(value) in signed:
+            shapes[shape(value)] += n
+    return tuple(sorted(text for text, n in shapes.items() if n >= SHAPE * shapes.total()))
+
+
+def shape(value: str) -> str:
+    """A value with 9 for each digit and a for each letter.
+
+    >>> shape("AB 12/7")
+    'aa 99/9'
+    """
+    return re.sub(r"[^\W\d_]", "a", re.sub("[0-9]", "9", value))
 
 
 LONGEST_WRITTEN = 1_000

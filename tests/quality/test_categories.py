@@ -84,6 +84,24 @@ def test_short_signs_differ_in_case_unless_all_others_are_in_one():
         assert recommended_values(data, state, "b")[200] == "NY"
 
 
+@pytest.mark.parametrize(
+    ("usual", "odd", "after"),
+    [
+        (["M", "F"], ["Male", "female", "Female"], ["M", "F", "F"]),
+        (["Male", "Female"], ["M", "F", "f"], ["Male", "Female", "Female"]),
+        (["Y", "N"], ["Yes"], ["Y"]),
+        (["A", "B", "C"], ["Absent"], ["Absent"]),
+        (["M", "F"], ["Male", "Man", "Female"], ["Male", "Man", "Female"]),
+    ],
+)
+def test_letters_and_the_words_that_they_stand_for_are_written_as_most_are(usual, odd, after):
+    column = [usual[n % len(usual)] for n in range(120)]
+    with opened({"sex": [*column, *odd]}) as data:
+        issue = found(data, "inconsistent_spelling", missing_ok=True)
+        values = recommended_values(data, issue, "sex") if issue and issue.recommended != "keep" else [*column, *odd]
+        assert values == [*column, *after]
+
+
 def test_a_rare_word_that_comes_again_is_no_slip_unless_it_is_very_rare():
     drugs = ["prednisone"] * 150 + ["metformin"] * 300
     with opened({"drug": [*drugs, "prednisolone", "prednisolone"]}) as data:

@@ -349,6 +349,42 @@ def test_odd_values_are_written_with_the_usual_signs():
         assert chosen_values(data, issue, "normalise", "code")[-3:] == ["AB-077", "AB-078", "x-9"]
 
 
+def test_the_usual_signs_are_recommended_where_the_same_digits_and_letters_are_as_usual():
+    phones = [f"{100 + n}-{7 * n % 10000:04}" for n in range(240)]
+    odd = ["341 0041", "342.0042", "34-10041", "3410041"]
+    with opened({"phone": [*phones, *odd]}) as data:
+        issue = found(data, "pattern_violation")
+        assert issue.recommended == "signs"
+        assert recommended_values(data, issue, "phone") == [*phones, "341-0041", "342-0042", *odd[2:]]
+    with opened({"score": [f"{n % 7}:{n % 5}" for n in range(240)] + ["3-1"] * 40}) as data:
+        assert found(data, "pattern_violation", missing_ok=True) is None, "two ways that are both frequent"
+
+
+CODES = [f"{n:05}" for n in (501, 714, 1907, 2134, 2289, 4708, 10003, 33101, 60614, 94105)] * 20
+
+
+def test_codes_that_lost_their_zeros_get_them_back_where_others_have_them():
+    short = [code.lstrip("0") if n % 29 == 0 else code for n, code in enumerate(CODES)]
+    with opened({"zip": short}) as data:
+        issue = found(data, "lost_leading_zeros")
+        assert (issue.recommended, issue.count) == ("pad", sum(map(str.__ne__, short, CODES)))
+        assert recommended_values(data, issue, "zip") == CODES
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [str(n * 37 % 4000) for n in range(400)],  # numbers
+        [*CODES, "1213", "777"],  # a digit may be lost elsewhere
+        [*(str(n % 90) for n in range(400)), "05", "07"],  # padded by accident
+    ],
+)
+def test_digits_that_are_shorter_for_other_reasons_get_no_zeros(column):
+    with opened({"n": column}) as data:
+        issue = found(data, "lost_leading_zeros", missing_ok=True)
+        assert issue is None or issue.recommended == "keep"
+
+
 def test_months_are_read_and_written_in_the_column_s_language():
     names = ["Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober"]
     most = [f"{n % 27 + 1}. {names[n % 10]} 2024" for n in range(60)]

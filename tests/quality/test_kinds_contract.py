@@ -97,6 +97,7 @@ def parcels() -> dict[str, list[str | None]]:
         "due": [f"{n % 12 + 1}/{n % 12 + 1}/2024" for n in range(ROWS)],
         "count": [str(n % 13) for n in range(ROWS)],
         "code": [f"AB-{n:03}" for n in range(ROWS)],
+        "zip": [f"{n % 6:02}{n % 3}01"[n % 12 == 1 :] for n in range(ROWS)],
         "note": [f"{notes[n % 5]} x{n}" for n in range(ROWS)],
         "town": [
             ["Salem", "Fresno", "Albany", "Austin"][n % 4] + f" {states[n % 4]}" * (n % 10 == 3) for n in range(ROWS)
