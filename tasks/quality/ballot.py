@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from tasks.quality.model import ROW
 from tasks.quality.profile import BLANK, NUMBER, PATTERN_LENGTH
 from tasks.quality.queries import quoted, text
+from tasks.quality.words import NO_VALUE
 
 RARE, MUCH_RARER = 2, 20
 """A value is rare when it occurs twice at most, or the other is so many times more frequent."""
@@ -23,7 +24,7 @@ AGREEING = 0.8
 
 DOUBTS = ("0.5", "0.25", "1.98", "1.0")
 """What speaks for a cell's value before any vote: of a gap; a rare value that reads like a slip; one that is at home
-elsewhere in the column; any other."""
+elsewhere in the column; any other. A gap is at home where the column has many."""
 
 AMOUNT = r"^\s*[€$£¥]?\s*[-+]?[0-9][0-9.,]*\s*(?:[%€$£¥]|\p{L}{1,3}\.?)?\s*$"
 """A number, maybe with a sign of currency, a percent sign or a short unit."""
@@ -32,13 +33,20 @@ COMPARED = 200
 """Characters of two values that are compared."""
 
 
-def votes_sql(column: str, determinants: Sequence[tuple[Sequence[str], float]], blank: Collection[str]) -> str:
+def votes_sql(
+    column: str,
+    determinants: Sequence[tuple[Sequence[str], float]],
+    blank: Collection[str],
+    *,
+    gaps_at_home: bool = False,
+) -> str:
     """A query for `_row`, `before`, `after`, `confidence` of every cell that some group says otherwise.
 
     Args:
         column: whose cells are voted on.
         determinants: each with the columns that make its groups, and how often its groups are right, 0 to 1.
         blank: columns that hold blank values; in the others none is looked for, row by row.
+        gaps_at_home: the column has so many gaps that one is no error by itself.
     """
     numbers = range(len(determinants))
     weights = [weight for _columns, weight in determinants]
@@ -57,7 +65,7 @@ def votes_sql(column: str, determinants: Sequence[tuple[Sequence[str], float]], 
     return (
         f"WITH {', '.join(steps)} "
         f"SELECT {ROW}, written AS before, candidate AS after, "
-        f"round(votes_for / (votes_for + votes_against + {_doubt()}), 6) AS confidence FROM weighed"
+        f"round(votes_for / (votes_for + votes_against + {_doubt(gaps_at_home)}), 6) AS confidence FROM weighed"
     )
 
 
@@ -68,6 +76,15 @@ def slips_sql(pairs: str) -> str:
         pairs: name of a table with `before` and `candidate`, in whose order the answers come.
     """
     return f"SELECT coalesce({_slip()}, FALSE) AS slip FROM {pairs}"
+
+
+def says_nothing(value: str) -> bool:
+    """Whether a value is a word for "no value".
+
+    >>> says_nothing("not_applicable"), says_nothing("0")
+    (True, False)
+    """
+    return value.replace("_", " ").strip(" ").lower() in NO_VALUE
 
 
 def _present(name: str, blank: Collection[str]) -> str:
@@ -140,14 +157,19 @@ def _judged(numbers: Sequence[int], joins: str) -> str:
 
 
 def _proposed(numbers: Sequence[int], column: str) -> str:
-    """The first other value that a group says, with how often both occur and whether one reads like a slip."""
+    """The first other value that a group says, with how often both occur and whether one reads like a slip.
+
+    A word that means "no value" is never said of a value that is there.
+    """
     known = f'SELECT "value", n FROM domains WHERE "column" = {text(column)}'
     others = ", ".join(f"CASE WHEN says{i} IS DISTINCT FROM before THEN says{i} END" for i in numbers)
     candidates = f"SELECT *, coalesce({others}) AS candidate FROM judged"
+    words = ", ".join(text(word) for word in sorted(NO_VALUE))
     both = (
         f"SELECT c.*, old.n AS times, new.n AS usual FROM ({candidates}) AS c LEFT JOIN ({known}) AS old "
         f'ON c.before = old."value" LEFT JOIN ({known}) AS new ON c.candidate = new."value" '
-        "WHERE c.candidate IS NOT NULL"
+        "WHERE c.candidate IS NOT NULL "
+        f"AND (before IS NULL OR lower(trim(replace(candidate, '_', ' '))) NOT IN ({words}))"
     )
     rare = f"(times <= {RARE} OR times * {MUCH_RARER} <= usual)"
     return f"SELECT *, coalesce({_slip()}, FALSE) AS slip, coalesce({rare}, FALSE) AS rare FROM ({both}) AS both_values"
@@ -181,10 +203,10 @@ def _weighed(weights: Sequence[float]) -> str:
     return f"SELECT *, {' + '.join(agree)} AS votes_for, {' + '.join(against)} AS votes_against FROM proposed"
 
 
-def _doubt() -> str:
+def _doubt(gaps_at_home: bool) -> str:  # noqa: FBT001  (see `votes_sql`)
     """What speaks for a value before any vote: see `tasks.quality.rules.broken_dependency`."""
     gap, slip, at_home, other = DOUBTS
     return (
-        f"CASE WHEN before IS NULL THEN {gap} WHEN rare AND slip THEN {slip} "
+        f"CASE WHEN before IS NULL THEN {at_home if gaps_at_home else gap} WHEN rare AND slip THEN {slip} "
         f"WHEN times > {RARE} THEN {at_home} ELSE {other} END"
     )

@@ -277,10 +277,12 @@ def rewritten(told: Told, plan: CanonicalNumber) -> dict[str, str]:
 def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str]) -> str | None:
     """A numeral as the plan writes it; None where it has another unit that is not to be converted, or an exponent.
 
-    Exponents are how programs write numbers that are very small or large, and every program reads them.
+    Exponents are how programs write numbers that are very small or large, and every program reads them; the noise of
+    binary fractions is what programs write, too, where nothing stands before or behind it.
     """
     value = _digits(numeral, plan.mark, plan.single)
-    if value is None or numeral.power:
+    bare = not numeral.prefix and not numeral.suffix
+    if value is None or numeral.power or (bare and quiet(value) != value):
         return None
     unit = plan.unit if numeral.suffix in slipped else numeral.unit
     shortens = plan.shorten

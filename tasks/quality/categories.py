@@ -182,12 +182,15 @@ def _spelled_alike(counts: Mapping[str, int]) -> dict[str, str]:
 def fingerprint(value: str) -> str:
     """What all spellings of a name share: its words without case, accents and punctuation, in order (OpenRefine).
 
-    Signs that say something stay: a question mark is doubt, brackets are an editor's, a plus or hash is a name's.
+    Signs that say something stay: a question mark is doubt, brackets are an editor's, a plus or hash is a name's, and
+    so is a minus behind a letter or three, as in grades and groups of blood.
 
-    >>> fingerprint("Müller, Jörg."), fingerprint("jorg MULLER"), fingerprint("C++")
-    ('jorg muller', 'jorg muller', 'c++')
+    >>> fingerprint("Müller, Jörg."), fingerprint("jorg MULLER"), fingerprint("C++"), fingerprint("AB-")
+    ('jorg muller', 'jorg muller', 'c++', 'ab-')
     """
     plain = unaccented(value)
+    if _GRADE.fullmatch(plain):
+        return plain
     if value.isascii():
         kept = plain.translate(_APART if "-" in plain else _DROPPED)
     else:
@@ -196,6 +199,7 @@ def fingerprint(value: str) -> str:
     return (" ".join(sorted(set(words))) if len(words) > 1 else kept.strip()) or value
 
 
+_GRADE = re.compile("[a-z]{1,3}[-−]")
 _SIGN = re.compile(r"[^\w\s+#%?&/\[\]]|_")
 _DROPPED = {code: None for code in range(128) if _SIGN.match(chr(code))}
 _APART = dict.fromkeys(_DROPPED, " ")

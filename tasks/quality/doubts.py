@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import ibis
 import pyarrow as pa
 
-from tasks.quality.ballot import AGREEING, DOUBTS, GROUP, MUCH_RARER, RARE, slips_sql, votes_sql
+from tasks.quality.ballot import AGREEING, DOUBTS, GROUP, MUCH_RARER, RARE, says_nothing, slips_sql, votes_sql
 from tasks.quality.codes import Coded, CodedRows, codes, parts
 from tasks.quality.model import ROW, Dataset
 from tasks.quality.parallel import side_by_side
@@ -39,12 +39,14 @@ class Ballot:
         determinants: each with the columns that make its groups, and how often its groups are right, 0 to 1.
         blank: columns that hold blank values, which are gaps.
         least: cells that are wrong with at least this confidence are suspect.
+        gaps_at_home: the column has so many gaps that one is no error by itself.
     """
 
     column: str
     determinants: tuple[tuple[tuple[str, ...], float], ...]
     blank: frozenset[str]
     least: float = 0.0
+    gaps_at_home: bool = False
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -54,7 +56,7 @@ class Ballot:
     @cached_property
     def sql(self) -> str:
         """The query for the votes, of the whole table."""
-        return votes_sql(self.column, self.determinants, self.blank)
+        return votes_sql(self.column, self.determinants, self.blank, gaps_at_home=self.gaps_at_home)
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
     candidate = np.full(at.size, -1, np.int64)
     for says in (each.says for each in reversed(told)):
         candidate = np.where((says >= 0) & (says != before), says, candidate)
-    some = np.flatnonzero(candidate >= 0)
+    some = np.flatnonzero((candidate >= 0) & ((before < 0) | ~_says_nothing(own, candidate)))
     at, before, candidate = at[some], before[some], candidate[some]
     sure = _confidence(ballot, [each.of(some) for each in told], before, candidate, own, slips)
     return Votes(table.rows[at], own.told(own.codes[at]), own.told(candidate), sure)
@@ -175,6 +177,7 @@ def _confidence(
         votes_for = votes_for + np.where(each.says == candidate, weight, 0)
         votes_against = votes_against + np.where(against, weight, 0)
     gap, odd, at_home, other = (int(Decimal(doubt) * one) for doubt in DOUBTS)
+    gap = at_home if ballot.gaps_at_home else gap
     doubt = np.select([before < 0, rare & slip, times > RARE], [gap, odd, at_home], other)
     return _rounded((votes_for / one) / ((votes_for + votes_against + doubt) / one))
 
@@ -225,6 +228,15 @@ class _Slips:
 def _slips(data: Dataset) -> _Slips:
     own: _Slips = data.kept.setdefault("slips", _Slips(data))
     return own
+
+
+def _says_nothing(column: Coded, found: Numbers) -> NDArray[np.bool_]:
+    """Of each code whether its value is a word for "no value"."""
+    import numpy as np
+
+    distinct, place = np.unique(found, return_inverse=True)
+    told = column.told(distinct).to_pylist()
+    return np.array([value is not None and says_nothing(value) for value in told], bool)[place]
 
 
 def _any(masks: Sequence[NDArray[np.bool_]], size: int) -> NDArray[np.bool_]:

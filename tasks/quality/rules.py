@@ -61,6 +61,8 @@ class Majority(Parameters):
 
 
 MOST_DETERMINANTS = 5
+GAPS_AT_HOME = 0.1
+"""In a column with a larger share of gaps, nothing is meant as often as it is forgotten."""
 
 
 def _majority_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
@@ -91,8 +93,9 @@ def broken_dependency(data: Dataset, settings: Settings[DependencySettings]) -> 
     Each column that determines this one, but for errors, gives a vote: the value of four fifths or more of the other
     rows that share its value. Confidence: votes for another value ÷ (these + votes for the cell's own + doubt), each
     vote weighing what its column is right in. Doubt is ¼ for a rare value that reads like a slip of the other, 1 for
-    another rare one and for numbers, ½ for a gap, 1.98 for a value that is at home elsewhere in the column. A value
-    that occurs twice in a group speaks for itself.
+    another rare one and for numbers, ½ for a gap, 1.98 for a value that is at home elsewhere in the column, as gaps
+    are where there are many. A value that occurs twice in a group speaks for itself, and no word for "no value" takes
+    the place of one.
     """
     determined = _promised(data)
     for dependency in dependencies(data, settings.default.share):
@@ -146,7 +149,8 @@ def _broken(
 
 def _ballot(data: Dataset, name: str, determinants: Sequence[Determinant], least: float) -> Ballot:
     blank = frozenset(column.name for column in data.profile.columns if column.blank_count)
-    return Ballot(name, tuple((d.columns, d.accuracy) for d in determinants), blank, least)
+    gaps_at_home = data.profile.column(name).missing_rate > GAPS_AT_HOME
+    return Ballot(name, tuple((d.columns, d.accuracy) for d in determinants), blank, least, gaps_at_home)
 
 
 @remedy("Majority of the group", parameters=Majority)

@@ -117,8 +117,9 @@ def test_a_percent_sign_that_changes_nothing_is_taken_off_and_noise_of_binary_fr
         [*(f"{n / 7:.14f}" for n in range(1, 40)), "2"],  # more decimals than a remedy may be told
         [*(f"{n - 20}.{n % 9 + 1}" for n in range(40)), "4.18e-06", "-2.31E-18", "1e+22"],
         [*(f"{n}.481" for n in range(100, 130)), "98.7", "210", "2324.598", "2088.468"],  # no thousands are separated
+        [*(f"0.{n % 9 + 1}" for n in range(30)), "0.9000000000000004", "-0.2999999999999998"],
     ],
-    ids=["every digit", "many decimals", "exponents", "three decimals"],
+    ids=["every digit", "many decimals", "exponents", "three decimals", "noise of binary fractions"],
 )
 def test_numbers_as_programs_write_them_are_no_mixed_numbers(column):
     with opened({"a": column * 8}) as data:

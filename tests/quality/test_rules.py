@@ -48,6 +48,17 @@ def test_the_determinant_is_to_blame_when_the_others_agree_with_the_cell():
         assert recommended_values(data, issue, "branch") == BRANCH
 
 
+def test_gaps_are_filled_where_they_are_few_and_words_for_nothing_replace_no_value():
+    for every, filled in ((60, True), (5, False)):
+        gaps = ["" if n % every == 3 else town for n, town in enumerate(TOWN)]
+        with opened({"branch": BRANCH, "town": gaps, "zip": ZIP}) as data:
+            issue = found(data, "broken_dependency", missing_ok=True)
+            assert (issue is not None and recommended_values(data, issue, "town") == TOWN) is filled
+    agents = ["not_applicable" if branch in ("B0", "B1") else f"Agent {branch}" for branch in BRANCH]
+    with opened({"branch": BRANCH, "agent": changed(agents, 6, "Agent X"), "zip": ZIP}) as data:
+        assert found(data, "broken_dependency", missing_ok=True) is None
+
+
 def test_a_value_that_comes_back_speaks_for_itself():
     town = ["Ulm" if n in (9, 15, 21) else t for n, t in enumerate(TOWN)]
     with opened({"branch": BRANCH, "town": town}) as data:
