@@ -277,8 +277,9 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
     A line is certain when other columns say the same (what nearly all rows of the frequent value share, this row has,
     too), or when the column is a list of categories, frequent values make up nearly all of it, and the rare one is
     there once: the same slip is seldom made twice. None is certain that is as near to another value that is not rare.
-    Names of places and people differ by a letter and are both right; such columns are no lists. Certain are letters,
-    too, that look like the digits of a frequent value without any letter. Confidence: the share of certain cells.
+    Names of places and people differ by a letter and are both right; such columns are no lists. Codes with digits
+    differ by a letter, too (100L is not 100A). Certain are letters that look like the digits of a frequent value
+    without any letter. Confidence: the share of certain cells.
     """
     values = _named_values(data)
     least = min((settings.of(name).times for name in values), default=1)
@@ -295,21 +296,34 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
         supported = _supported(data, name, pairs)
         most = _most_of_a_slip(counts, chosen)
         common = [value for value, n in counts.items() if n > most]
+        alone = {
+            old
+            for old, new in pairs.items()
+            if listed and _slipped(counts[old], counts[new]) and _is_nearest(old, new, common)
+        }
         certain = {
             old: new
             for old, new in pairs.items()
-            if old in misread
-            or supported.get(old, 0) > 0
-            or (
-                listed
-                and supported.get(old, 0) == 0
-                and _slipped(counts[old], counts[new])
-                and _is_nearest(old, new, common)
-            )
+            if old in misread or (supported.get(old, 0) >= (0 if old in alone else 1) and not _codes_apart(old, new))
         }
         sure = round(0.9 * sum(counts[old] for old in certain) / sum(counts[old] for old in pairs), 4)
         yield _mapped_values(data, name, pairs, certain, counts, AWAY, sure, 0.9)
 
+
+def _codes_apart(old: str, new: str) -> bool:
+    """Whether two values with digits differ in a letter or two that stand by themselves, as course 100L and 100A.
+
+    >>> _codes_apart("100L", "100A"), _codes_apart("Route 66a", "Rout 66a")
+    (True, False)
+    """
+    if not (_DIGIT.search(old) and _DIGIT.search(new)):
+        return False
+    one, other = (Counter(_LETTERS.findall(value)) for value in (old, new))
+    differing = [*(one - other), *(other - one)]
+    return bool(differing) and all(len(letters) <= 2 for letters in differing)  # noqa: PLR2004
+
+
+_DIGIT, _LETTERS = re.compile("[0-9]"), re.compile(r"[^\W\d_]+")
 
 ONCE, SELDOM = 20, 100
 """How much more frequent the right value is where nothing else speaks for it: of a slip made once, and of others."""

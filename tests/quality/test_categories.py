@@ -46,6 +46,12 @@ def test_letters_that_look_like_the_digits_of_a_frequent_code_are_read_as_these(
         assert found(data, "typo", missing_ok=True) is None
 
 
+def test_a_letter_beside_digits_tells_courses_apart_and_one_in_a_word_does_not():
+    column = ["101A", "Hall 7 East", "204B"] * 60
+    with opened({"course": [*column, "101L", "Hall 7 Eest"]}) as data:
+        assert recommended_values(data, found(data, "typo"), "course") == [*column, "101L", "Hall 7 East"]
+
+
 def test_three_letters_of_a_category_of_four_are_it_unless_they_are_as_near_to_another():
     with opened({"tier": ["gold", "silver", "bronze"] * 40 + ["gld"]}) as data:
         assert recommended_values(data, found(data, "typo"), "tier")[-1] == "gold"
