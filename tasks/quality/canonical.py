@@ -18,6 +18,9 @@ from tasks.quality.universal import Edits
 MOST, FEW = 0.5, 0.3
 """What more than half of a column has is its way of writing; zeros that less than three in ten have are slips."""
 
+SCATTERED = 0.2
+"""A decimal comma that fewer of a column's numbers have may be none: "4,6" amid whole numbers can be two of them."""
+
 SLIPS = 0.05
 """What so few of a column's numbers have may be a slip, as one in twenty."""
 
@@ -220,9 +223,12 @@ def facts_about(told: Told, plan: CanonicalNumber) -> dict[str, Any]:
     because = "every number has the same unit" if plan.unit not in ("", "%") else "only the way of writing changes"
     if percents:
         because = "the numbers with and without a percent sign are as large as one another, so the sign says nothing"
+    why_not = "" if same else "numbers with and without unit differ in size: look at them first"
+    if plan.mark == "," and sum(n for _t, n, m in told if "," in m.body) < SCATTERED * rows:
+        why_not = "a comma that few of the numbers have may separate two of them: look at them first"
     few = sum(units[u] for u in others) <= 0.05 * rows
     convert = convertible and few and _fits(told, plan, others)
-    sure = 0.95 if same and (convert or not others) else 0.3
+    safe = not why_not and (convert or not others)
     return {
         "classes": dict(forms_of(told).most_common(20)),
         "others": others,
@@ -230,9 +236,9 @@ def facts_about(told: Told, plan: CanonicalNumber) -> dict[str, Any]:
         "convertible": convertible,
         "convert": convert,
         "usual": _usual_example(told, plan),
-        "because": because if same else "numbers with and without unit differ in size: look at them first",
-        "safe": same and (convert or not others),
-        "sure": sure,
+        "because": why_not or because,
+        "safe": safe,
+        "sure": 0.95 if safe else 0.3,
     }
 
 

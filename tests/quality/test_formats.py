@@ -140,6 +140,15 @@ def test_codes_names_and_fixed_decimals_are_no_mixed_numbers(column):
         assert found(data, "mixed_number_format", missing_ok=True) is None
 
 
+def test_a_comma_amid_whole_numbers_may_separate_two_of_them():
+    whole = [str(n % 23) for n in range(200)]
+    with opened({"source": [*whole, "4,6", "20,22", "14,15"]}) as data:
+        issue = found(data, "mixed_number_format")
+        assert (issue.recommended, issue.confidence) == ("keep", 0.3)
+    with opened({"price": [*(f"{n},{n % 9 + 1}" for n in range(100)), *whole]}) as data:
+        assert found(data, "mixed_number_format").recommended == "canonical"
+
+
 def test_the_decimal_mark_is_the_columns():
     assert decimal_mark([("1.5", 3), ("1,234.5", 1)]) == "."
     assert decimal_mark([("1,5", 9), ("1.234,5", 1)]) == ","
