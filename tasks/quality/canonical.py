@@ -226,6 +226,8 @@ def facts_about(told: Told, plan: CanonicalNumber) -> dict[str, Any]:
     why_not = "" if same else "numbers with and without unit differ in size: look at them first"
     if plan.mark == "," and sum(n for _t, n, m in told if "," in m.body) < SCATTERED * rows:
         why_not = "a comma that few of the numbers have may separate two of them: look at them first"
+    if plan.unit not in ("", "%", plan.suffix.strip()) and not known and units[plan.unit] < MOST * rows:
+        why_not = f"'{plan.unit}' is no unit that is known, and most numbers have none: it may say something"
     few = sum(units[u] for u in others) <= 0.05 * rows
     convert = convertible and few and _fits(told, plan, others)
     safe = not why_not and (convert or not others)

@@ -140,6 +140,13 @@ def test_codes_names_and_fixed_decimals_are_no_mixed_numbers(column):
         assert found(data, "mixed_number_format", missing_ok=True) is None
 
 
+def test_letters_behind_a_few_numbers_are_no_unit_unless_they_are_a_known_one():
+    quarters = [str(n % 4 + 1) for n in range(120)]
+    for glued, known in (("1OT", False), ("1 h", True)):
+        with opened({"quarter": [*quarters, *[glued] * 7]}) as data:
+            assert (found(data, "mixed_number_format").recommended == "canonical") is known
+
+
 def test_a_comma_amid_whole_numbers_may_separate_two_of_them():
     whole = [str(n % 23) for n in range(200)]
     with opened({"source": [*whole, "4,6", "20,22", "14,15"]}) as data:
