@@ -144,6 +144,21 @@ def padded(rng: random.Random, value: str) -> str | None:
     return f"{value}.0" if value.isdigit() and not value.startswith("0") else None
 
 
+def unpadded(rng: random.Random, value: str) -> str | None:
+    """A code loses the zeros that it begins with."""
+    return value.lstrip("0") if value.startswith("0") and value.strip("0") else None
+
+
+def other_signs(rng: random.Random, value: str) -> str | None:
+    """A space or a point between digits in place of a hyphen."""
+    return value.replace("-", rng.choice(" ."), 1) if "-" in value else None
+
+
+def in_words(rng: random.Random, value: str) -> str | None:
+    """The word for a letter."""
+    return {"M": "Male", "F": "Female", "Y": "Yes", "N": "No"}.get(value)
+
+
 def in_hours(rng: random.Random, value: str) -> str | None:
     """Minutes become hours."""
     number, _space, unit = value.partition(" ")
@@ -289,7 +304,8 @@ SORTS: dict[str, Maker] = {
     "other unit": _each(lambda rng, value: in_hours(rng, value) or in_grams(rng, value)), "emptied": _each(emptied),
     "disguised null": disguised, "sentinel": sentinel, "date format": other_dates, "unit": with_unit,
     "decimal comma": decimal_comma, "spelling": renamed, "stray value": stray, "swapped": swapped, "spilled": spilled,
-    "out of date": out_of_date,
+    "out of date": out_of_date, "zeros lost": _each(unpadded), "other signs": _each(other_signs),
+    "word for letter": _each(in_words),
 }  # fmt: skip
 
 # --- where it falls -------------------------------------------------------------------------------------------------
@@ -413,6 +429,16 @@ PLANS: dict[str, tuple[Fall, ...]] = {
         Fall("changed", ("date format",), 0.06),
         Fall("tolerance", ("mojibake",), 0.05),
         Fall("supplier city", ("swapped",), 0.005),
+    ),
+    "taxpayers": (
+        Fall("zip", ("zeros lost",), 0.3),
+        Fall("phone", ("other signs",), 0.03),
+        Fall("gender", ("word for letter",), 0.02),
+        Fall("child", ("word for letter", "case"), 0.03),
+        Fall("town", SLIPS, 0.02),
+        Fall("state", ("stray value",), 0.01),
+        Fall("salary", ("separators",), 0.02),
+        Fall("rate", ("unit",), 0.03),
     ),
 }
 

@@ -281,9 +281,28 @@ def parts(rng: random.Random, rows: int) -> Columns:
     return _table("part size weight material tolerance supplier city stock changed", made)
 
 
+def taxpayers(rng: random.Random, rows: int) -> Columns:
+    """Tax returns: an area has its state and codes, some of which begin with zeros; rates go with state and income."""
+    states = ("MA", "VT", "NJ", "NY", "GA", "OH", "TX", "CA")
+    areas = [
+        (rng.choice("ABCDEFGHKLMNPRST") + rng.choice(WORDS), state, f"{5 * place + rng.randrange(5):02}{n:03}")
+        for n in range(30, 70)
+        for place, state in [rng.choice(list(enumerate(states)))]
+    ]
+    rates = {(state, bracket): f"{rng.randrange(10, 90) / 10:g}" for state in states for bracket in range(3)}
+    made = []
+    for n in range(rows):
+        town, state, code = rng.choice(areas)
+        salary = rng.choice([9000, 15000, 25000, 40000, 62500, 90000])
+        phone = f"{rng.randrange(200, 990)}-{rng.randrange(10**4):04}"
+        rate, child = rates[state, min(salary // 30000, 2)], rng.choice("YN")
+        made.append((f"{n + 1}", _person(rng), rng.choice("MF"), phone, town, state, code, child, str(salary), rate))
+    return _table("id name gender phone town state zip child salary rate", made)
+
+
 DOMAINS: dict[str, Callable[[random.Random, int], Columns]] = {
     make.__name__: make
     for make in (
-        people, orders, sensors, catalogue, library, films, offers, timetable, transactions, contacts, parts,
+        people, orders, sensors, catalogue, library, films, offers, timetable, transactions, contacts, parts, taxpayers,
     )
 }  # fmt: skip
