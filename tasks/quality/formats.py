@@ -361,15 +361,16 @@ def _pad_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG0
 def lost_leading_zeros(data: Dataset, settings: Settings[LeadingZerosSettings]) -> Iterable[Finding]:
     """Codes of digits that are shorter than the others of their column, some of which begin with zeros.
 
-    Spreadsheets and programs take 02134 for a number. Certain where half of the shorter values, two at least, are in
-    the column with their zeros, too; else a digit may be lost elsewhere.
+    Spreadsheets and programs take 02134 for a number; where the contract does, too, it is one. Certain where half of
+    the shorter values, two at least, are in the column with their zeros, too; else a digit may be lost elsewhere.
     """
     likely = [
         c.name
         for c in data.profile.columns
         if not too_few(c)
-        and sum(p.rows for p in c.patterns if p.text == "9") >= 0.95 * c.present_count
         and c.min_length < c.max_length
+        and sum(p.rows for p in c.patterns if p.text == "9") >= 0.95 * c.present_count
+        and data.contract.column(c.name).reads_as in (None, "text")
     ]
     for name, widths in _widths(data, likely).items():
         width = max(widths, key=lambda each: (widths[each]["rows"], each))
@@ -386,8 +387,8 @@ def lost_leading_zeros(data: Dataset, settings: Settings[LeadingZerosSettings]) 
             cells_where(data, name, partial(_shorter, width)),
             count,
             column.present_count,
-            f"{plural(count, 'value has', 'values have')} fewer than the {width} digits of nearly all others, of which "
-            f"{plural(widths[width]['padded'], 'begins', 'begin')} with a zero",
+            f"{plural(count, 'value has', 'values have')} fewer digits than nearly all others ({width}), and zeros say "
+            f"something here: {plural(widths[width]['padded'], 'other value begins', 'other values begin')} with one",
             Severity.MEDIUM if certain else Severity.LOW,
             facts={"width": width, "twins": twins, "values": values, "certain": certain},
             confidence=0.9 if certain else 0.4,

@@ -386,6 +386,8 @@ def test_codes_that_lost_their_zeros_get_them_back_where_others_have_them():
         issue = found(data, "lost_leading_zeros")
         assert (issue.recommended, issue.count) == ("pad", sum(map(str.__ne__, short, CODES)))
         assert recommended_values(data, issue, "zip") == CODES
+    with opened({"zip": short}, Contract.model_validate({"columns": {"zip": {"type": "integer"}}})) as data:
+        assert found(data, "lost_leading_zeros", missing_ok=True) is None
 
 
 @pytest.mark.parametrize(
