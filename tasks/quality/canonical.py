@@ -18,6 +18,9 @@ from tasks.quality.universal import Edits
 MOST, FEW = 0.5, 0.3
 """What more than half of a column has is its way of writing; zeros that less than three in ten have are slips."""
 
+_NAMED = frozenset(UNITS) | {unit for _quantity, unit, _factor in UNITS.values()}
+"""Units that are known, as they are written and as they are called."""
+
 SCATTERED = 0.2
 """A decimal comma that fewer of a column's numbers have may be none: "4,6" amid whole numbers can be two of them."""
 
@@ -226,7 +229,7 @@ def facts_about(told: Told, plan: CanonicalNumber) -> dict[str, Any]:
     why_not = "" if same else "numbers with and without unit differ in size: look at them first"
     if plan.mark == "," and sum(n for _t, n, m in told if "," in m.body) < SCATTERED * rows:
         why_not = "a comma that few of the numbers have may separate two of them: look at them first"
-    if plan.unit not in ("", "%", plan.suffix.strip()) and not known and units[plan.unit] < MOST * rows:
+    if plan.unit not in ("", "%", plan.suffix.strip(), *_NAMED) and units[plan.unit] < MOST * rows:
         why_not = f"'{plan.unit}' is no unit that is known, and most numbers have none: it may say something"
     few = sum(units[u] for u in others) <= 0.05 * rows
     convert = convertible and few and _fits(told, plan, others)

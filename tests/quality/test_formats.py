@@ -142,7 +142,7 @@ def test_codes_names_and_fixed_decimals_are_no_mixed_numbers(column):
 
 def test_letters_behind_a_few_numbers_are_no_unit_unless_they_are_a_known_one():
     quarters = [str(n % 4 + 1) for n in range(120)]
-    for glued, known in (("1OT", False), ("1 h", True)):
+    for glued, known in (("1OT", False), ("1 h", True), ("1 EUR", True), ("€1", True), ("1 USD", True)):
         with opened({"quarter": [*quarters, *[glued] * 7]}) as data:
             assert (found(data, "mixed_number_format").recommended == "canonical") is known
 
