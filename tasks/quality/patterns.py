@@ -154,9 +154,7 @@ def signed_shapes(column: ColumnProfile, usual: Sequence[Pattern]) -> tuple[str,
     signed = {
         p.text
         for p in usual
-        if "9" in p.text
-        and not read_numeral(p.text)
-        and any(p.text != q.text and _other_signs(q, [p]) for q in column.patterns)
+        if "9" in p.text and not read_numeral(p.text) and any(_other_signs(q, [p]) for q in column.patterns)
     }
     shapes: Counter[str] = Counter()
     for value, n in column.top:
