@@ -12,7 +12,7 @@ from random import Random
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks.quality.codes import codes, count_single_pairs, numbers, suspect_rows
@@ -24,7 +24,7 @@ from tasks.quality.profile import BLANK, PATTERN_LENGTH, may_hold, number, patte
 from tasks.quality.whatif import Engine, Plan
 from tests.quality.opened import again, opened, snapshot
 
-FEW = st.sampled_from(["a", "b", "B", "", " ", "ab", "ba", None])
+FEW = st.sampled_from(["a", "b", "B", "", " ", "ab", "ba", " Not_available", None])
 ROWS = st.lists(st.tuples(FEW, FEW, FEW), min_size=3, max_size=40)
 ASCII = st.text(st.characters(max_codepoint=127), max_size=12)
 BALLOT = Ballot("c", ((("a",), 0.9), (("b",), 0.8), (("a", "b"), 0.7)), frozenset({"a", "c"}), 0.5)
@@ -71,14 +71,17 @@ def test_a_table_that_is_read_in_parts_has_the_same_codes(rows):
             assert parts.columns[name].values == whole.columns[name].values
 
 
-@given(ROWS)
+@given(ROWS, st.booleans())
+@example([("a", "a", " Not_available")] * 3 + [("a", "a", "b")], False)
+@example([("a", "a", "b")] * 3 + [("a", "a", None)], True)
 @settings(max_examples=60)
-def test_votes_on_codes_are_those_of_the_query_that_is_kept(rows):
+def test_votes_on_codes_are_those_of_the_query_that_is_kept(rows, gaps_at_home):
+    ballot = replace(BALLOT, gaps_at_home=gaps_at_home)
     with opened(columns(rows)) as data:
-        votes = votes_on(data, BALLOT)
+        votes = votes_on(data, ballot)
         told = zip(votes.rows, votes.before, votes.after, votes.confidence, strict=True)
         found = [(int(row), before.as_py(), after.as_py(), float(sure)) for row, before, after, sure in told]
-        assert found == sorted(data.table.get_backend().con.execute(BALLOT.sql).fetchall(), key=itemgetter(0))
+        assert found == sorted(data.table.get_backend().con.execute(ballot.sql).fetchall(), key=itemgetter(0))
 
 
 @given(ROWS, st.dictionaries(FEW, FEW, max_size=4), st.sets(st.integers(0, 39), max_size=5))
