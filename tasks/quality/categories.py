@@ -33,6 +33,9 @@ FEWEST_ROWS = 20
 OFTEN = 5
 """A value of a list of categories occurs more often."""
 
+MOST_CATEGORIES, MOST_NAMES = 100, 1_000
+"""Values of a list whose typing errors are known, and of one in which only case and punctuation differ."""
+
 
 def _named_values(data: Dataset) -> dict[str, dict[str, int]]:
     """The values with a letter of every column that may hold names, the most frequent first."""
@@ -100,13 +103,17 @@ def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -
     so may three letters or fewer whose case alone differs (Co is not CO), unless all of the column is in one case.
     Confidence: the share of certain cells.
     """
-    for name, counts in _named_values(data).items():
-        coded = _letters_and_words(data.profile.column(name), counts)
+    for name, named in _named_values(data).items():
+        column = data.profile.column(name)
+        truths = _yes_and_no(column)
+        counts = named | dict(column.top) if truths else named
+        coded = truths or _letters_and_words(column, counts)
         pairs = coded | _spelled_alike({value: n for value, n in counts.items() if value not in coded})
         if pairs:
-            chosen, listed = settings.of(name), _is_list(data.profile.column(name), counts, OFTEN)
-            times = chosen.times_in_list if listed else chosen.times
-            in_one_case = _in_one_case(counts.keys() - pairs.keys())
+            chosen, usual = settings.of(name), {value: n for value, n in counts.items() if value not in pairs}
+            listed = _is_list(column, usual, OFTEN, MOST_NAMES)
+            times = _times(chosen, pairs, counts) if listed else chosen.times
+            in_one_case = _in_one_case(usual)
             certain = {
                 old: new
                 for old, new in pairs.items()
@@ -117,6 +124,53 @@ def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -
             cells = sum(counts[old] for old in pairs)
             sure = round(0.9 * sum(counts[old] for old in certain) / cells, 4)
             yield _mapped_values(data, name, pairs, certain, counts, OTHERWISE if coded else DIFFER, sure, 0.9)
+
+
+CARELESS = 20
+"""Variants of a list's names from which on no case or punctuation in it is meant."""
+
+
+def _times(chosen: SpellingSettings, pairs: Mapping[str, str], counts: Mapping[str, int]) -> int:
+    """How much more frequent a usual spelling of a list must be: half as much where very many have rare variants."""
+    many = len(pairs) >= CARELESS and sum(counts[old] for old in pairs) <= 0.1 * sum(counts.values())
+    return -(-chosen.times_in_list // 2) if many else chosen.times_in_list
+
+
+TRUTHS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0"), False),
+}
+
+
+def _yes_and_no(column: ColumnProfile) -> dict[str, str]:
+    """Each other way of writing yes or no, and the usual one; only in a column of nothing else.
+
+    The two usual ways belong together, as Yes and No do. A letter stands for a word that begins with it only.
+    """
+    said: dict[bool, dict[str, int]] = {True: {}, False: {}}
+    for value, n in column.top:
+        if (truth := TRUTHS.get(value.strip().casefold())) is None:
+            return {}
+        said[truth][value] = n
+    usual = {truth: max(own, key=lambda value: (own[value], value)) for truth, own in said.items() if own}
+    if {value.strip().casefold() for value in usual.values()} not in _TOGETHER or column.distinct_count > len(
+        column.top
+    ):
+        return {}
+    return {
+        value: usual[truth]
+        for truth, own in said.items()
+        for value in own
+        if value != usual[truth]
+        and (len(bare := value.strip()) > 1 or not bare.isalpha() or _begin(bare, usual[truth]))
+    }
+
+
+_TOGETHER = ({"true", "false"}, {"t", "f"}, {"yes", "no"}, {"y", "n"}, {"1", "0"})
+
+
+def _begin(letter: str, word: str) -> bool:
+    return letter.casefold() == word.strip()[:1].casefold()
 
 
 MOST_CODES, FAR_MORE = 12, 5
@@ -185,10 +239,12 @@ def fingerprint(value: str) -> str:
     Signs that say something stay: a question mark is doubt, brackets are an editor's, a plus or hash is a name's, and
     so is a minus behind a letter or three, as in grades and groups of blood.
 
-    >>> fingerprint("Müller, Jörg."), fingerprint("jorg MULLER"), fingerprint("C++"), fingerprint("AB-")
+    >>> fingerprint("Müller,Jörg."), fingerprint("jorg MULLER"), fingerprint("C++"), fingerprint("AB-")
     ('jorg muller', 'jorg muller', 'c++', 'ab-')
     """
     plain = unaccented(value)
+    if not _SEPARATORS.isdisjoint(plain):
+        plain = _SEPARATOR.sub(" ", plain)
     if _GRADE.fullmatch(plain):
         return plain
     if value.isascii():
@@ -200,6 +256,8 @@ def fingerprint(value: str) -> str:
 
 
 _GRADE = re.compile("[a-z]{1,3}[-−]")
+_SEPARATORS = frozenset(",;|")
+_SEPARATOR = re.compile(r"(?<![0-9])[,;|]|[,;|](?![0-9])")
 _SIGN = re.compile(r"[^\w\s+#%?&/\[\]]|_")
 _DROPPED = {code: None for code in range(128) if _SIGN.match(chr(code))}
 _APART = dict.fromkeys(_DROPPED, " ")
@@ -426,10 +484,10 @@ def _misspells(old: str, new: str) -> bool:
     return re.findall("[0-9]+", inside) == re.findall("[0-9]+", new) and fingerprint(old) != fingerprint(new)
 
 
-def _is_list(column: ColumnProfile, counts: Mapping[str, int], most: int) -> bool:
-    """Whether values that occur more than so often make up nearly all of a column."""
+def _is_list(column: ColumnProfile, counts: Mapping[str, int], most: int, longest: int = MOST_CATEGORIES) -> bool:
+    """Whether values that occur more than so often, not too many of them, make up nearly all of a column."""
     frequent = [n for n in counts.values() if n > most]
-    return len(frequent) <= 100 and sum(frequent) >= 0.9 * sum(counts.values()) and column.present_count >= 100  # noqa: PLR2004
+    return len(frequent) <= longest and sum(frequent) >= 0.9 * sum(counts.values()) and column.present_count >= 100  # noqa: PLR2004
 
 
 def _supported(data: Dataset, name: str, pairs: Mapping[str, str]) -> dict[str, int]:

@@ -515,7 +515,8 @@ def _unlike(
 
 def _usual_facts(column: ColumnProfile, usual: Sequence[Pattern]) -> dict[str, Any]:
     facts: dict[str, Any] = {"usual": [p.text for p in usual]} if usual else {}
-    if usual and not layouts.mixes(column) and (shapes := patterns.signed_shapes(column, usual)):
+    dated = layouts.mixes(column) and layouts.holds_dates(column)
+    if usual and not dated and (shapes := patterns.signed_shapes(column, usual)):
         facts["shapes"] = list(shapes)
     if len(usual) == 1 and "9" in usual[0].text:
         facts["expression"] = patterns.expression(usual[0].text)

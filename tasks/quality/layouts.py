@@ -76,6 +76,12 @@ def mixes(column: ColumnProfile) -> bool:
     return several and column.kind != "date"
 
 
+def holds_dates(column: ColumnProfile) -> bool:
+    """Whether some of a column's most frequent values can be read as dates; AB-2024-00123 cannot."""
+    often = dict(column.top)
+    return bool(dates_in(often, language_of(often)))
+
+
 def dates_in(values: Mapping[str, int], locale: Locale = "en") -> Told:
     """The values that may be dates."""
     return [(text, n, written) for text, n in values.items() if (written := read_date(text, locale))]

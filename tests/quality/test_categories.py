@@ -83,6 +83,28 @@ def test_spellings_are_certain_only_against_a_far_more_frequent_one():
         assert issue.option("map").parameters["values"] == {"LONDON": "London", "ENG": "eng"}
 
 
+def test_variants_of_a_long_list_of_names_count_for_none_of_its_names():
+    firms = [f"{chr(65 + n % 26)}{chr(97 + n // 26)}ton Ltd" for n in range(130)]
+    variants = [*(firm.upper() for firm in firms[:30]), "Aaton Ltd.", "Aaton Ltd."]
+    with opened({"firm": [*firms * 12, *variants, "Baton, Ltd"]}) as data:
+        issue = found(data, "inconsistent_spelling")
+        assert recommended_values(data, issue, "firm") == [
+            *firms * 12,
+            *firms[:30],
+            "Aaton Ltd",
+            "Aaton Ltd",
+            "Baton Ltd",
+        ]
+    with opened({"firm": [*firms * 12, "AATON LTD", "AATON LTD"]}) as data:
+        assert found(data, "inconsistent_spelling").recommended == "keep", "six times as often is not enough for one"
+
+
+def test_lists_within_a_value_may_be_separated_in_several_ways():
+    with opened({"tags": ["red;blue"] * 60 + ["red, blue", "red; blue", "red|blue", "blue;red", "1,5"]}) as data:
+        issue = found(data, "inconsistent_spelling")
+        assert recommended_values(data, issue, "tags") == ["red;blue"] * 64 + ["1,5"]
+
+
 def test_short_signs_differ_in_case_unless_all_others_are_in_one():
     with opened({"a": ["CO"] * 200 + ["Co"] + ["Fe"] * 90, "b": ["NY"] * 200 + ["ny"] + ["CA"] * 90}) as data:
         chemical, state = every(data, "inconsistent_spelling")
@@ -98,6 +120,11 @@ def test_short_signs_differ_in_case_unless_all_others_are_in_one():
         (["Y", "N"], ["Yes"], ["Y"]),
         (["A", "B", "C"], ["Absent"], ["Absent"]),
         (["M", "F"], ["Male", "Man", "Female"], ["Male", "Man", "Female"]),
+        (["Yes", "No"], ["Y", "n", "true", "0", "1", "NO"], ["Yes", "No", "Yes", "No", "Yes", "No"]),
+        (["1", "0"], ["Yes", "false"], ["1", "0"]),
+        (["true", "false"], ["T", "1", "N"], ["true", "true", "N"]),
+        (["Y", "N"], ["T", "1"], ["T", "Y"]),
+        (["Y", "N"], ["Yes", "2"], ["Y", "2"]),
     ],
 )
 def test_letters_and_the_words_that_they_stand_for_are_written_as_most_are(usual, odd, after):

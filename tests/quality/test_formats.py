@@ -373,6 +373,12 @@ def test_the_usual_signs_are_recommended_where_the_same_digits_and_letters_are_a
         issue = found(data, "pattern_violation")
         assert issue.recommended == "signs"
         assert recommended_values(data, issue, "phone") == [*phones, "341-0041", "342-0042", *odd[2:]]
+    orders = [f"AB-{2020 + n % 5}-{n:05}" for n in range(240)]
+    with opened({"order": [*orders, "AB/2020/00007", "AB - 2021 - 00008"]}) as data:
+        assert recommended_values(data, found(data, "pattern_violation"), "order")[240:] == [
+            "AB-2020-00007",
+            "AB-2021-00008",
+        ]
     with opened({"score": [f"{n % 7}:{n % 5}" for n in range(240)] + ["3-1"] * 40}) as data:
         assert found(data, "pattern_violation", missing_ok=True) is None, "two ways that are both frequent"
 
