@@ -1,7 +1,7 @@
 """Values that stand for one thing in several spellings, typing errors, and values that are not allowed.
 
-What is recommended is a table of old and new values; the new value is always one that the column has already, or that
-the contract names. Recommended are only lines that hardly any sound table would have.
+What is recommended is a table of old and new values; the new value is always one that the column has already, one made
+of words that it has, or one that the contract names. Recommended are only lines that hardly any sound table would have.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import ibis
@@ -18,10 +18,12 @@ from pydantic import Field
 
 from tasks.quality.contract import Contract
 from tasks.quality.model import ColumnProfile, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
-from tasks.quality.profile import is_blank
+from tasks.quality.patterns import too_few
+from tasks.quality.profile import is_blank, may_hold
 from tasks.quality.queries import cells_where, only, rows_where
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
-from tasks.quality.values import has_letter, telling_values
+from tasks.quality.values import LONGEST, has_letter, telling_values
+from tasks.quality.vocabulary import recased, spelled_out, turned
 from tasks.quality.wording import plural
 from tasks.quality.words import unaccented
 
@@ -32,6 +34,9 @@ FEWEST_ROWS = 20
 
 OFTEN = 5
 """A value of a list of categories occurs more often."""
+
+FEW = 0.1
+"""Share of a column's rows that are written unlike the others, at most."""
 
 MOST_CATEGORIES, MOST_NAMES = 100, 1_000
 """Values of a list whose typing errors are known, and of one in which only case and punctuation differ."""
@@ -99,7 +104,8 @@ def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -
     """Values that differ from a more frequent one in case, accents, punctuation or word order only.
 
     Or one is a letter and the other the word that begins with it, in a column of nothing else: M and Male. Certain are
-    those whose usual spelling is far more frequent, and those that differ in spaces only; the others may be meant, and
+    those whose usual spelling is far more frequent, those that differ in spaces only, and those of which all words are
+    written so in other values, too; the others may be meant, and
     so may three letters or fewer whose case alone differs (Co is not CO), unless all of the column is in one case.
     Confidence: the share of certain cells.
     """
@@ -114,12 +120,14 @@ def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -
             listed = _is_list(column, usual, OFTEN, MOST_NAMES)
             times = _times(chosen, pairs, counts) if listed else chosen.times
             in_one_case = _in_one_case(usual)
+            told = recased(counts, FEW) | turned(counts, FEW)
             certain = {
                 old: new
                 for old, new in pairs.items()
                 if (old in coded and FAR_MORE * sum(counts[each] for each in coded) <= sum(counts.values()))
                 or "".join(old.split()) == "".join(new.split())
                 or (counts[new] >= times * counts[old] and not _a_sign_of_its_own(old, new, in_one_case))
+                or told.get(old) == new
             }
             cells = sum(counts[old] for old in pairs)
             sure = round(0.9 * sum(counts[old] for old in certain) / cells, 4)
@@ -302,6 +310,93 @@ def _mapped_values(
         },
         confidence=confidence,
     )
+
+
+# --- case, order and abbreviations of words -----------------------------------------------------------------------
+
+
+class WordingSettings(KindSettings):
+    """Attributes: share: how many of a column's rows may be written otherwise, 0 to 1; of more, no way is the usual."""
+
+    share: float = Field(FEW, gt=0, lt=0.5)
+
+
+def _worded(data: Dataset, such: Callable[[str], object]) -> list[str]:
+    """The columns of text with some pattern that is such."""
+    return [
+        c.name
+        for c in data.profile.columns
+        if c.kind == "text" and not too_few(c) and c.distinct_count <= MOST_VALUES and may_hold(c, such)
+    ]
+
+
+CASED = (
+    "value is in capitals or small letters, unlike the others that have its words",
+    "values are in capitals or small letters, unlike the others that have their words",
+)
+TURNED = (
+    "value begins with what others end with, and a comma",
+    "values begin with what others end with, and a comma",
+)
+SHORT = ("value has a word shortened that others have whole", "values have a word shortened that others have whole")
+
+
+@kind("Unusual case", dimension=Dimension.CONSISTENCY, settings=WordingSettings, recommend=_map_options)
+def unusual_case(data: Dataset, settings: Settings[WordingSettings]) -> Iterable[Finding]:
+    """Values in capitals or small letters where few are, all words of which others write otherwise.
+
+    A value that the column has in its usual case, too, is an inconsistent spelling where values repeat themselves.
+    """
+    for name, counts in telling_values(data, _oddly_cased(data), has_letter).items():
+        yield from _reworded(data, name, recased(counts, settings.of(name).share), counts, CASED)
+
+
+def _oddly_cased(data: Dataset) -> list[str]:
+    """Columns of text with values in capitals, or in small letters, and others that are not."""
+    names = _worded(data, lambda pattern: "a" in pattern)
+    there = data.domains.filter(data.domains.column.isin(names), data.domains.value.length() <= LONGEST)
+    upper, lower = there.value.upper(), there.value.lower()
+    said = there.filter(upper != lower).select("column", high=there.value == upper, low=there.value == lower)
+    ways = said.group_by("column").agg(values=_.count(), high=_.high.sum(), low=_.low.sum()).order_by("column")
+    return [
+        way["column"]
+        for way in ways.to_pyarrow().to_pylist()
+        if 0 < way["high"] < way["values"] or 0 < way["low"] < way["values"]
+    ]
+
+
+def _has_comma(pattern: str) -> bool:
+    return "a, a" in pattern
+
+
+def _has_words(pattern: str) -> bool:
+    return "a a" in pattern
+
+
+@kind("Inverted names", dimension=Dimension.CONSISTENCY, settings=WordingSettings, recommend=_map_options)
+def inverted_names(data: Dataset, settings: Settings[WordingSettings]) -> Iterable[Finding]:
+    """Few values as "Miller, Ann" amid many as "Ann Jones": other values begin with what stands behind the comma.
+
+    Where values repeat themselves, "Miller, Ann" beside "Ann Miller" is an inconsistent spelling.
+    """
+    for name, counts in telling_values(data, _worded(data, _has_comma), has_letter).items():
+        yield from _reworded(data, name, turned(counts, settings.of(name).share), counts, TURNED)
+
+
+@kind("Abbreviated words", dimension=Dimension.CONSISTENCY, recommend=_map_options)
+def abbreviated_words(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Finding]:  # noqa: ARG001
+    """Values that shorten their first or last word, as 12 Mill Rd., where others with the same words have it whole."""
+    for name, counts in telling_values(data, _worded(data, _has_words), has_letter).items():
+        if pairs := spelled_out(counts):
+            yield _mapped_values(data, name, pairs, pairs, counts, SHORT, 0.9, 0.9)
+
+
+def _reworded(
+    data: Dataset, name: str, pairs: Mapping[str, str], counts: Mapping[str, int], differ: tuple[str, str]
+) -> Iterator[Finding]:
+    new_ones = {old: new for old, new in pairs.items() if new not in counts} if name in _nameable(data) else pairs
+    if new_ones:
+        yield _mapped_values(data, name, new_ones, new_ones, counts, differ, 0.9, 0.9)
 
 
 # --- typo of a frequent value -----------------------------------------------------------------------------------

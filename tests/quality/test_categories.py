@@ -95,7 +95,7 @@ def test_variants_of_a_long_list_of_names_count_for_none_of_its_names():
             "Aaton Ltd",
             "Baton Ltd",
         ]
-    with opened({"firm": [*firms * 12, "AATON LTD", "AATON LTD"]}) as data:
+    with opened({"firm": [*firms * 12, "Aaton, Ltd.", "Aaton, Ltd."]}) as data:
         assert found(data, "inconsistent_spelling").recommended == "keep", "six times as often is not enough for one"
 
 
@@ -133,6 +133,57 @@ def test_letters_and_the_words_that_they_stand_for_are_written_as_most_are(usual
         issue = found(data, "inconsistent_spelling", missing_ok=True)
         values = recommended_values(data, issue, "sex") if issue and issue.recommended != "keep" else [*column, *odd]
         assert values == [*column, *after]
+
+
+FIRST, LAST = ("Ann", "Bob", "Carla", "Dieter"), ("Miller", "Jones", "van Berg", "Stone", "Field", "Usher", "Lopez")
+PEOPLE = [f"{FIRST[n % 4]} {LAST[n // 4 % 7]}" for n in range(140)]
+
+
+def test_what_others_write_otherwise_is_in_an_unusual_case():
+    odd = ["CARLA JONES", "dieter miller", "IBM DEUTSCHLAND", "ANN"]
+    with opened({"name": [*(f"{name} {n}" for n, name in enumerate(PEOPLE)), *odd]}) as data:
+        issue = found(data, "unusual_case")
+        assert recommended_values(data, issue, "name")[-4:] == ["Carla Jones", "Dieter Miller", *odd[2:]]
+        assert issue.count == 2
+    with opened({"code": [f"AB-{n}-KLM" for n in range(140)] + ["ab-141-klm", "ab-142-xyz", "o-o"]}) as data:
+        after = recommended_values(data, found(data, "unusual_case"), "code")
+        assert after[-3:] == ["AB-141-KLM", "AB-142-XYZ", "o-o"]
+    with opened({"name": [name.upper() if n % 3 else name for n, name in enumerate(PEOPLE)]}) as data:
+        assert found(data, "unusual_case", missing_ok=True) is None, "both ways are frequent"
+
+
+def test_a_name_is_written_once_though_two_kinds_could_tell_how():
+    with opened({"name": [*PEOPLE, "CARLA JONES"]}) as data:
+        assert found(data, "unusual_case", missing_ok=True) is None
+        assert recommended_values(data, found(data, "inconsistent_spelling"), "name")[-1] == "Carla Jones"
+
+
+def test_names_are_turned_where_others_begin_with_what_stands_behind_the_comma():
+    odd = ["Berger, Ann", "van Horn, Carla"]
+    with opened({"name": [*(f"{name}" for name in PEOPLE), *odd, "Jones, Paris"]}) as data:
+        issue = found(data, "inverted_names")
+        assert recommended_values(data, issue, "name")[-3:] == ["Ann Berger", "Carla van Horn", "Jones, Paris"]
+    towns = [f"{place} {kind}" for place in ("New", "Old", "Great") for kind in ("York", "Lima", "Rome")] * 9
+    for odd in (["Paris, Texas", "Rome, Ohio"], ["York, New", "Paris, Texas", "Rome, Ohio"]):
+        with opened({"town": [*towns, *odd]}) as data:
+            assert found(data, "inverted_names", missing_ok=True) is None, "a comma that says something"
+
+
+def test_shortened_words_are_written_as_others_with_the_same_words_have_them():
+    kinds, names = ("Street", "Road", "Avenue"), ("Mill", "Bay", "Elm", "Oak", "Ash", "Fir", "Fig")
+    roads = [f"{n} {names[n % 7]} {kinds[n % 3]}" for n in range(210)]
+    odd = ["7 Mill St.", "8 Bay St", "9 Elm St.", "9 St Ives Rd", "7 Mill Rd", "8 Bay Rd.", "9 Elm Rd.", "5 Fig Dr"]
+    with opened({"address": [*roads, *odd]}) as data:
+        issue = found(data, "abbreviated_words")
+        assert recommended_values(data, issue, "address")[210:] == [
+            "7 Mill Street", "8 Bay Street", "9 Elm Street", "9 St Ives Road", "7 Mill Road", "8 Bay Road",
+            "9 Elm Road", "5 Fig Dr",
+        ]  # fmt: skip
+    with opened({"address": [*roads, "7 Mill St.", "8 Bay St"]}) as data:
+        assert found(data, "abbreviated_words", missing_ok=True) is None, "two streets show no habit"
+    firms = [f"{name} {'Company' if n % 9 else 'Co'}" for n, name in enumerate(f"F{k}" for k in range(300))]
+    with opened({"firm": firms}) as data:
+        assert found(data, "abbreviated_words", missing_ok=True) is None, "firms of which none has both"
 
 
 def test_a_rare_word_that_comes_again_is_no_slip_unless_it_is_very_rare():

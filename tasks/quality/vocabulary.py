@@ -1,0 +1,155 @@
+"""The words of a column's values: how most of them write each word, and which stand first and last.
+
+What a value of several words should be is read off the others, though it is in the column once: BARBARA MILLER where
+others are Barbara Jones and Ann Miller; Miller, Barbara; 12 Mill Rd. amid 7 Mill Road and 3 Bay Road.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import TypeAlias
+
+Counts: TypeAlias = Mapping[str, int]
+"""Values and how many rows hold each."""
+
+KNOWN = 3
+"""Rows that must hold a word for it to be known."""
+
+SHORTEST_WORD = 4
+"""Letters from which on the case of a word hardly ever tells it from another."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def recased(values: Counts, share: float) -> dict[str, str]:
+    """Values in capitals or small letters where few are, and the same as the other values write their words.
+
+    Every word must be known from others, and one letter alone is none: WALL·E is a film. Where all others are in one
+    case, one known word is enough.
+
+    Args:
+        values: of one column.
+        share: of the rows with letters, which values in such a case may have at most.
+
+    >>> recased({"Ann Jones": 9, "Bob Miller": 9, "ANN MILLER": 1, "IBM CORP": 1}, 0.1)
+    {'ANN MILLER': 'Ann Miller'}
+    """
+    lettered = {value: n for value, n in values.items() if value.upper() != value.lower()}
+    odd: set[str] = set()
+    for in_case in (str.isupper, str.islower):
+        own = [value for value in lettered if in_case(value)]
+        if sum(lettered[value] for value in own) <= share * sum(lettered.values()):
+            odd.update(own)
+    usual = {value: n for value, n in lettered.items() if value not in odd}
+    known = {word: written.most_common(1)[0] for word, written in _written(usual).items()} if odd else {}
+    one = next((change for change in (str.upper, str.lower) if all(v == change(v) for v in usual)), None)
+    pairs = {}
+    for value in sorted(odd):
+        words = _WORD.findall(value)
+        sure = [word for word in words if known.get(word.casefold(), ("", 0))[1] >= KNOWN]
+        if len(sure) == len(words) > 1 and min(map(len, words)) > 1 and max(map(len, words)) >= SHORTEST_WORD:
+            pairs[value] = _WORD.sub(lambda found: known[found[0].casefold()][0], value)
+        elif one and any(len(word) > 1 for word in sure):
+            pairs[value] = one(value)
+    return {old: new for old, new in pairs.items() if new != old}
+
+
+def _written(values: Counts) -> dict[str, Counter[str]]:
+    """Each word, case aside, and in how many rows it is written how."""
+    found: dict[str, Counter[str]] = {}
+    for value, n in values.items():
+        for word in _WORD.findall(value):
+            found.setdefault(word.casefold(), Counter())[word] += n
+    return found
+
+
+def turned(values: Counts, share: float) -> dict[str, str]:
+    """Names that begin with what others end with, as "Miller, Ann" amid "Ann Jones", and the same as others are.
+
+    What stands behind the comma begins other values, what stands before it does not; and most values with a comma are
+    such. Else the comma may say something.
+
+    Args:
+        values: of one column.
+        share: of the rows, which values with a comma may have at most.
+
+    >>> turned({"Ann Jones": 9, "Bob Miller": 9, "Miller, Ann": 1}, 0.1)
+    {'Miller, Ann': 'Ann Miller'}
+    """
+    parted = {value: [part.strip() for part in value.split(",")] for value in values if "," in value}
+    if not parted or sum(values[value] for value in parted) > share * sum(values.values()):
+        return {}
+    first, last = Counter[str](), Counter[str]()
+    for value, n in values.items():
+        if value not in parted and len(words := value.split()) > 1:
+            first[words[0]] += n
+            last[words[-1]] += n
+    pairs = {}
+    for value, parts in parted.items():
+        if len(parts) == 2 and all(parts):  # noqa: PLR2004
+            family, given = parts[0].split()[0], parts[1].split()[0]
+            if first[given] >= KNOWN and first[given] > last[given] and first[family] <= last[family]:
+                pairs[value] = f"{parts[1]} {parts[0]}"
+    return dict(sorted(pairs.items())) if 2 * len(pairs) > len(parted) else {}
+
+
+SPARSE, FAR_MORE = 0.05, 10
+"""Share of the rows that an abbreviation has at most, and how much more frequent the whole word must be."""
+
+
+def spelled_out(values: Counts) -> dict[str, str]:
+    """Values whose first or last word is shortened, and the same with the word that others have there.
+
+    The short form has letters of the word in their order, from the first on, and of no other frequent one. Half of
+    what stands beside it, three at least, stands beside the whole word, too.
+
+    >>> roads = {f"{n} {place} Road": 40 for n in (1, 2) for place in ("Mill", "Bay", "Elm")}
+    >>> spelled_out(roads | {"3 Mill Rd.": 1, "4 Bay Rd.": 1, "5 Elm Rd": 1})["5 Elm Rd"]
+    '5 Elm Road'
+    """
+    pairs: dict[str, str] = {}
+    for place in (0, -1):
+        beside: dict[str, dict[tuple[str, ...], list[tuple[str, str]]]] = {}
+        rows = Counter[str]()
+        for value, n in values.items():
+            if len(words := [word for word in value.split() if _WORD.search(word)]) > 1:
+                written = words.pop(place)
+                word, rest = written.rstrip("."), tuple(each.casefold() for each in words)
+                rows[word] += n
+                beside.setdefault(word, {}).setdefault(rest, []).append((value, written))
+        for short, word in _shortened(rows).items():
+            shared = beside[short].keys() & beside[word].keys()
+            if len(shared) >= max(KNOWN, len(beside[short]) / 2):
+                olds = [pair for own in beside[short].values() for pair in own]
+                pairs |= {old: _replaced(old, written, word, place) for old, written in olds}
+    return dict(sorted(pairs.items()))
+
+
+def _shortened(rows: Counter[str]) -> dict[str, str]:
+    """Each rare word that shortens one frequent word only, and that word."""
+    total = rows.total()
+    frequent = [word for word, n in rows.items() if n >= SPARSE * total and len(word) >= SHORTEST_WORD]
+    found = {}
+    for short, n in rows.items():
+        if n <= SPARSE * total and (letters := short.casefold()).isalpha():
+            whole = [word for word in frequent if rows[word] >= FAR_MORE * n and _shortens(letters, word.casefold())]
+            if len(whole) == 1:
+                found[short] = whole[0]
+    return found
+
+
+def _shortens(letters: str, word: str) -> bool:
+    """Whether letters are some of a word's, in their order, from the first on, and at least two fewer.
+
+    >>> _shortens("rd", "road"), _shortens("roa", "road"), _shortens("dr", "road")
+    (True, False, False)
+    """
+    left = iter(word)
+    return letters[0] == word[0] and len(letters) <= len(word) - 2 and all(letter in left for letter in letters)
+
+
+def _replaced(value: str, written: str, word: str, place: int) -> str:
+    before, _written, after = value.partition(written) if place == 0 else value.rpartition(written)
+    return before + word + after
