@@ -435,6 +435,94 @@ def pad(data: Dataset, issue: Issue, p: Padded) -> tuple[Effect, ...]:
     return (edited(issue.columns[0], new, p),)
 
 
+# --- codes of digits that something else was made of -------------------------------------------------------------
+
+
+class BrokenCodeSettings(KindSettings):
+    """Attributes: share: how many of a column's values must be digits, and as many, 0 to 1."""
+
+    share: float = Field(0.8, gt=0.5, le=1)
+
+
+SHORTEST_CODE = 6
+_IN_GROUPS = r"^[0-9]+(?:[ \x{a0}'-][0-9]+)+$"
+_SCIENTIFIC = r"^[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}$"
+
+
+def _code_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+    facts = issue.facts
+    if whole := facts["whole"]:
+        lost = plural(facts["lost"], "value that lost digits", "values that lost digits") if facts["lost"] else ""
+        label, why = "write their digits as the others", f"all {facts['width']} digits are there"
+        yield Option("digits", "map_values", label, {"values": whole}, why, lost, issue.confidence, True)
+    yield Option("to-null", "suspects_to_null", "to null")
+    yield Option("map", "map_values", "write codes of yours", needs=("values",))
+
+
+@kind("Broken codes", dimension=Dimension.ACCURACY, settings=BrokenCodeSettings, recommend=_code_options)
+def broken_codes(data: Dataset, settings: Settings[BrokenCodeSettings]) -> Iterable[Finding]:
+    """Codes of digits, all equally long, of which few are in groups or in scientific notation: 4.00638E+12.
+
+    Spreadsheets show long numbers so, and save what they show. Where all digits are there they can be read again;
+    others have lost some for good, and only their source has them.
+    """
+    likely = [
+        c.name
+        for c in data.profile.columns
+        if not too_few(c)
+        and c.max_length > c.min_length
+        and sum(p.rows for p in c.patterns if p.text == "9") < c.present_count
+        and sum(p.rows for p in c.patterns if p.text == "9") >= settings.of(c.name).share * c.present_count
+    ]
+    widths = _widths(data, likely)
+    for name, counts in telling_values(data, list(widths), _otherwise_written).items():
+        column, own = data.profile.column(name), widths[name]
+        width = max(own, key=lambda each: (own[each]["rows"], each))
+        told = {text: _digits_of(text, width, zeros=own[width]["padded"] >= PADDED) for text in counts}
+        suspect = {text: digits for text, digits in told.items() if digits is not None}
+        usual = own[width]["rows"] >= settings.of(name).share * column.present_count
+        if width < SHORTEST_CODE or not usual or not suspect:
+            continue
+        whole = {text: digits for text, digits in sorted(suspect.items()) if digits}
+        lost, count = sum(counts[text] for text in suspect if not suspect[text]), sum(counts[text] for text in suspect)
+        yield Finding(
+            (name,),
+            cells_where(data, name, _listed(suspect)),
+            count,
+            column.present_count,
+            f"nearly all are {width} digits; {plural(count, 'other is', 'others are')} in groups or in scientific "
+            f"notation{f', {lost:,} without all of their digits' if lost else ''}",
+            Severity.HIGH if lost else Severity.MEDIUM,
+            facts={"width": width, "whole": whole, "lost": lost},
+            confidence=0.9,
+        )
+
+
+def _otherwise_written(text: Any) -> Any:
+    return text.re_search(_IN_GROUPS) | text.re_search(_SCIENTIFIC)
+
+
+def _digits_of(text: str, width: int, *, zeros: bool) -> str | None:
+    """The digits of a code that is written otherwise; empty where some are lost, None where it is no such code.
+
+    Args:
+        text: digits in groups, or a number in scientific notation.
+        width: how many digits a code has.
+        zeros: some codes begin with zeros, which a number has not.
+
+    >>> [_digits_of(text, 13, zeros=False) for text in ("4 006381 333931", "4.006381333931E+12", "4.00638E+12", "4e+9")]
+    ['4006381333931', '4006381333931', '', None]
+    """
+    mantissa, exponent, power = text.casefold().partition("e")
+    digits = "".join(sign for sign in mantissa if sign.isdigit())
+    if not exponent:
+        return digits if len(digits) == width else None
+    size = int(power) + 1
+    if size > width or (size < width and not zeros):
+        return None
+    return digits.zfill(width) if len(digits) == size else ""
+
+
 # --- pattern violation --------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from tasks.quality.contract import Contract
 from tasks.quality.dates import read_date
 from tasks.quality.layouts import ParsedDates
+from tasks.quality.model import Severity
 from tasks.quality.numerals import decimal_mark, digits, read_numeral, shortest
 from tasks.quality.queries import suspects
 from tasks.quality.tidying import LONGEST, SPACES, Tidy, tidied
@@ -381,6 +382,22 @@ def test_the_usual_signs_are_recommended_where_the_same_digits_and_letters_are_a
         ]
     with opened({"score": [f"{n % 7}:{n % 5}" for n in range(240)] + ["3-1"] * 40}) as data:
         assert found(data, "pattern_violation", missing_ok=True) is None, "two ways that are both frequent"
+
+
+def test_codes_that_a_spreadsheet_made_numbers_of_are_read_again_where_all_digits_are_there():
+    codes = [f"{4006381000000 + 7919 * n}" for n in range(90)]
+    odd = ["4 006381 333931", "4006381-333931", "4.006381333931E+12", "4.00638E+12", "12.5", "4E+3"]
+    with opened({"ean": [*codes, *odd]}) as data:
+        issue = found(data, "broken_codes")
+        assert recommended_values(data, issue, "ean")[90:] == ["4006381333931"] * 3 + odd[3:]
+        assert (issue.count, issue.severity) == (4, Severity.HIGH)
+        assert chosen_values(data, issue, "to-null", "ean")[90:] == [None] * 4 + odd[4:]
+    with opened(
+        {"ean": [*codes, "0001234567890", "0001234567891", "0001234567892", "1.234567891E+9", "1.2E+9"]}
+    ) as data:
+        assert recommended_values(data, found(data, "broken_codes"), "ean")[-2:] == ["0001234567891", "1.2E+9"]
+    with opened({"population": [str(7919 * n * n) for n in range(1, 90)] + ["1 234 567", "1.2E+6"]}) as data:
+        assert found(data, "broken_codes", missing_ok=True) is None, "numbers are of any length"
 
 
 CODES = [f"{n:05}" for n in (501, 714, 1907, 2134, 2289, 4708, 10003, 33101, 60614, 94105)] * 20
