@@ -14,8 +14,8 @@ from typing import TypeAlias
 Counts: TypeAlias = Mapping[str, int]
 """Values and how many rows hold each."""
 
-KNOWN = 3
-"""Rows that must hold a word for it to be known."""
+KNOWN, NEARLY = 3, 0.9
+"""Rows that must hold a word for it to be known, and the share of them that must write it in one way."""
 
 SHORTEST_WORD = 4
 """Letters from which on the case of a word hardly ever tells it from another."""
@@ -43,26 +43,32 @@ def recased(values: Counts, share: float) -> dict[str, str]:
         if sum(lettered[value] for value in own) <= share * sum(lettered.values()):
             odd.update(own)
     usual = {value: n for value, n in lettered.items() if value not in odd}
-    known = {word: written.most_common(1)[0] for word, written in _written(usual).items()} if odd else {}
+    known = _known(usual) if odd else {}
     one = next((change for change in (str.upper, str.lower) if all(v == change(v) for v in usual)), None)
     pairs = {}
     for value in sorted(odd):
-        words = _WORD.findall(value)
-        sure = [word for word in words if known.get(word.casefold(), ("", 0))[1] >= KNOWN]
-        if len(sure) == len(words) > 1 and min(map(len, words)) > 1 and max(map(len, words)) >= SHORTEST_WORD:
-            pairs[value] = _WORD.sub(lambda found: known[found[0].casefold()][0], value)
-        elif one and any(len(word) > 1 for word in sure):
+        words = list(_WORD.finditer(value))
+        sure = [word for word in words if _key(word) in known]
+        lengths = [len(word[0]) for word in words]
+        if len(sure) == len(words) > 1 and min(lengths) > 1 and max(lengths) >= SHORTEST_WORD:
+            pairs[value] = _WORD.sub(lambda word: known[_key(word)], value)
+        elif one and any(len(word[0]) > 1 for word in sure):
             pairs[value] = one(value)
     return {old: new for old, new in pairs.items() if new != old}
 
 
-def _written(values: Counts) -> dict[str, Counter[str]]:
-    """Each word, case aside, and in how many rows it is written how."""
-    found: dict[str, Counter[str]] = {}
+def _known(values: Counts) -> dict[tuple[bool, str], str]:
+    """How nearly all values with a word write it: at their beginning, where sentences have a capital, and elsewhere."""
+    found: dict[tuple[bool, str], Counter[str]] = {}
     for value, n in values.items():
-        for word in _WORD.findall(value):
-            found.setdefault(word.casefold(), Counter())[word] += n
-    return found
+        for word in _WORD.finditer(value):
+            found.setdefault(_key(word), Counter())[word[0]] += n
+    often = {key: (*written.most_common(1)[0], written.total()) for key, written in found.items()}
+    return {key: word for key, (word, n, total) in often.items() if n >= max(KNOWN, NEARLY * total)}
+
+
+def _key(word: re.Match[str]) -> tuple[bool, str]:
+    return word.start() == 0, word[0].casefold()
 
 
 def turned(values: Counts, share: float) -> dict[str, str]:

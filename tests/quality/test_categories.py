@@ -145,6 +145,9 @@ def test_what_others_write_otherwise_is_in_an_unusual_case():
         issue = found(data, "unusual_case")
         assert recommended_values(data, issue, "name")[-4:] == ["Carla Jones", "Dieter Miller", *odd[2:]]
         assert issue.count == 2
+    media = ["Ink on paper", "Oil on canvas", "Paper and canvas", "Canvas and ink"] * 30
+    with opened({"medium": [*media, "3 works: oil, ink", "2 works: paper, canvas"]}) as data:
+        assert found(data, "unusual_case", missing_ok=True) is None, "a capital at the beginning only"
     with opened({"code": [f"AB-{n}-KLM" for n in range(140)] + ["ab-141-klm", "ab-142-xyz", "o-o"]}) as data:
         after = recommended_values(data, found(data, "unusual_case"), "code")
         assert after[-3:] == ["AB-141-KLM", "AB-142-XYZ", "o-o"]
