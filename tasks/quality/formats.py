@@ -565,7 +565,8 @@ def _pattern_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: 
 def pattern_violation(data: Dataset, settings: Settings[PatternSettings]) -> Iterable[Finding]:
     """Values written unlike nearly all others of their column, or against the contract's pattern.
 
-    Where digits are usual, any rare pattern is suspect; where letters are, only a digit within a word.
+    Where digits are usual, any rare pattern is suspect; where only letters are, a digit within a word, or that a sign
+    such as @ or /, which all others have, is not there.
     """
     for column in data.profile.columns:
         own = settings.of(column.name)

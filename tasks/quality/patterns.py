@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from tasks.quality.model import ColumnProfile, Pattern
@@ -113,16 +115,27 @@ def _pattern_of(value: str) -> str:
     return re.sub(r"[^\W\d_]+", "a", re.sub("[0-9]+", "9", value))
 
 
+STRUCTURE = "@:/\\_#=&;|"
+"""Signs that no sentence or name has by chance: an address without its @ is none."""
+
+
 def unusual(usual: Sequence[str]) -> Suspect:
-    """Whether a value has another pattern; where only letters are usual, whether it has a digit within a word, too."""
+    """Whether a value has another pattern.
+
+    Where only letters are usual, it has a digit within a word, too, or lacks a sign of structure that all others have.
+    """
+    structure = [sign for sign in STRUCTURE if all(sign in text for text in usual)]
     has_digits = any("9" in text for text in usual)
-    numbers = all(read_numeral(text) for text in usual)
+    numbers = any(read_numeral(text) for text in usual)
 
     def suspect(value: Any) -> Any:
         odd = ~is_missing(value) & ~pattern(value).isin(usual) & ~value.strip().lower().isin(sorted(NO_VALUE))
         if numbers:  # a number of another size is no breach
-            odd &= ~value.re_search(r"^[-+]?[0-9][0-9., ']*%?$")
-        return odd if has_digits else odd & value.re_search(r"\p{L}[0-9]+\p{L}")
+            odd &= ~value.re_search(r"^[-+]?[0-9][0-9., ']*(?:%|[eE][-+]?[0-9]+)?$")
+        if has_digits:
+            return odd
+        broken = value.re_search(r"\p{L}[0-9]+\p{L}")
+        return odd & reduce(or_, (~value.contains(sign) for sign in structure), broken)
 
     return suspect
 

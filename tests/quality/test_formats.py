@@ -361,6 +361,25 @@ def test_values_of_the_wrong_type_are_read_where_they_have_one_reading():
         assert chosen_values(data, numbers, "strip", "n", characters="pcs ,")[1] == "1234"
 
 
+def test_an_address_without_the_signs_of_all_others_breaks_their_pattern():
+    words = ["mill", "bay", "elm", "oak", "ash", "fir", "fig", "yew", "box", "bee"]
+    sites = [f"https://www.{one}{two}.com" for one in words for two in words]
+    with opened({"site": [*sites, "www.elmelm.com", "https://elm-elm.com/"]}) as data:
+        issue = found(data, "pattern_violation")
+        assert (issue.count, issue.sample[0].value) == (1, "www.elmelm.com")
+    with opened(
+        {"name": [f"{one} {two}".title() for one in words for two in words] + ["O'Neil", "Ann-Marie Fox"]}
+    ) as data:
+        assert found(data, "pattern_violation", missing_ok=True) is None
+
+
+def test_a_number_of_another_size_breaks_no_pattern_where_numbers_are_usual():
+    with opened({"size": [f"{n}.{n}" for n in range(90)] + ["8.3e-05", "1E+3"]}) as data:
+        assert found(data, "pattern_violation", missing_ok=True) is None
+    with opened({"years": ["some", "2"] * 60 + ["0.5"]}) as data:
+        assert found(data, "pattern_violation", missing_ok=True) is None
+
+
 def test_odd_values_are_written_with_the_usual_signs():
     with opened({"code": [*(f"AB-{n:03}" for n in range(60)), "AB 077", "AB078", "x9"]}) as data:
         issue = found(data, "pattern_violation")
