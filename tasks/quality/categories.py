@@ -17,6 +17,7 @@ from ibis import _
 from pydantic import Field
 
 from tasks.quality.contract import Contract
+from tasks.quality.maps import map_options, mapped
 from tasks.quality.model import ColumnProfile, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
 from tasks.quality.patterns import too_few
 from tasks.quality.profile import is_blank, may_hold
@@ -58,27 +59,6 @@ def _nameable(data: Dataset) -> list[str]:
     ]
 
 
-def _shown(pairs: Mapping[str, str], counts: Mapping[str, int]) -> str:
-    most = sorted(pairs, key=lambda old: (-counts[old], old))[:3]
-    more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""  # noqa: PLR2004
-    return ", ".join(f"'{old}' {counts[old]:,}× for '{pairs[old]}'" for old in most) + more
-
-
-def _map_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
-    facts = issue.facts
-    certain, every = facts["certain"], facts["pairs"]
-    if certain:
-        left = issue.count - sum(facts["counts"][old] for old in certain)
-        leaves = plural(left, "cell that is less certain", "cells that are less certain") if left else ""
-        label = f"write the usual value for {plural(len(certain), 'that is certain', 'that are certain')}"
-        why = _shown(certain, facts["counts"])
-        yield Option("map-certain", "map_values", label, {"values": certain}, why, leaves, facts["sure"], True)
-    if len(certain) < len(every):
-        label = f"write the usual value for all {len(every):,}"
-        why = "look at each line: some may be names of their own"
-        yield Option("map", "map_values", label, {"values": every}, why)
-
-
 # --- inconsistent spelling ----------------------------------------------------------------------------------
 
 
@@ -98,7 +78,7 @@ class SpellingSettings(KindSettings):
     "Inconsistent spelling",
     dimension=Dimension.CONSISTENCY,
     settings=SpellingSettings,
-    recommend=_map_options,
+    recommend=map_options,
 )
 def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -> Iterable[Finding]:
     """Values that differ from a more frequent one in case, accents, punctuation or word order only.
@@ -131,7 +111,7 @@ def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -
             }
             cells = sum(counts[old] for old in pairs)
             sure = round(0.9 * sum(counts[old] for old in certain) / cells, 4)
-            yield _mapped_values(data, name, pairs, certain, counts, OTHERWISE if coded else DIFFER, sure, 0.9)
+            yield mapped(data, name, pairs, certain, counts, OTHERWISE if coded else DIFFER, sure, 0.9)
 
 
 CARELESS = 20
@@ -283,35 +263,6 @@ AWAY = (
 """What is wrong with one value, and with several."""
 
 
-def _mapped_values(
-    data: Dataset,
-    name: str,
-    pairs: Mapping[str, str],
-    certain: Mapping[str, str],
-    counts: Mapping[str, int],
-    differ: tuple[str, str],
-    confidence: float,
-    sure: float,
-) -> Finding:
-    olds = sorted(pairs)
-    column = data.profile.column(name)
-    return Finding(
-        (name,),
-        cells_where(data, name, lambda value: value.isin(olds)),
-        sum(counts[old] for old in olds),
-        column.rows,
-        f"{plural(len(olds), *differ)}: {_shown(pairs, counts)}",
-        Severity.MEDIUM if certain else Severity.LOW,
-        facts={
-            "pairs": dict(sorted(pairs.items())),
-            "certain": dict(sorted(certain.items())),
-            "counts": {old: counts[old] for old in olds},
-            "sure": sure,
-        },
-        confidence=confidence,
-    )
-
-
 # --- case, order and abbreviations of words -----------------------------------------------------------------------
 
 
@@ -341,7 +292,7 @@ TURNED = (
 SHORT = ("value has a word shortened that others have whole", "values have a word shortened that others have whole")
 
 
-@kind("Unusual case", dimension=Dimension.CONSISTENCY, settings=WordingSettings, recommend=_map_options)
+@kind("Unusual case", dimension=Dimension.CONSISTENCY, settings=WordingSettings, recommend=map_options)
 def unusual_case(data: Dataset, settings: Settings[WordingSettings]) -> Iterable[Finding]:
     """Values in capitals or small letters where few are, all words of which others write otherwise.
 
@@ -373,7 +324,7 @@ def _has_words(pattern: str) -> bool:
     return "a a" in pattern
 
 
-@kind("Inverted names", dimension=Dimension.CONSISTENCY, settings=WordingSettings, recommend=_map_options)
+@kind("Inverted names", dimension=Dimension.CONSISTENCY, settings=WordingSettings, recommend=map_options)
 def inverted_names(data: Dataset, settings: Settings[WordingSettings]) -> Iterable[Finding]:
     """Few values as "Miller, Ann" amid many as "Ann Jones": other values begin with what stands behind the comma.
 
@@ -383,12 +334,12 @@ def inverted_names(data: Dataset, settings: Settings[WordingSettings]) -> Iterab
         yield from _reworded(data, name, turned(counts, settings.of(name).share), counts, TURNED)
 
 
-@kind("Abbreviated words", dimension=Dimension.CONSISTENCY, recommend=_map_options)
+@kind("Abbreviated words", dimension=Dimension.CONSISTENCY, recommend=map_options)
 def abbreviated_words(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Finding]:  # noqa: ARG001
     """Values that shorten their first or last word, as 12 Mill Rd., where others with the same words have it whole."""
     for name, counts in telling_values(data, _worded(data, _has_words), has_letter).items():
         if pairs := spelled_out(counts):
-            yield _mapped_values(data, name, pairs, pairs, counts, SHORT, 0.9, 0.9)
+            yield mapped(data, name, pairs, pairs, counts, SHORT, 0.9, 0.9)
 
 
 def _reworded(
@@ -396,7 +347,7 @@ def _reworded(
 ) -> Iterator[Finding]:
     new_ones = {old: new for old, new in pairs.items() if new not in counts} if name in _nameable(data) else pairs
     if new_ones:
-        yield _mapped_values(data, name, new_ones, new_ones, counts, differ, 0.9, 0.9)
+        yield mapped(data, name, new_ones, new_ones, counts, differ, 0.9, 0.9)
 
 
 # --- typo of a frequent value -----------------------------------------------------------------------------------
@@ -423,7 +374,7 @@ MOST_COMPARED = 20_000_000
 """Pairs of values that are compared per column; of more, those of the most frequent values."""
 
 
-@kind("Typing errors", dimension=Dimension.ACCURACY, settings=TypoSettings, recommend=_map_options)
+@kind("Typing errors", dimension=Dimension.ACCURACY, settings=TypoSettings, recommend=map_options)
 def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
     """Rare values one or two edits away from a far more frequent value of their column; digits are never edited.
 
@@ -460,7 +411,7 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
             if old in misread or (supported.get(old, 0) >= (0 if old in alone else 1) and not _codes_apart(old, new))
         }
         sure = round(0.9 * sum(counts[old] for old in certain) / sum(counts[old] for old in pairs), 4)
-        yield _mapped_values(data, name, pairs, certain, counts, AWAY, sure, 0.9)
+        yield mapped(data, name, pairs, certain, counts, AWAY, sure, 0.9)
 
 
 def _codes_apart(old: str, new: str) -> bool:
