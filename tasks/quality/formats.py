@@ -11,10 +11,10 @@ in n − 1 of n cases.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from statistics import median
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ibis import _
 from pydantic import Field
@@ -24,6 +24,7 @@ from tasks.quality.canonical import CanonicalNumber
 from tasks.quality.casting import cast_text
 from tasks.quality.damage import damaged_values, read_again, redecoded
 from tasks.quality.layouts import Layouts, ParsedDates
+from tasks.quality.maps import map_options, mapped
 from tasks.quality.misplaced import Spill
 from tasks.quality.model import (
     ROW,
@@ -39,8 +40,8 @@ from tasks.quality.model import (
     Severity,
 )
 from tasks.quality.months import Locale
-from tasks.quality.patterns import Suspect, breach, too_few
-from tasks.quality.profile import NUMBER, is_missing
+from tasks.quality.patterns import Suspect, breach, too_few, usual_type
+from tasks.quality.profile import NUMBER, is_missing, pattern
 from tasks.quality.queries import cells_of, cells_where, only, rows_where, suspects
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.tidying import LONGEST, Tidy
@@ -547,13 +548,9 @@ class Extract(Parameters):
 
 
 def _pattern_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
-    usual, shapes = issue.facts.get("usual"), issue.facts.get("shapes")
-    why = "the same digits and letters, with the usual signs between them"
-    if shapes:
-        label, told = "write the usual signs where all else is as usual", {"usual": usual, "shapes": shapes}
-        yield Option("signs", "normalise", label, told, why, "what has other digits or letters", issue.confidence, True)
     yield Option("to-null", "suspects_to_null", "to null")
-    if usual:
+    if usual := issue.facts.get("usual"):
+        why = "the same digits and letters, with the usual signs between them"
         yield Option("normalise", "normalise", "write them in the usual way", {"usual": usual}, why)
     if known := issue.facts.get("expression"):
         yield Option("extract", "extract", "keep only the part that is written as usual", {"pattern": known})
@@ -575,7 +572,8 @@ def pattern_violation(data: Dataset, settings: Settings[PatternSettings]) -> Ite
         elif not too_few(column) and (
             usual := patterns.usual_patterns(column, covering=own.share, least=own.usual, most=own.most_usual)
         ):
-            yield from _unlike(data, column, patterns.unusual([p.text for p in usual]), usual, promised=False)
+            suspect = patterns.unusual([p.text for p in usual], _other_signs(data, column).pairs)
+            yield from _unlike(data, column, suspect, usual, promised=False)
 
 
 def _unlike(
@@ -597,31 +595,22 @@ def _unlike(
         column.present_count,
         why,
         Severity.HIGH if promised else Severity.LOW,
-        facts=_usual_facts(column, usual),
+        facts=_usual_facts(usual),
         confidence=0.95 if promised else round(patterns.trust(usual) * breach(count, column.present_count), 4),
     )
 
 
-def _usual_facts(column: ColumnProfile, usual: Sequence[Pattern]) -> dict[str, Any]:
+def _usual_facts(usual: Sequence[Pattern]) -> dict[str, Any]:
     facts: dict[str, Any] = {"usual": [p.text for p in usual]} if usual else {}
-    dated = layouts.mixes(column) and layouts.holds_dates(column)
-    if usual and not dated and (shapes := patterns.signed_shapes(column, usual)):
-        facts["shapes"] = list(shapes)
     if len(usual) == 1 and "9" in usual[0].text:
         facts["expression"] = patterns.expression(usual[0].text)
     return facts
 
 
 class Normalised(Edits):
-    """How values are written.
-
-    Attributes:
-        usual: the patterns that values may get, the first that fits; 9 stands for digits, a for letters.
-        shapes: what a value must look like then, with a 9 for each digit and an a for each letter; any without one.
-    """
+    """Attributes: usual: the patterns that values may get, the first that fits; 9 stands for digits, a for letters."""
 
     usual: tuple[str, ...] = Field(min_length=1)
-    shapes: tuple[str, ...] = ()
 
 
 @remedy("Write in the usual pattern", parameters=Normalised)
@@ -630,8 +619,6 @@ def normalise(data: Dataset, issue: Issue, p: Normalised) -> tuple[Effect, ...]:
     told = suspects(data, issue).select("value").distinct().order_by("value").limit(MOST_VALUES)
     values = [text for text in told.to_pyarrow()["value"].to_pylist() if text]
     new = {text: found for text in values if (found := patterns.written_like(text, p.usual)) is not None}
-    if p.shapes:
-        new = {text: found for text, found in new.items() if patterns.shape(found) in p.shapes}
     return (edited(issue.columns[0], new, p),)
 
 
@@ -640,6 +627,48 @@ def extract(data: Dataset, issue: Issue, p: Extract) -> tuple[Effect, ...]:
     """Keep of each suspect cell the part that the pattern finds, where it finds one."""
     found = suspects(data, issue).select(ROW, before=_["value"], after=_["value"].re_extract(p.pattern, 0))
     return (CellWrites(issue.columns[0], found.filter(found.after != "", found.after != found.before).drop("before")),)
+
+
+# --- unusual signs ------------------------------------------------------------------------------------------
+
+SIGNS = (
+    "value has the digits and letters of a usual one with other signs between them",
+    "values have the digits and letters of usual ones with other signs between them",
+)
+
+
+@kind("Unusual signs", dimension=Dimension.CONSISTENCY, recommend=map_options)
+def unusual_signs(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Finding]:  # noqa: ARG001
+    """Values as 555.0142 or 5550142 amid 555-0142: in a pattern that is twenty times more frequent with other signs.
+
+    Certain are those that have a usual number of digits and letters in each part then; of addresses of letters only,
+    those with a space too many, a doubled sign or a comma for a point. Confidence: the share of certain cells.
+    """
+    for column in data.profile.columns:
+        if too_few(column) or not (found := _other_signs(data, column)).pairs:
+            continue
+        cells = sum(found.counts[old] for old in found.pairs)
+        sure = round(0.9 * sum(found.counts[old] for old in found.certain) / cells, 4)
+        yield mapped(data, column.name, found.pairs, found.certain, found.counts, SIGNS, sure, 0.9)
+
+
+class _OtherSigns(NamedTuple):
+    """Values in other signs, as usual ones are written; those that are certain; and how many rows hold each."""
+
+    pairs: Mapping[str, str]
+    certain: Mapping[str, str]
+    counts: Mapping[str, int]
+
+
+def _other_signs(data: Dataset, column: ColumnProfile) -> _OtherSigns:
+    usual = patterns.other_signs(column)
+    if not usual or usual_type(column, 0.9) is not None or (layouts.mixes(column) and layouts.holds_dates(column)):
+        return _OtherSigns({}, {}, {})
+    counts = telling_values(data, [column.name], lambda text: pattern(text).isin(sorted(usual)))[column.name]
+    shapes = patterns.usual_shapes(column, set(usual.values()))
+    pairs = patterns.with_usual_signs(counts, usual, shapes)
+    certain = {old: new for old, new in pairs.items() if patterns.fits(new, usual.values(), shapes)}
+    return _OtherSigns(pairs, certain, counts)
 
 
 # --- spaces, case and escapes -------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -81,13 +81,17 @@ def against(promised: str) -> Suspect:
 def usual_patterns(column: ColumnProfile, *, covering: float, least: float, most: int) -> tuple[Pattern, ...]:
     """The patterns that nearly all values of a column have; none when there is no such way, or it is a type.
 
+    Values that have the same with other signs count neither for nor against it.
+
     Args:
         column: whose values.
         covering: the share of the values that they must cover together.
         least: the share of the values that each must have.
         most: how many there may be.
     """
-    present = column.present_count - _counted_words(column)
+    aside = other_signs(column)
+    signed = sum(p.rows for p in column.patterns if p.text in aside)
+    present = column.present_count - _counted_words(column) - signed
     if usual_type(column, 0.9) is not None or present < FEWEST_ROWS:
         return ()
     words = Counter[str]()
@@ -95,19 +99,36 @@ def usual_patterns(column: ColumnProfile, *, covering: float, least: float, most
         if value.strip().lower() in NO_VALUE:
             words[_pattern_of(value)] += n
     telling = [replace(p, rows=p.rows - words[p.text]) for p in column.patterns]
-    usual = tuple(p for p in telling if p.rows >= max(least * present, FEWEST_ALIKE) and not _other_signs(p, telling))
+    usual = tuple(p for p in telling if p.rows >= max(least * present, FEWEST_ALIKE) and p.text not in aside)
     covered = sum(p.rows for p in usual)
-    if not usual or len(usual) > most or not covering * present <= covered < present:
+    if not usual or len(usual) > most or not covering * present <= covered < present + signed:
         return ()
     return usual
 
 
-def _other_signs(pattern: Pattern, known: Sequence[Pattern]) -> bool:
-    """Whether a far more frequent pattern has the same runs of digits and letters with other signs between them."""
-    runs = re.findall("[9a]", pattern.text)
-    return len(runs) > 1 and any(
-        other.rows >= FAR_RARER * pattern.rows and re.findall("[9a]", other.text) == runs for other in known
-    )
+def other_signs(column: ColumnProfile) -> dict[str, str]:
+    """Each pattern of the same runs of digits and letters as a far more frequent one, with other signs, and that one.
+
+    Of values of letters only it is the same but for spaces, doubled signs and a comma for a point; of a pattern of
+    digits only, all digits in one run are such, too. Numbers have signs of their own.
+    """
+    known = [p for p in column.patterns if re.search("[9@:/]", p.text) and not read_numeral(p.text)]
+    found = {}
+    for odd in column.patterns:
+        often = [p for p in known if p.rows >= FAR_RARER * odd.rows and _same_but_for_signs(odd.text, p.text)]
+        if often:
+            found[odd.text] = max(often, key=lambda p: (p.rows, p.text)).text
+    return found
+
+
+def _same_but_for_signs(odd: str, usual: str) -> bool:
+    runs, own = re.findall("[9a]", odd), re.findall("[9a]", usual)
+    if "9" not in own:
+        return _LOOSE.sub(r"\1", odd.replace(" ", "").replace(",", ".")) == usual
+    return len(own) > 1 and (runs == own or (odd == "9" and "a" not in own))
+
+
+_LOOSE = re.compile(r"([@:;,.])\1+")
 
 
 def _pattern_of(value: str) -> str:
@@ -119,8 +140,8 @@ STRUCTURE = "@:/\\_#=&;|"
 """Signs that no sentence or name has by chance: an address without its @ is none."""
 
 
-def unusual(usual: Sequence[str]) -> Suspect:
-    """Whether a value has another pattern.
+def unusual(usual: Sequence[str], but: Collection[str] = ()) -> Suspect:
+    """Whether a value has another pattern, and is none of some.
 
     Where only letters are usual, it has a digit within a word, too, or lacks a sign of structure that all others have.
     """
@@ -132,6 +153,8 @@ def unusual(usual: Sequence[str]) -> Suspect:
         odd = ~is_missing(value) & ~pattern(value).isin(usual) & ~value.strip().lower().isin(sorted(NO_VALUE))
         if numbers:  # a number of another size is no breach
             odd &= ~value.re_search(r"^[-+]?[0-9][0-9., ']*(?:%|[eE][-+]?[0-9]+)?$")
+        if but:
+            odd &= value.notin(sorted(but))
         if has_digits:
             return odd
         broken = value.re_search(r"\p{L}[0-9]+\p{L}")
@@ -159,19 +182,11 @@ SHAPE = 0.05
 """Share of a column's most frequent values that must have a shape for it to be usual."""
 
 
-def signed_shapes(column: ColumnProfile, usual: Sequence[Pattern]) -> tuple[str, ...]:
-    """The shapes ("999-9999") of usual values beside which a column has the same digits and letters with other signs.
-
-    Numbers and dates have signs of their own, and none.
-    """
-    signed = {
-        p.text
-        for p in usual
-        if "9" in p.text and not read_numeral(p.text) and any(_other_signs(q, [p]) for q in column.patterns)
-    }
+def usual_shapes(column: ColumnProfile, usual: Collection[str]) -> tuple[str, ...]:
+    """The shapes ("999-9999") that values of these patterns usually have."""
     shapes: Counter[str] = Counter()
     for value, n in column.top:
-        if _pattern_of(value) in signed:
+        if _pattern_of(value) in usual:
             shapes[shape(value)] += n
     return tuple(sorted(text for text, n in shapes.items() if n >= SHAPE * shapes.total()))
 
@@ -192,13 +207,43 @@ LONGEST_WRITTEN = 1_000
 def written_like(text: str, usual: Sequence[str]) -> str | None:
     """A value with the signs of the first pattern that has the same runs of digits and letters; None without one.
 
-    >>> written_like("AB 12/7", ("9-9", "a-9-9")), written_like("AB12", ("a-9-9",))
-    ('AB-12-7', None)
+    A text of digits only may be one run of all the digits of a shape.
+
+    >>> written_like("AB 12/7", ("9-9", "a-9-9")), written_like("AB12", ("a-9-9",)), written_like("12007", ("99-999",))
+    ('AB-12-7', None, '12-007')
     """
     runs = re.findall(r"[0-9]+|[^\W\d_]+", text) if len(text) <= LONGEST_WRITTEN else []
     kinds = ["9" if run[0] in "0123456789" else "a" for run in runs]
     for shape in usual:
         if re.findall("[9a]", shape) == kinds:
-            signs = re.split("[9a]", shape)
-            return signs[0] + "".join(run + sign for run, sign in zip(runs, signs[1:], strict=True))
+            return _signed(shape, runs)
+        if "a" not in shape and len(runs) == 1 and text == runs[0] and shape.count("9") == len(text):
+            return _signed(shape, text)
     return None
+
+
+def _signed(shape: str, runs: Sequence[str]) -> str:
+    signs = re.split("[9a]", shape)
+    return signs[0] + "".join(run + sign for run, sign in zip(runs, signs[1:], strict=True))
+
+
+def with_usual_signs(values: Iterable[str], usual: Mapping[str, str], shapes: Sequence[str]) -> dict[str, str]:
+    """Values of rare patterns, and the same with the signs of usual ones; some with a shape that no usual value has.
+
+    Args:
+        values: any.
+        usual: each rare pattern, and the far more frequent one (`other_signs`).
+        shapes: that values of the latter usually have; digits in one run are parted where there is one shape only.
+    """
+    pairs = {}
+    for text in values:
+        own = usual.get(_pattern_of(text))
+        written = own and (written_like(text, [own]) or (len(shapes) == 1 and written_like(text, shapes)))
+        if written:
+            pairs[text] = written
+    return pairs
+
+
+def fits(written: str, usual: Collection[str], shapes: Collection[str]) -> bool:
+    """Whether a value has a usual shape, or is words and signs in a usual pattern."""
+    return shape(written) in shapes or ("9" not in (own := _pattern_of(written)) and own in usual)

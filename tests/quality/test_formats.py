@@ -381,26 +381,55 @@ def test_a_number_of_another_size_breaks_no_pattern_where_numbers_are_usual():
 
 
 def test_odd_values_are_written_with_the_usual_signs():
-    with opened({"code": [*(f"AB-{n:03}" for n in range(60)), "AB 077", "AB078", "x9"]}) as data:
+    several = [(f"AB-{n:03}", f"{n:03}/AB", f"AB.{n:03}.C")[n % 3] for n in range(90)]
+    with opened({"code": [*several, "AB 077", "AB 078", "x"]}) as data:
         issue = found(data, "pattern_violation")
-        assert chosen_values(data, issue, "normalise", "code")[-3:] == ["AB-077", "AB-078", "x-9"]
+        assert chosen_values(data, issue, "normalise", "code")[-3:] == ["AB-077", "AB-078", "x"]
 
 
 def test_the_usual_signs_are_recommended_where_the_same_digits_and_letters_are_as_usual():
     phones = [f"{100 + n}-{7 * n % 10000:04}" for n in range(240)]
-    odd = ["341 0041", "342.0042", "34-10041", "3410041"]
+    odd = ["341 0041", "342.0042", "3430043", "34-10041", "34 10041", "34100"]
     with opened({"phone": [*phones, *odd]}) as data:
-        issue = found(data, "pattern_violation")
-        assert issue.recommended == "signs"
-        assert recommended_values(data, issue, "phone") == [*phones, "341-0041", "342-0042", *odd[2:]]
+        issue = found(data, "unusual_signs")
+        assert recommended_values(data, issue, "phone")[240:] == ["341-0041", "342-0042", "343-0043", *odd[3:]]
+        assert chosen_values(data, issue, "map", "phone")[-2:] == ["34-10041", "34100"]
+        assert issue.confidence == 0.675, "three of four"
+        (left,) = every(data, "pattern_violation")
+        assert [cell.value for cell in left.sample] == ["34100"]
     orders = [f"AB-{2020 + n % 5}-{n:05}" for n in range(240)]
     with opened({"order": [*orders, "AB/2020/00007", "AB - 2021 - 00008"]}) as data:
-        assert recommended_values(data, found(data, "pattern_violation"), "order")[240:] == [
+        assert recommended_values(data, found(data, "unusual_signs"), "order")[240:] == [
             "AB-2020-00007",
             "AB-2021-00008",
         ]
     with opened({"score": [f"{n % 7}:{n % 5}" for n in range(240)] + ["3-1"] * 40}) as data:
-        assert found(data, "pattern_violation", missing_ok=True) is None, "two ways that are both frequent"
+        assert found(data, "unusual_signs", missing_ok=True) is None, "two ways that are both frequent"
+        assert found(data, "pattern_violation", missing_ok=True) is None
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [f"2024-01-{1 + n % 28:02}" for n in range(240)] + ["01/02/2024"] * 3,
+        [f"May {1 + n % 28}, 2024" for n in range(240)] + ["May-3-2024"],
+        [f"{n}.{n % 10}" for n in range(240)] + ["12,5"],
+        [f"{n}-{n + 9}" for n in range(240)] + ["110"],
+    ],
+)
+def test_dates_numbers_and_ranges_have_signs_of_their_own(column):
+    with opened({"a": column}) as data:
+        issue = found(data, "unusual_signs", missing_ok=True)
+        assert issue is None or issue.recommended == "keep"
+
+
+def test_addresses_are_written_without_slips_of_signs():
+    names = ["mill", "bay", "elm", "oak", "ash", "fir", "fig", "yew", "box", "bee"]
+    mails = [f"{one}.{two}@mail.com" for one in names for two in names]
+    odd = ["a.b @mail.com", "a.b@@mail.com", "a.b@mail,com", "a.bmail.com", "ab@mail.co.uk", "a;b@mail.com"]
+    with opened({"mail": [*mails, *odd]}) as data:
+        after = recommended_values(data, found(data, "unusual_signs"), "mail")
+        assert after == [*mails, *["a.b@mail.com"] * 3, *odd[3:]]
 
 
 def test_codes_that_a_spreadsheet_made_numbers_of_are_read_again_where_all_digits_are_there():
