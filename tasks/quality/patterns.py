@@ -109,25 +109,32 @@ def usual_patterns(column: ColumnProfile, *, covering: float, least: float, most
 def other_signs(column: ColumnProfile) -> dict[str, str]:
     """Each pattern of the same runs of digits and letters as a far more frequent one, with other signs, and that one.
 
-    Of values of letters only it is the same but for spaces, doubled signs and a comma for a point; of a pattern of
-    digits only, all digits in one run are such, too. Numbers have signs of their own.
+    Of values of letters only, and of web addresses, it is the same but for spaces, doubled signs and a comma for a
+    point; of a pattern of digits only, all digits in one run are such, too. Numbers have signs of their own, and so
+    have powers. None where these patterns do not make up most of a column.
     """
-    known = [p for p in column.patterns if re.search("[9@:/]", p.text) and not read_numeral(p.text)]
-    found = {}
+    known = [p for p in column.patterns if re.search("[9@:/]", p.text) and not _POWER.search(p.text)]
+    found, rows = {}, dict[str, int]()
     for odd in column.patterns:
         often = [p for p in known if p.rows >= FAR_RARER * odd.rows and _same_but_for_signs(odd.text, p.text)]
         if often:
-            found[odd.text] = max(often, key=lambda p: (p.rows, p.text)).text
-    return found
+            usual = max(often, key=lambda p: (p.rows, p.text))
+            found[odd.text] = usual.text
+            rows |= {odd.text: odd.rows, usual.text: usual.rows}
+    return found if sum(rows.values()) >= MOSTLY * column.present_count else {}
 
 
 def _same_but_for_signs(odd: str, usual: str) -> bool:
     runs, own = re.findall("[9a]", odd), re.findall("[9a]", usual)
-    if "9" not in own:
+    if "9" not in own or "://" in usual:
         return _LOOSE.sub(r"\1", odd.replace(" ", "").replace(",", ".")) == usual
+    if read_numeral(usual) or _POWER.search(odd):
+        return False
     return len(own) > 1 and (runs == own or (odd == "9" and "a" not in own))
 
 
+MOSTLY = 0.8
+_POWER = re.compile(r"^[-+\u2212]|[+^]|9a-9$")
 _LOOSE = re.compile(r"([@:;,.])\1+")
 
 

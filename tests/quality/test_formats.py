@@ -415,6 +415,10 @@ def test_the_usual_signs_are_recommended_where_the_same_digits_and_letters_are_a
         [f"May {1 + n % 28}, 2024" for n in range(240)] + ["May-3-2024"],
         [f"{n}.{n % 10}" for n in range(240)] + ["12,5"],
         [f"{n}-{n + 9}" for n in range(240)] + ["110"],
+        [f"{n % 9 + 1}.{n:03}e-12" for n in range(240)] + ["-1.025e-12", "1.025e+12"],
+        [f"m{n % 9}^-{n % 7}" for n in range(240)] + ["m1^2"],
+        [f"https://www.mill.com/{n}" for n in range(240)] + ["https://www.mill.com/7/"],
+        [f"{'AB-' if n % 2 else 'A B C'}{n}" for n in range(240)] + ["AB7"],
     ],
 )
 def test_dates_numbers_and_ranges_have_signs_of_their_own(column):
