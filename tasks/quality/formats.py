@@ -1,4 +1,4 @@
-"""How values are written: numbers with units, dates in several formats, odd patterns, spaces, damaged letters.
+"""How values are written: numbers with units, dates and times in several ways, odd patterns, spaces, damaged letters.
 
 What a value means is read from the value and its column, never guessed: a date that can be two days is an issue,
 not a conversion. Recommended is what keeps the meaning exactly: a unit that the whole column shares, a separator,
@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from ibis import _
 from pydantic import Field
 
-from tasks.quality import canonical, layouts, misplaced, patterns, tidying
+from tasks.quality import canonical, layouts, misplaced, patterns, tidying, times
 from tasks.quality.canonical import CanonicalNumber
 from tasks.quality.casting import cast_text
 from tasks.quality.damage import damaged_values, read_again, redecoded
@@ -45,6 +45,7 @@ from tasks.quality.profile import NUMBER, is_missing, pattern
 from tasks.quality.queries import cells_of, cells_where, only, rows_where, suspects
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.tidying import LONGEST, Tidy
+from tasks.quality.times import Ways, WrittenTimes
 from tasks.quality.universal import Edits, edited
 from tasks.quality.values import telling_values
 from tasks.quality.wording import plural, some_of
@@ -240,6 +241,81 @@ def parse_dates(data: Dataset, issue: Issue, p: ParsedDates) -> tuple[Effect, ..
     column = issue.columns[0]
     dates = layouts.dates_in(telling_values(data, [column])[column], p.locale)
     return (edited(column, layouts.rewritten(dates, p), p),)
+
+
+# --- mixed times --------------------------------------------------------------------------------------------
+
+
+class MixedTimeSettings(KindSettings):
+    """Attributes: share: how many of a column's values must be times, 0 to 1."""
+
+    share: float = Field(0.9, gt=0.5, le=1)
+
+
+def _time_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+    facts = issue.facts
+    plan = facts["plan"]
+    leaves = f"{facts['left']:,} whose time would not surely be the same" if facts["left"] else ""
+    if facts["left"] < issue.count:
+        label, why = f"write them as most are ({facts['usual']})", "each is exactly the same time in another way"
+        yield Option("as-most", "write_times", label, plan, why, leaves, 0.95, bool(facts["safe"]))
+    if facts["moved"]:
+        label, lost = "the same, and write times of other offsets in UTC", "which time it was where it was is lost"
+        yield Option("utc", "write_times", label, {**plan, "convert": True}, "they are the same moments", lost)
+    if facts["filled"]:
+        label, lost = "the same, and write :00 where seconds are missing", "which seconds they were is not known"
+        yield Option("seconds", "write_times", label, {**plan, "fill": True}, leaves=lost)
+
+
+@kind("Mixed times", dimension=Dimension.CONSISTENCY, settings=MixedTimeSettings, recommend=_time_options)
+def mixed_times(data: Dataset, settings: Settings[MixedTimeSettings]) -> Iterable[Finding]:
+    """Times of one column, of day or of dates in ISO 8601, that are written in several ways.
+
+    Lengths of time look alike and are left alone: times without a date are of the day where they name its half, or
+    where a fifth of them are past noon and none past midnight.
+    """
+    likely = [c.name for c in data.profile.columns if not too_few(c) and times.mixes(c)]
+    for name, values in telling_values(data, likely).items():
+        told = times.times_in(values) if len(values) <= MOST_VALUES else ()
+        if told and times.rows_of(told) >= settings.of(name).share * sum(values.values()):
+            ways = times.ways_of(told)
+            if ways.others and times.of_day(ways, values):
+                yield _mixed_times(data, data.profile.column(name), ways)
+
+
+def _mixed_times(data: Dataset, column: ColumnProfile, ways: Ways) -> Finding:
+    odd, told = ways.odd, [*ways.usual, *ways.odd]
+    few, rare = times.rows_of(odd), times.rows_of(odd) <= 0.2 * times.rows_of(told)
+    written, *more = (
+        times.rewritten(told, ways.plan.model_copy(update=such)) for such in ({}, {"convert": True}, {"fill": True})
+    )
+    left = sum(n for text, n, _timed in odd if text not in written)
+    shown = ", ".join(f"'{own[0][0]}' {times.rows_of(own):,}×" for own in (ways.usual, *ways.others))
+    return Finding(
+        (column.name,),
+        cells_where(data, column.name, _listed({text for text, _n, _timed in odd})),
+        few,
+        column.rows,
+        f"times are written in {1 + len(ways.others)} ways: {shown}",
+        Severity.MEDIUM,
+        facts={
+            "plan": ways.plan.model_dump(include={"layout"}),
+            "usual": ways.usual[0][0],
+            "left": left,
+            "moved": more[0].keys() > written.keys(),
+            "filled": more[1].keys() > written.keys(),
+            "safe": rare and left < few,
+        },
+        confidence=0.9 if rare else 0.4,
+    )
+
+
+@remedy("Write times", parameters=WrittenTimes)
+def write_times(data: Dataset, issue: Issue, p: WrittenTimes) -> tuple[Effect, ...]:
+    """Write every time of the column in one way, where it surely is the same time then."""
+    column = issue.columns[0]
+    told = times.times_in(telling_values(data, [column])[column])
+    return (edited(column, times.rewritten(told, p), p),)
 
 
 # --- wrong type ---------------------------------------------------------------------------------------------

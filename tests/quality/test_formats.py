@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tasks.quality.clocks import Clock, model, read_clock, written_like
 from tasks.quality.contract import Contract
 from tasks.quality.dates import read_date
 from tasks.quality.layouts import ParsedDates
@@ -16,6 +17,7 @@ from tasks.quality.model import Severity
 from tasks.quality.numerals import decimal_mark, digits, read_numeral, shortest
 from tasks.quality.queries import suspects
 from tasks.quality.tidying import LONGEST, SPACES, Tidy, tidied
+from tasks.quality.times import WrittenTimes
 from tasks.quality.values import has_letter, telling_values
 from tests.quality.opened import opened, records
 from tests.quality.remedied import chosen_values, every, found, recommended_values
@@ -551,3 +553,150 @@ def test_letters_are_decoded_again_from_the_encodings_that_the_pilot_names():
         issue = found(data, "encoding_damage")
         after = chosen_values(data, issue, "redecode-as", "said", read_as="latin-1", written_in="cp1252")
     assert after == ["it\u2019s", "na\u00efve", "gar\ufffdon"], "what is sound, and what is lost, stays"
+
+
+DAY = [f"{n % 24:02}:{n * 7 % 60:02}" for n in range(100)]
+MOMENTS = [f"2024-07-{n % 28 + 1:02}T{n % 24:02}:{n % 60:02}:{n * 7 % 60:02}Z" for n in range(100)]
+HALVES = [f"{n % 12 + 1}:{n * 7 % 60:02} {'a.m.' if n % 2 else 'p.m.'}" for n in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("most", "odd", "after"),
+    [
+        (
+            DAY,
+            ["11:45 PM", "9:05 a.m.", "12:15AM", "23:45:00", "23h45", "9:05", "25:70", "24:00", "13:00 PM"],
+            ["23:45", "09:05", "00:15", "23:45", "23:45", "09:05", "25:70", "24:00", "13:00 PM"],
+        ),
+        (DAY, ["23:45:00", "23:45:30", "11:45 PM"], ["23:45:00", "23:45:30", "23:45"]),
+        ([f"{text}:00" for text in DAY], ["23:45", "9:05 PM"], ["23:45:00", "21:05:00"]),
+        ([f"{text}:{n % 60:02}" for n, text in enumerate(DAY)], ["23:45", "9:05:10"], ["23:45", "09:05:10"]),
+        ([text.removeprefix("0") for text in DAY], ["09:05", "9:05 PM"], ["9:05", "21:05"]),
+        (HALVES, ["9:05 PM", "09:05 A.M.", "19:10", "0:10", "9:10", "12:30"],
+                 ["9:05 p.m.", "9:05 a.m.", "7:10 p.m.", "12:10 a.m.", "9:10", "12:30"]),
+    ],
+    ids=["24 hours", "seconds that say something", "seconds of zero", "lost seconds", "no zeros", "12 hours"],
+)  # fmt: skip
+def test_times_of_day_are_written_as_most_are_where_they_are_surely_the_same(most, odd, after):
+    with opened({"at": [*most, *odd]}) as data:
+        issue = found(data, "mixed_times")
+        assert recommended_values(data, issue, "at") == [*most, *after]
+
+
+@pytest.mark.parametrize(
+    ("most", "odd", "after"),
+    [
+        (
+            MOMENTS,
+            ["2024-05-03T10:11:12+00:00", "2024-05-03T10:11:12.000Z", "2024-05-03 10:11:12Z", "2016-12-31T23:59:60+00"],
+            ["2024-05-03T10:11:12Z", "2024-05-03T10:11:12Z", "2024-05-03T10:11:12Z", "2016-12-31T23:59:60Z"],
+        ),
+        ([text.removesuffix("Z") for text in MOMENTS], ["2024-05-03 10:11:12"], ["2024-05-03T10:11:12"]),
+        ([text.replace("Z", "+02:00") for text in MOMENTS], ["2024-05-03T10:11:12Z"], ["2024-05-03T10:11:12+00:00"]),
+        ([text.replace("Z", ".000Z") for text in MOMENTS], ["2024-05-03T10:11:12Z"], ["2024-05-03T10:11:12.000Z"]),
+    ],
+    ids=["UTC", "no zone", "offsets", "fractions of zero"],
+)
+def test_moments_are_written_as_most_are_where_they_are_surely_the_same(most, odd, after):
+    with opened({"at": [*most, *odd]}) as data:
+        assert recommended_values(data, found(data, "mixed_times"), "at") == [*most, *after]
+
+
+@pytest.mark.parametrize(
+    ("most", "odd"),
+    [
+        (MOMENTS, ["2024-05-03 10:11:12", "2024-05-03T10:11:12+02:00", "2024-05-03T10:11:12-00:00"]),
+        (MOMENTS, ["2024-05-03T10:11Z", "2024-05-03 10:11Z"]),
+        ([text.removesuffix("Z") for text in MOMENTS], ["2024-05-03T10:11:12Z"]),
+        (DAY, ["23:45:30", "23:46:00"]),
+        (HALVES, ["9:10", "09:10"]),
+    ],
+    ids=["zones", "lost seconds", "a zone amid none", "seconds", "no half of the day"],
+)
+def test_times_that_may_be_others_are_told_and_not_written_anew(most, odd):
+    with opened({"at": [*most, *odd]}) as data:
+        issue = found(data, "mixed_times")
+        assert (issue.recommended, issue.count) == ("keep", len(odd))
+        assert "as-most" not in {option.key for option in issue.options}
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [*(f"{n % 9}:{n * 7 % 60:02}" for n in range(100)), "1:02:00", "12:00:00", "09:00"],
+        [*DAY, "36:10", "23:45:00", "9:05"],
+        [*(f"{n % 9 + 1}:{n * 7 % 60:02}" for n in range(100)), "7:00 PM"],
+        [f"{n % 22}:{n * 3 % 22}" for n in range(100)],
+        [f"1:{n % 90 + 10}" for n in range(100)],
+        [*DAY, "10:00-11:30", "9:00-10:15"],
+        [text.replace("Z", ["+01:00", "+02:00"][n % 2]) for n, text in enumerate(MOMENTS)],
+        [text.replace("Z", ["", ".5", ".25", ".000"][n % 4] + "Z") for n, text in enumerate(MOMENTS)],
+        MOMENTS,
+        HALVES,
+        [*(f"{n % 24}:{n * 7 % 60:02}" for n in range(100)), None, "n/a"],
+    ],
+    ids=[
+        "minutes and hours", "a length of time", "12 hours without halves", "scores", "ratios", "spans",
+        "summer and winter", "fractions", "moments", "halves", "hours without zeros",
+    ],
+)  # fmt: skip
+def test_lengths_of_time_scores_and_what_is_written_in_one_way_are_no_mixed_times(column):
+    with opened({"a": column}) as data:
+        assert found(data, "mixed_times", missing_ok=True) is None
+
+
+def test_two_ways_that_are_both_common_are_told_and_left_to_the_pilot():
+    with opened({"at": [*DAY, *HALVES[:40]]}) as data:
+        issue = found(data, "mixed_times")
+        assert (issue.recommended, issue.confidence, issue.count) == ("keep", 0.4, 40)
+        assert chosen_values(data, issue, "as-most", "at")[100:102] == ["13:00", "02:07"]
+
+
+def test_times_of_other_offsets_and_lost_seconds_are_the_pilots_to_write():
+    odd = ["2024-05-03T00:30:12+02:00", "2024-05-03T10:11+00:00", "2016-12-31T23:59:60+01:00", "2024-05-03 10:11:12"]
+    with opened({"at": [*MOMENTS, *odd]}) as data:
+        issue = found(data, "mixed_times")
+        assert chosen_values(data, issue, "utc", "at")[100:] == ["2024-05-02T22:30:12Z", *odd[1:]]
+        assert chosen_values(data, issue, "seconds", "at")[100:] == [odd[0], "2024-05-03T10:11:00Z", *odd[2:]]
+        assert issue.option("utc").leaves == "which time it was where it was is lost"
+
+
+def test_mixed_times_are_the_same_in_any_order_of_rows_and_once_they_are_mended_there_are_none():
+    odd = ["11:45 PM", "23:45:00", "23h45", "9:05"]
+    with opened({"at": [*DAY, *odd]}) as data, opened({"at": [*odd, *DAY[::-1]]}) as turned:
+        issue, other = found(data, "mixed_times"), found(turned, "mixed_times")
+        assert (issue.facts, issue.why, issue.count) == (other.facts, other.why, other.count)
+        assert len(records(suspects(data, issue))) == issue.count == 4
+        after = recommended_values(data, issue, "at")
+    with opened({"at": after}) as mended:
+        assert found(mended, "mixed_times", missing_ok=True) is None
+
+
+CLOCKS = st.builds(
+    Clock,
+    st.integers(0, 23),
+    st.integers(0, 59),
+    st.sampled_from(["", "00", "59", "60"]),
+    mark=st.sampled_from([":", "h"]),
+    half=st.sampled_from(["", " AM", "a.m."]),
+    zone=st.sampled_from(["", "Z", "+00:00", "+0530", " -03"]),
+    padded=st.booleans(),
+)
+
+
+@given(CLOCKS, CLOCKS)
+def test_a_time_in_another_way_is_the_same_time_and_written_so_again_it_stays(clock, like):
+    like = model(like.layout)
+    text = written_like(clock, like)
+    if text is None:
+        return
+    read = read_clock(text)
+    assert (read.hour, read.minute, read.second) == (clock.hour, clock.minute, clock.second)
+    assert (read.half, read.mark) == (like.half, like.mark)
+    assert written_like(read, like) == text
+
+
+@pytest.mark.parametrize("layout", ["", "T", "12:30", "00:00 PM", "00:00-00:00", "hh:mm"])
+def test_what_is_no_way_of_writing_times_is_refused(layout):
+    with pytest.raises(ValidationError, match="is no way of writing times; write e"):
+        WrittenTimes(layout=layout)

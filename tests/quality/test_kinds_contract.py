@@ -88,13 +88,14 @@ def sources() -> dict[str, list[str | None]]:
 
 
 def parcels() -> dict[str, list[str | None]]:
-    """Numbers with and without units, dates in two ways, odd patterns, spaces, damaged letters, a spilled value."""
+    """Numbers with and without units, dates and times in two ways, odd patterns, spaces, damage, a spilled value."""
     states = ["OR", "CA", "NY", "TX"]
     notes = ["<b>fine</b>", "late ", "a  b", "caf\u00c3\u00a9", "R&amp;D"]
     columns: dict[str, list[str | None]] = {
         "weight": [f"{n % 9 + 1}.5" if n % 4 else f"{n % 9 + 1}.5 kg" for n in range(ROWS)],
         "sent on": [f"2024-{n % 12 + 1:02}-{n % 28 + 1:02}" for n in range(ROWS)],
         "due": [f"{n % 12 + 1}/{n % 12 + 1}/2024" for n in range(ROWS)],
+        "from": [f"{n % 24:02}:{n % 4}5" for n in range(ROWS)],
         "count": [str(n % 13) for n in range(ROWS)],
         "code": [f"AB-{n:03}" for n in range(ROWS)],
         "zip": [f"{n % 6:02}{n % 3}01"[n % 12 == 1 :] for n in range(ROWS)],
@@ -106,6 +107,7 @@ def parcels() -> dict[str, list[str | None]]:
     }
     columns["sent on"][3:5] = ["Jan 5, 2024", "7 Feb 2024"]
     columns["due"][5] = "3/4/2024"
+    columns["from"][4:6] = ["11:45 PM", "8h05"]
     columns["count"][7] = "twelve"
     columns["code"][9] = "A9B?"
     return columns
