@@ -223,6 +223,17 @@ def _date(text: str) -> dt.date | None:
     return None
 
 
+def other_times(rng: random.Random, columns: Sequence[Sequence[str]]) -> Dirt:
+    """A time to the full minute written as another system writes it; a table has two such ways."""
+    ways = rng.sample(["{0:%Y-%m-%dT%H:%M:%S}", "{0:%Y-%m-%d %H:%M}", "{0:%Y-%m-%d %I:%M %p}", "{0}.000"], 2)
+
+    def dirt(rng: random.Random, cells: Cells) -> Cells | None:
+        timed = len(cells[0]) == len("2024-03-01 00:00:00") and cells[0].endswith(":00")
+        return (rng.choice(ways).format(dt.datetime.fromisoformat(cells[0])),) if timed else None
+
+    return dirt
+
+
 def with_unit(rng: random.Random, columns: Sequence[Sequence[str]]) -> Dirt:
     """A plain number gets a unit, in the spellings that a table has."""
     unit = rng.choice([("g", " g", " G"), (" oz", " oz.", " ounce"), ("kg", " kg"), (" EUR", "€"), ("%", " %")])
@@ -305,7 +316,7 @@ SORTS: dict[str, Maker] = {
     "disguised null": disguised, "sentinel": sentinel, "date format": other_dates, "unit": with_unit,
     "decimal comma": decimal_comma, "spelling": renamed, "stray value": stray, "swapped": swapped, "spilled": spilled,
     "out of date": out_of_date, "zeros lost": _each(unpadded), "other signs": _each(other_signs),
-    "word for letter": _each(in_words),
+    "word for letter": _each(in_words), "time format": other_times,
 }  # fmt: skip
 
 # --- where it falls -------------------------------------------------------------------------------------------------
@@ -356,6 +367,7 @@ PLANS: dict[str, tuple[Fall, ...]] = {
         Fall("latitude", ("emptied", "wrong digit"), 0.02),
         Fall("state", (*SLIPS, "case"), 0.01),
         Fall("humidity", ("unit",), 0.05),
+        Fall("time", ("time format",), 0.05),
     ),
     "catalogue": (
         *(Fall(column, (*SLIPS, "crossed out"), 0.03) for column in _CLINIC),
