@@ -24,7 +24,7 @@ from tasks.quality.profile import is_blank, may_hold
 from tasks.quality.queries import cells_where, only, rows_where
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.values import LONGEST, has_letter, telling_values
-from tasks.quality.vocabulary import recased, spelled_out, turned
+from tasks.quality.vocabulary import in_full, recased, recoded, relisted, spelled_out, turned
 from tasks.quality.wording import plural
 from tasks.quality.words import unaccented
 
@@ -81,31 +81,38 @@ class SpellingSettings(KindSettings):
     recommend=map_options,
 )
 def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -> Iterable[Finding]:
-    """Values that differ from a more frequent one in case, accents, punctuation or word order only.
+    """Values that differ from a more frequent one in case, accents, punctuation, spaces or word order only.
 
     Or one is a letter and the other the word that begins with it, in a column of nothing else: M and Male. Certain are
-    those whose usual spelling is far more frequent, those that differ in spaces only, and those of which all words are
-    written so in other values, too; the others may be meant, and
-    so may three letters or fewer whose case alone differs (Co is not CO), unless all of the column is in one case.
-    Confidence: the share of certain cells.
+    those whose usual spelling is far more frequent, those that differ in spaces between the same words only, and those
+    of which all words are written so in other values, too; the others may be meant, and so may three letters or fewer
+    whose case alone differs (Co is not CO), unless all of the column is in one case. Confidence: the share of certain
+    cells.
     """
     for name, named in _named_values(data).items():
         column = data.profile.column(name)
         truths = _yes_and_no(column)
         counts = named | dict(column.top) if truths else named
         coded = truths or _letters_and_words(column, counts)
-        pairs = coded | _spelled_alike({value: n for value, n in counts.items() if value not in coded})
+        told = {
+            old: new
+            for reworded in (recased, turned, relisted)
+            for old, new in reworded(counts, FEW).items()
+            if new in counts
+        }
+        alike = _spelled_alike({value: n for value, n in counts.items() if value not in coded}, fingerprint)
+        joined = _spelled_alike({value: n for value, n in counts.items() if value not in coded.keys() | alike}, _joined)
+        pairs = coded | told | joined | alike
         if pairs:
             chosen, usual = settings.of(name), {value: n for value, n in counts.items() if value not in pairs}
             listed = _is_list(column, usual, OFTEN, MOST_NAMES)
             times = _times(chosen, pairs, counts) if listed else chosen.times
             in_one_case = _in_one_case(usual)
-            told = recased(counts, FEW) | turned(counts, FEW)
             certain = {
                 old: new
                 for old, new in pairs.items()
                 if (old in coded and FAR_MORE * sum(counts[each] for each in coded) <= sum(counts.values()))
-                or "".join(old.split()) == "".join(new.split())
+                or (alike.get(old) == new and "".join(old.split()) == "".join(new.split()))
                 or (counts[new] >= times * counts[old] and not _a_sign_of_its_own(old, new, in_one_case))
                 or told.get(old) == new
             }
@@ -209,16 +216,21 @@ def _in_one_case(values: Collection[str]) -> bool:
     return all(v == v.upper() for v in values) or all(v == v.lower() for v in values)
 
 
-def _spelled_alike(counts: Mapping[str, int]) -> dict[str, str]:
-    """Each variant and the usual spelling; where two are equally frequent, none is the usual one."""
+def _spelled_alike(counts: Mapping[str, int], key: Callable[[str], str]) -> dict[str, str]:
+    """Each variant and the usual spelling of what has one key; none of two that are equally frequent."""
     groups: dict[str, list[str]] = {}
     for value in counts:
-        groups.setdefault(fingerprint(value), []).append(value)
+        groups.setdefault(key(value), []).append(value)
     pairs = {}
     for members in groups.values():
         first = members[0]
         pairs.update({old: first for old in members[1:] if counts[first] > counts[old]})
     return pairs
+
+
+def _joined(value: str) -> str:
+    """What "dark blue" and "darkblue" share."""
+    return "".join(value.casefold().split())
 
 
 def fingerprint(value: str) -> str:
@@ -289,6 +301,10 @@ TURNED = (
     "value begins with what others end with, and a comma",
     "values begin with what others end with, and a comma",
 )
+LISTED = (
+    "value is a list whose parts are separated otherwise than in the others",
+    "values are lists whose parts are separated otherwise than in the others",
+)
 SHORT = ("value has a word shortened that others have whole", "values have a word shortened that others have whole")
 
 
@@ -320,6 +336,10 @@ def _has_comma(pattern: str) -> bool:
     return "a, a" in pattern
 
 
+def _is_word(pattern: str) -> bool:
+    return pattern in ("a", "a.")
+
+
 def _has_words(pattern: str) -> bool:
     return "a a" in pattern
 
@@ -334,11 +354,31 @@ def inverted_names(data: Dataset, settings: Settings[WordingSettings]) -> Iterab
         yield from _reworded(data, name, turned(counts, settings.of(name).share), counts, TURNED)
 
 
-@kind("Abbreviated words", dimension=Dimension.CONSISTENCY, recommend=map_options)
-def abbreviated_words(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Finding]:  # noqa: ARG001
-    """Values that shorten their first or last word, as 12 Mill Rd., where others with the same words have it whole."""
-    for name, counts in telling_values(data, _worded(data, _has_words), has_letter).items():
-        if pairs := spelled_out(counts):
+@kind("Other separators", dimension=Dimension.CONSISTENCY, settings=WordingSettings, recommend=map_options)
+def other_separators(data: Dataset, settings: Settings[WordingSettings]) -> Iterable[Finding]:
+    """Values that are lists, as "red/green" amid "red, blue" and "green, red", whose parts are all in others.
+
+    Where values repeat themselves, what is in the column with the usual separator is an inconsistent spelling.
+    """
+    for name, counts in telling_values(data, _worded(data, _has_separator), has_letter).items():
+        yield from _reworded(data, name, relisted(counts, settings.of(name).share), counts, LISTED)
+
+
+def _has_separator(pattern: str) -> bool:
+    return re.search("a ?[,;|/] ?a", pattern) is not None
+
+
+@kind("Abbreviated words", dimension=Dimension.CONSISTENCY, settings=WordingSettings, recommend=map_options)
+def abbreviated_words(data: Dataset, settings: Settings[WordingSettings]) -> Iterable[Finding]:
+    """Values that shorten a word that others with the same words have whole: 12 Mill Rd., Jan amid January and Feb.
+
+    Of a value of several words it is the first or the last one.
+    """
+    short = [
+        name for name in _worded(data, _is_word) if data.profile.column(name).distinct_count <= 2 * MOST_CATEGORIES
+    ]
+    for name, counts in telling_values(data, sorted({*short, *_worded(data, _has_words)}), has_letter).items():
+        if pairs := spelled_out(counts) | in_full(counts, settings.of(name).share):
             yield mapped(data, name, pairs, pairs, counts, SHORT, 0.9, 0.9)
 
 
@@ -383,7 +423,8 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
     there once: the same slip is seldom made twice. None is certain that is as near to another value that is not rare.
     Names of places and people differ by a letter and are both right; such columns are no lists. Codes with digits
     differ by a letter, too (100L is not 100A). Certain are letters that look like the digits of a frequent value
-    without any letter. Confidence: the share of certain cells.
+    without any letter, and codes that are a frequent one but for zeros, or letters like them: L3 and LOO3 amid L003.
+    Confidence: the share of certain cells.
     """
     values = _named_values(data)
     least = min((settings.of(name).times for name in values), default=1)
@@ -392,8 +433,9 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
     )
     for name, counts in values.items():
         chosen = settings.of(name)
-        misread = _misread_digits(counts, digits[name], chosen)
-        pairs = _misspelled(counts, chosen) | misread
+        misread = _misread_digits(counts, digits[name], chosen) | recoded(counts, chosen.times)
+        apart = relisted(counts, FEW)
+        pairs = {old: new for old, new in _misspelled(counts, chosen).items() if old not in apart} | misread
         if not pairs:
             continue
         listed = _is_list(data.profile.column(name), counts, chosen.most)
@@ -521,13 +563,14 @@ def _looking_alike(rare: Sequence[str], frequent: Sequence[str]) -> dict[str, st
 
 
 def _misspells(old: str, new: str) -> bool:
-    """Whether an edit may be a typing error: digits are the same, and more than case and punctuation differs.
+    """Whether an edit may be a typing error: digits are the same, and more than case, spaces and punctuation differs.
 
     >>> _misspells("Bon", "Bonn"), _misspells("Road 1", "Road 2"), _misspells("K0eln", "Koeln")
     (True, False, True)
     """
     inside = re.sub(r"(?<=[^\W\d_])[0-9](?=[^\W\d_])", "", old)
-    return re.findall("[0-9]+", inside) == re.findall("[0-9]+", new) and fingerprint(old) != fingerprint(new)
+    same_digits = re.findall("[0-9]+", inside) == re.findall("[0-9]+", new)
+    return same_digits and fingerprint(old) != fingerprint(new) and _joined(old) != _joined(new)
 
 
 def _is_list(column: ColumnProfile, counts: Mapping[str, int], most: int, longest: int = MOST_CATEGORIES) -> bool:

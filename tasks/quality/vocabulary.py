@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from tasks.quality.patterns import shape
+
 Counts: TypeAlias = Mapping[str, int]
 """Values and how many rows hold each."""
 
@@ -101,6 +103,110 @@ def turned(values: Counts, share: float) -> dict[str, str]:
     return dict(sorted(pairs.items())) if 2 * len(pairs) > len(parted) else {}
 
 
+_SEPARATOR = re.compile(r"\s*[,;|/]\s*")
+
+
+def relisted(values: Counts, share: float) -> dict[str, str]:
+    """Values that are lists, separated otherwise than nearly all are, and the same with the usual separator.
+
+    All parts must be known from other values, and no value may have both separators: Sci-Fi/Fantasy, Drama says that
+    the two say something else.
+
+    Args:
+        values: of one column.
+        share: of the rows with a list, which lists in another way may have at most.
+
+    >>> relisted({"red, blue": 9, "blue, green": 9, "green": 9, "red/green": 1}, 0.1)
+    {'red/green': 'red, green'}
+    """
+    lists = {value: _SEPARATOR.findall(value) for value in values if _SEPARATOR.search(value)}
+    rows = Counter[str]()
+    for value, marks in lists.items():
+        if len(set(marks)) == 1:
+            rows[marks[0]] += values[value]
+    if len(rows) < 2:  # noqa: PLR2004
+        return {}
+    usual = min(rows, key=lambda mark: (-rows[mark], mark))
+    both = {mark.strip() for marks in lists.values() if usual in marks for mark in marks} - {usual.strip()}
+    odd = [value for value, marks in lists.items() if usual not in marks and not both & {m.strip() for m in marks}]
+    if sum(values[value] for value in odd) > share * sum(values[value] for value in lists):
+        return {}
+    known = Counter[str]()
+    for value, n in values.items():
+        if value not in lists or set(lists[value]) == {usual}:
+            known.update(dict.fromkeys(value.split(usual), n))
+    parted = {value: _SEPARATOR.split(value) for value in odd}
+    return {old: usual.join(parts) for old, parts in parted.items() if all(known[part] >= KNOWN for part in parts)}
+
+
+_TO_DIGITS = str.maketrans("oOlIiSsZzB", "0011155228")
+_RUN = re.compile(r"[0-9]+|[^0-9]+")
+
+
+def recoded(values: Counts, times: int) -> dict[str, str]:
+    """Codes with letters for digits that they look like, or without zeros, and the far more frequent ones meant.
+
+    Args:
+        values: of one column.
+        times: how many times more frequent what is meant must be.
+
+    >>> recoded({"L003": 30, "L040": 30, "LO40": 1, "L3": 2, "L77": 1}, 10)
+    {'LO40': 'L040', 'L3': 'L003'}
+    """
+    rows = Counter[str]()
+    for value, n in values.items():
+        rows[shape(value)] += n
+    usual = min(rows, key=lambda form: (-rows[form], form), default="")
+    if "9" not in usual or "a" not in usual or rows[usual] < MOSTLY * rows.total():
+        return {}
+    runs = [len(run) if run[0] == "9" else 0 for run in _RUN.findall(usual)]
+    pairs = {}
+    for value, n in values.items():
+        if shape(value) == usual:
+            continue
+        if len(value) == len(usual):
+            new = "".join(s.translate(_TO_DIGITS) if u == "9" else s for s, u in zip(value, usual, strict=True))
+        elif len(own := _RUN.findall(value)) == len(runs):
+            new = "".join(run.zfill(width) for run, width in zip(own, runs, strict=True))
+        else:
+            continue
+        if shape(new) == usual and values.get(new, 0) >= times * n:
+            pairs[value] = new
+    return pairs
+
+
+MOSTLY = 0.8
+"""Share of a column's rows that have the shape of its codes."""
+
+
+def in_full(values: Counts, share: float) -> dict[str, str]:
+    """Values that are beginnings of others, all of one length as Jan and Feb are, and the words that they begin.
+
+    Two at least, for half of the words; each begins one word only, which is far more frequent.
+
+    Args:
+        values: of one column.
+        share: of the rows, which abbreviations may have at most.
+
+    >>> in_full({"January": 30, "February": 30, "May": 30, "Jan.": 1, "Feb": 2}, 0.1)
+    {'Jan.': 'January', 'Feb': 'February'}
+    """
+    often = [value for value, n in values.items() if n >= SPARSE * sum(values.values())]
+    by_length: dict[int, dict[str, str]] = {}
+    for value, n in values.items():
+        start = value.rstrip(".")
+        if value in often or len(start) < SHORTEST_START or not start.isalpha():
+            continue
+        begun = [word for word in often if word.casefold().startswith(start.casefold()) and word.isalpha()]
+        if len(begun) == 1 and len(begun[0]) >= len(start) + 2 and values[begun[0]] >= FAR_MORE * n:
+            by_length.setdefault(len(start), {})[value] = begun[0]
+    pairs = max(by_length.values(), key=len, default={})
+    long = [word for word in often if len(word) >= SHORTEST_START + 2]
+    systematic = len(set(pairs.values())) >= max(2, len(long) / 2)
+    return pairs if systematic and sum(values[old] for old in pairs) <= share * sum(values.values()) else {}
+
+
+SHORTEST_START = 3
 SPARSE, FAR_MORE = 0.05, 10
 """Share of the rows that an abbreviation has at most, and how much more frequent the whole word must be."""
 

@@ -189,6 +189,55 @@ def test_shortened_words_are_written_as_others_with_the_same_words_have_them():
         assert found(data, "abbreviated_words", missing_ok=True) is None, "firms of which none has both"
 
 
+def test_lists_are_separated_as_nearly_all_are():
+    pairs = ["blue, red", "green, red", "blue, green", "sky"]
+    lists = [pairs[n % 4] for n in range(160)]
+    odd = ["blue/red", "blue/green/red", "red|mauve"]
+    with opened({"colours": [*lists, *odd]}) as data:
+        known, new = found(data, "inconsistent_spelling"), found(data, "other_separators")
+        assert recommended_values(data, known, "colours")[160:] == ["blue, red", *odd[1:]]
+        assert recommended_values(data, new, "colours")[160:] == ["blue/red", "blue, green, red", "red|mauve"]
+    for both in (["red/blue, sky", "red/blue"], ["red/blue"] * 40):
+        with opened({"colours": [*lists, *both]}) as data:
+            assert found(data, "other_separators", missing_ok=True) is None
+            assert found(data, "inconsistent_spelling", missing_ok=True) is None
+
+
+def test_codes_that_lack_zeros_or_have_letters_for_them_are_written_as_frequent_ones():
+    codes = [f"L{n % 12 + 1:03}" for n in range(240)]
+    odd = ["L3", "LOO3", "L0l2", "L7O7", "L13", "l003"]
+    with opened({"batch": [*codes, *odd]}) as data:
+        issue = found(data, "typo")
+        assert recommended_values(data, issue, "batch")[240:] == ["L003", "L003", "L012", *odd[3:]]
+    with opened({"room": [f"L{n % 12 + 1}" for n in range(240)] + ["L003"]}) as data:
+        issue = found(data, "typo", missing_ok=True)
+        assert issue is None or issue.recommended == "keep", "numbers of any length are no codes"
+
+
+@pytest.mark.parametrize(
+    ("usual", "odd", "after"),
+    [
+        (["Morning", "Evening", "Night"], ["Mor", "Eve.", "NIG"], ["Morning", "Evening", "Night"]),
+        (["January", "February", "May"], ["Jan", "Feb", "Feb"], ["January", "February", "February"]),
+        (["Engineer", "Artist", "Cook"], ["Art", "Engine"], ["Art", "Engine"]),
+        (["Other", "Music", "Sports"], ["Oth"], ["Oth"]),
+        (["March", "Marble", "Cook"], ["Mar", "Coo"], ["Mar", "Coo"]),
+    ],
+)
+def test_beginnings_that_stand_for_words_are_written_in_full(usual, odd, after):
+    column = [usual[n % len(usual)] for n in range(120)]
+    with opened({"when": [*column, *odd]}) as data:
+        issue = found(data, "abbreviated_words", missing_ok=True)
+        assert (recommended_values(data, issue, "when")[120:] if issue else odd) == after
+
+
+def test_a_space_that_is_lost_is_a_spelling_where_the_usual_one_is_far_more_frequent():
+    with opened({"colour": ["dark blue"] * 80 + ["light blue"] * 40 + ["darkblue"] * 5 + ["lightblue"] * 9}) as data:
+        issue = found(data, "inconsistent_spelling")
+        assert recommended_values(data, issue, "colour")[120:] == ["dark blue"] * 5 + ["lightblue"] * 9
+        assert found(data, "typo", missing_ok=True) is None
+
+
 def test_a_rare_word_that_comes_again_is_no_slip_unless_it_is_very_rare():
     drugs = ["prednisone"] * 150 + ["metformin"] * 300
     with opened({"drug": [*drugs, "prednisolone", "prednisolone"]}) as data:
