@@ -153,7 +153,11 @@ def recoded(values: Counts, times: int) -> dict[str, str]:
     >>> recoded({"L003": 30, "L040": 30, "LO40": 1, "L3": 2, "L77": 1}, 10)
     {'LO40': 'L040', 'L3': 'L003'}
     """
-    rows = Counter[str]()
+    lengths, rows = Counter[int](), Counter[str]()
+    for value, n in values.items():
+        lengths[len(value)] += n
+    if max(lengths.values(), default=0) < MOSTLY * lengths.total():
+        return {}
     for value, n in values.items():
         rows[shape(value)] += n
     usual = min(rows, key=lambda form: (-rows[form], form), default="")
@@ -191,7 +195,8 @@ def in_full(values: Counts, share: float) -> dict[str, str]:
     >>> in_full({"January": 30, "February": 30, "May": 30, "Jan.": 1, "Feb": 2}, 0.1)
     {'Jan.': 'January', 'Feb': 'February'}
     """
-    often = [value for value, n in values.items() if n >= SPARSE * sum(values.values())]
+    total = sum(values.values())
+    often = [value for value, n in values.items() if n >= SPARSE * total]
     by_length: dict[int, dict[str, str]] = {}
     for value, n in values.items():
         start = value.rstrip(".")
@@ -203,7 +208,7 @@ def in_full(values: Counts, share: float) -> dict[str, str]:
     pairs = max(by_length.values(), key=len, default={})
     long = [word for word in often if len(word) >= SHORTEST_START + 2]
     systematic = len(set(pairs.values())) >= max(2, len(long) / 2)
-    return pairs if systematic and sum(values[old] for old in pairs) <= share * sum(values.values()) else {}
+    return pairs if systematic and sum(values[old] for old in pairs) <= share * total else {}
 
 
 SHORTEST_START = 3
