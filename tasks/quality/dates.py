@@ -47,7 +47,8 @@ class Written:
     """One text that can be read as a date.
 
     Attributes:
-        layout: how it is written, apart from the order of its numbers: "0-0-0", "0 a 0", with "T" for a time.
+        layout: how it is written, apart from the order of its numbers: "0-0-0", "0 a 0", with "T" for a time, and with
+            "00" at its end where the year has two digits.
         readings: each possible order of day, month and year, with the day that it gives.
         time: the time of day as it is written, "" without one.
         short_year: the year has two digits.
@@ -65,7 +66,8 @@ class Written:
 
 
 @cache
-def _date(year: int, month: int, day: int) -> dt.date | None:
+def dated(year: int, month: int, day: int) -> dt.date | None:
+    """The day, None where there is no such day."""
     try:
         return dt.date(year, month, day)
     except ValueError:
@@ -90,7 +92,7 @@ def read_date(text: str, locale: Locale = "en") -> Written | None:
     if found := _DAY_FIRST.match(text) or _MONTH_FIRST.match(text):
         return _named(found, locale)
     if found := _COMPACT.match(text):
-        day = _date(int(found["y"]), int(found["m"]), int(found["d"]))
+        day = dated(int(found["y"]), int(found["m"]), int(found["d"]))
         return Written("00000000", {"ymd": day}) if day else None
     return None
 
@@ -114,26 +116,29 @@ def _numeric(found: re.Match[str]) -> Written | None:
     else:
         return None
     for order, year, month, day in orders:
-        if (len(day) <= 2 and len(month) <= 2) and (read := _date(_year(year), int(month), int(day))):  # noqa: PLR2004
+        if (len(day) <= 2 and len(month) <= 2) and (read := dated(_year(year), int(month), int(day))):  # noqa: PLR2004
             readings[order] = read
     if not readings:
         return None
-    layout = f"{'0000' if len(a) == 4 else '0'}{found['sep']}0{found['sep']}0" + _time_layout(found)  # noqa: PLR2004
-    return Written(layout, readings, found["time"] or "", len(a) < 4 and len(c) < 4)  # noqa: PLR2004
+    short = len(a) < 4 and len(c) < 4  # noqa: PLR2004
+    first, last = "0000" if len(a) == 4 else "0", "00" if short else "0"  # noqa: PLR2004
+    layout = f"{first}{found['sep']}0{found['sep']}{last}" + _time_layout(found)
+    return Written(layout, readings, found["time"] or "", short)
 
 
 def _named(found: re.Match[str], locale: Locale) -> Written | None:
     word = unaccented(found["m"])
     month = months(locale).get(word)
-    day = _date(_year(found["y"]), month, int(found["d"])) if month else None
+    day = dated(_year(found["y"]), month, int(found["d"])) if month else None
     if day is None or month is None:
         return None
     first = found.start("d") < found.start("m")
     full, short = (unaccented(month_names(locale, short=short)[month - 1]) for short in (False, True))
     name = EITHER if full == short else "a" if len(word) <= len(short) else "aa"  # May, Jan or January
     parts = ("0", found["sep"], name) if first else (name, found["sep"], "0")
-    layout = "".join(parts) + found["sep2"] + "0" + _time_layout(found)
-    return Written(layout, {"dmy" if first else "mdy": day}, found["time"] or "", len(found["y"]) == 2)  # noqa: PLR2004
+    short_year = len(found["y"]) == 2  # noqa: PLR2004
+    layout = "".join(parts) + found["sep2"] + ("00" if short_year else "0") + _time_layout(found)
+    return Written(layout, {"dmy" if first else "mdy": day}, found["time"] or "", short_year)
 
 
 def _time_layout(found: re.Match[str]) -> str:

@@ -11,7 +11,17 @@ from typing import TypeAlias
 from pydantic import field_validator, model_validator
 
 from tasks.quality.clocks import check_zone, in_utc
-from tasks.quality.dates import EITHER, Order, Written, month_word, read_date, shown_order, time_layout, written_as
+from tasks.quality.dates import (
+    EITHER,
+    Order,
+    Written,
+    dated,
+    month_word,
+    read_date,
+    shown_order,
+    time_layout,
+    written_as,
+)
 from tasks.quality.model import ColumnProfile
 from tasks.quality.months import Locale, language
 from tasks.quality.universal import Edits
@@ -139,7 +149,10 @@ def layouts_of(told: Told, locale: Locale = "en") -> Layouts:
 
 
 def _by_layout(told: Told) -> Mapping[str, Told]:
-    """The dates by their layout; "May" is a short or a full name like the other months of its column."""
+    """The dates by their layout; "May" is a short or a full name like the other months of its column.
+
+    Where most years have four digits, they say of which century those of two are.
+    """
     layouts: dict[str, list[tuple[str, int, Written]]] = {}
     for each in told:
         layouts.setdefault(each[2].layout, []).append(each)
@@ -148,7 +161,24 @@ def _by_layout(told: Told) -> Mapping[str, Told]:
         like = short if len(layouts.get(short, ())) > len(layouts.get(full, ())) else full
         moved = [(text, n, replace(written, layout=like)) for text, n, written in layouts.pop(layout)]
         layouts.setdefault(like, []).extend(moved)
-    return layouts
+    long = [each for each in told if not each[2].short_year]
+    if 2 * rows_of(long) <= rows_of(told):
+        return layouts
+    years = [day.year for _text, _n, written in long for day in written.days]
+    span = range(min(years), max(years) + 1)
+    return {layout: [(text, n, _within(written, span)) for text, n, written in own] for layout, own in layouts.items()}
+
+
+def _within(written: Written, span: range) -> Written:
+    """A date with a two-digit year in the one century in which it is in a span of years; in no order without one."""
+    if not written.short_year:
+        return written
+    readings = {}
+    for order, day in written.readings.items():
+        centuries = [year for year in range(day.year % 100, span.stop, 100) if year in span]
+        if len(centuries) == 1 and (found := dated(centuries[0], day.month, day.day)):
+            readings[order] = found
+    return replace(written, readings=readings)
 
 
 @dataclass(frozen=True)

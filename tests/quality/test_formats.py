@@ -201,6 +201,21 @@ def test_the_few_dates_in_other_formats_are_written_like_the_others():
     assert after == [*most, "2024-03-05", "2024-03-07", "2024-12-25"]
 
 
+def test_years_of_two_digits_are_of_the_century_that_the_other_years_are_in():
+    most = [f"{n % 12 + 1:02}/{n % 28 + 1:02}/{1950 + n % 58}" for n in range(116)]
+    odd = ["05/14/98", "05/14/62", "05/14/03", "05/14/30", "05/14/62 08:00", "7 Mar 71"]
+    with opened({"born": [*most, *odd]}) as data:
+        after = recommended_values(data, found(data, "mixed_dates"), "born")
+        assert after[116:] == ["05/14/1998", "05/14/1962", "05/14/2003", "05/14/30", "05/14/1962 08:00", "03/07/1971"]
+    old = [f"{n % 12 + 1:02}/{n % 28 + 1:02}/{1850 + n}" for n in range(150)]
+    with opened({"born": [*old, "05/14/98", "05/14/30"]}) as data:
+        after = recommended_values(data, found(data, "mixed_dates"), "born")
+        assert after[150:] == ["05/14/98", "05/14/1930"], "1898 or 1998"
+    short = [f"{n % 12 + 1:02}/{n % 28 + 1:02}/{50 + n % 49}" for n in range(116)]
+    with opened({"born": [*short, "05/14/1998"]}) as data:
+        assert recommended_values(data, found(data, "mixed_dates"), "born")[116:] == ["05/14/98"]
+
+
 def test_letters_read_in_the_wrong_encoding_are_decoded_again_and_lost_ones_stay():
     with opened({"name": ["caf\u00c3\u00a9", "na\u00efve", "gar\ufffdon", "plain"]}) as data:
         issue = found(data, "encoding_damage")
