@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from tasks.quality.patterns import shape
+from tasks.quality.profile import pattern_of
 
 Counts: TypeAlias = Mapping[str, int]
 """Values and how many rows hold each."""
@@ -29,7 +30,7 @@ def recased(values: Counts, share: float) -> dict[str, str]:
     """Values in capitals or small letters where few are, and the same as the other values write their words.
 
     Every word must be known from others, and one letter alone is none: WALL·E is a film. Where all others are in one
-    case, one known word is enough.
+    case, one known word is enough, or the pattern that most have: 10X20 amid 12x30.
 
     Args:
         values: of one column.
@@ -47,6 +48,7 @@ def recased(values: Counts, share: float) -> dict[str, str]:
     usual = {value: n for value, n in lettered.items() if value not in odd}
     known = _known(usual) if odd else {}
     one = next((change for change in (str.upper, str.lower) if all(v == change(v) for v in usual)), None)
+    form = _form_of_most(usual) if odd and one else ""
     pairs = {}
     for value in sorted(odd):
         words = list(_WORD.finditer(value))
@@ -54,9 +56,18 @@ def recased(values: Counts, share: float) -> dict[str, str]:
         lengths = [len(word[0]) for word in words]
         if len(sure) == len(words) > 1 and min(lengths) > 1 and max(lengths) >= SHORTEST_WORD:
             pairs[value] = _WORD.sub(lambda word: known[_key(word)], value)
-        elif one and any(len(word[0]) > 1 for word in sure):
+        elif one and (any(len(word[0]) > 1 for word in sure) or pattern_of(one(value)) == form):
             pairs[value] = one(value)
     return {old: new for old, new in pairs.items() if new != old}
+
+
+def _form_of_most(values: Counts) -> str:
+    """The pattern that most rows have; empty where none has."""
+    rows = Counter[str]()
+    for value, n in values.items():
+        rows[pattern_of(value)] += n
+    form, n = rows.most_common(1)[0]
+    return form if 2 * n > rows.total() else ""
 
 
 def _known(values: Counts) -> dict[tuple[bool, str], str]:

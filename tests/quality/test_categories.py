@@ -151,6 +151,8 @@ def test_what_others_write_otherwise_is_in_an_unusual_case():
     with opened({"code": [f"AB-{n}-KLM" for n in range(140)] + ["ab-141-klm", "ab-142-xyz", "o-o"]}) as data:
         after = recommended_values(data, found(data, "unusual_case"), "code")
         assert after[-3:] == ["AB-141-KLM", "AB-142-XYZ", "o-o"]
+    with opened({"size": [f"{n}x{n + 9}" for n in range(140)] + ["10X20", "X-L"]}) as data:
+        assert recommended_values(data, found(data, "unusual_case"), "size")[140:] == ["10x20", "X-L"]
     with opened({"name": [name.upper() if n % 3 else name for n, name in enumerate(PEOPLE)]}) as data:
         assert found(data, "unusual_case", missing_ok=True) is None, "both ways are frequent"
 
