@@ -648,7 +648,7 @@ def pattern_violation(data: Dataset, settings: Settings[PatternSettings]) -> Ite
         elif not too_few(column) and (
             usual := patterns.usual_patterns(column, covering=own.share, least=own.usual, most=own.most_usual)
         ):
-            suspect = patterns.unusual([p.text for p in usual], _other_signs(data, column).pairs)
+            suspect = patterns.unusual(patterns.with_spaces(column, usual), _other_signs(data, column).pairs)
             yield from _unlike(data, column, suspect, usual, promised=False)
 
 

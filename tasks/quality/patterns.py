@@ -106,6 +106,12 @@ def usual_patterns(column: ColumnProfile, *, covering: float, least: float, most
     return usual
 
 
+def with_spaces(column: ColumnProfile, usual: Sequence[Pattern]) -> list[str]:
+    """These patterns, and the same with spaces around them or several in a row: untidy, but no other way of writing."""
+    texts = {pattern.text for pattern in usual}
+    return sorted(texts | {each.text for each in column.patterns if " ".join(each.text.split()) in texts})
+
+
 def other_signs(column: ColumnProfile) -> dict[str, str]:
     """Each pattern of the same runs of digits and letters as a far more frequent one, with other signs, and that one.
 

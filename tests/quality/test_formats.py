@@ -390,6 +390,11 @@ def test_an_address_without_the_signs_of_all_others_breaks_their_pattern():
         assert found(data, "pattern_violation", missing_ok=True) is None
 
 
+def test_spaces_too_many_are_untidy_and_break_no_pattern():
+    with opened({"code": [*(f"AB {n}" for n in range(60)), "AB  60", " AB 61", "AB 62x"]}) as data:
+        assert [cell.value for cell in found(data, "pattern_violation").sample] == ["AB 62x"]
+
+
 def test_a_number_of_another_size_breaks_no_pattern_where_numbers_are_usual():
     with opened({"size": [f"{n}.{n}" for n in range(90)] + ["8.3e-05", "1E+3"]}) as data:
         assert found(data, "pattern_violation", missing_ok=True) is None
