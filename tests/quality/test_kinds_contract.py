@@ -156,6 +156,26 @@ def readings() -> dict[str, list[str | None]]:
     return columns
 
 
+def addresses() -> dict[str, list[str | None]]:
+    """Names in capitals and turned, shortened words, lists and codes with other signs, codes that are numbers now."""
+    given, family = ("Ann", "Bob", "Carla", "Dieter"), ("Miller", "Jones", "Stone", "Field", "Usher", "Lopez", "Grant")
+    kinds, places = ("Street", "Road", "Avenue"), ("Mill", "Bay", "Elm", "Oak", "Ash", "Fir", "Fig")
+    rows = 140
+    columns: dict[str, list[str | None]] = {
+        "contact": [f"{given[n % 4]} {family[n // 4 % 7]}{' jun.' * (n > 90)}" for n in range(rows)],
+        "where": [f"{n} {places[n % 7]} {kinds[n % 3]}" for n in range(rows)],
+        "call": [f"{200 + n}-{n * 37 % 10000:04}" for n in range(rows)],
+        "tags": [("blue, red", "green, red", "blue, green", "sky")[n % 4] for n in range(rows)],
+        "part": [f"{4006381000000 + 7919 * n}" for n in range(rows)],
+    }
+    columns["contact"][3:7] = ["CARLA STONE LOPEZ", "Berger, Ann", "Stone, Carla", "dieter lopez"]
+    columns["where"][7:11] = ["3 Mill St.", "4 Bay St", "5 Elm St.", "6 Oak Street"]
+    columns["call"][11:13] = ["341.0041", "342 0042"]
+    columns["tags"][13] = "blue/green/red"
+    columns["part"][14:16] = ["4 006381 333931", "4.00638E+12"]
+    return columns
+
+
 def members() -> dict[str, list[str | None]]:
     """Personal data of several sorts, alone and within texts."""
     return {
@@ -200,6 +220,7 @@ TABLES = {
     "sources": (sources, Contract()),
     "people": (people, Contract()),
     "parcels": (parcels, Contract()),
+    "addresses": (addresses, Contract()),
     "readings": (
         readings,
         Contract.model_validate(
