@@ -12,20 +12,39 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field
 
 from tasks.quality.model import ColumnProfile
-from tasks.quality.numerals import CLEAR, UNITS, Numeral, code_like, decimal_mark, digits, quiet, read_numeral, shortest
+from tasks.quality.numerals import (
+    CLEAR,
+    MEASURES,
+    UNITS,
+    Numeral,
+    code_like,
+    decimal_mark,
+    digits,
+    quiet,
+    read_numeral,
+    read_score,
+    read_word,
+    shortest,
+)
 from tasks.quality.universal import Edits
 
 MOST, FEW = 0.5, 0.3
 """What more than half of a column has is its way of writing; zeros that less than three in ten have are slips."""
 
-_NAMED = frozenset(UNITS) | {unit for _quantity, unit, _factor in UNITS.values()}
-"""Units that are known, as they are written and as they are called."""
-
 SCATTERED = 0.2
 """A decimal comma that fewer of a column's numbers have may be none: "4,6" amid whole numbers can be two of them."""
 
+FEWEST_POINTS = 3
+"""Fewer different points "out of 5" are no scale."""
+
 SLIPS = 0.05
 """What so few of a column's numbers have may be a slip, as one in twenty."""
+
+ODD = 0.02
+"""Words that are no units, and that fewer of a column's numbers have, say nothing about the others."""
+
+SURE, UNSURE = 0.95, 0.3
+"""How sure it is that numbers are written otherwise by mistake, and where their unit or mark may say something."""
 
 MOST_DECIMALS = 12
 MOST_PATTERNS = 400
@@ -48,8 +67,10 @@ class CanonicalNumber(Edits):
         shorten: take needless zeros off (12.0 → 12).
         grouped: separate thousands.
         decimals: write at least so many decimals, as the column's other numbers have.
-        percent: what becomes of a percent sign: left out ("strip"), or the number divided by a hundred ("divide").
+        percent: what becomes of a percent sign: left out ("strip"), the number divided by a hundred ("divide"), or
+            neither ("leave").
         convert: convert other units of the same quantity; else values in them stay as they are.
+        thousand: how many KB are one MB, MB one GB and GB one TB.
         single: what the other mark is where three digits follow and nothing else tells: "1,234" may be one thousand
             ("thousands") or one and a bit ("decimals"), or it may stay as it is ("leave").
     """
@@ -60,39 +81,105 @@ class CanonicalNumber(Edits):
     shorten: bool = True
     grouped: bool = False
     decimals: int = Field(0, ge=0, le=MOST_DECIMALS)
-    percent: Literal["strip", "divide"] = "strip"
+    percent: Literal["strip", "divide", "leave"] = "strip"
     convert: bool = False
+    thousand: Literal[1000, 1024] = 1000
     single: Single = "thousands"
 
 
 def mixes(column: ColumnProfile) -> bool:
-    """Whether most patterns of a column are numbers, and more than one of them, or one with a word."""
-    numeric = [p for p in column.patterns if read_numeral(p.text)]
+    """Whether most patterns of a column are numbers, and more than one of them, or one with a word, or beside words."""
+    numeric = [p for p in column.patterns if _read(p.text)]
+    words = column.distinct_count <= MOST_LISTED and any(p.text == "a" for p in column.patterns)
     return (
         column.pattern_count <= MOST_PATTERNS
-        and (len(numeric) > 1 or any("a" in p.text for p in numeric))
+        and (words or len(numeric) > 1 or any("a" in p.text for p in numeric))
         and sum(p.rows for p in numeric) > column.present_count / 2
     )
 
 
-def numbers_in(values: Mapping[str, int]) -> Told:
-    """The values that are numerals.
+def _read(text: str) -> Numeral | None:
+    return read_numeral(text) or read_score(text) or read_word(text)
 
-    A few with a letter behind their digits that is no unit are none, and with an l: either may be a digit that was
-    misread. Nor are years in brackets, which are no negative numbers.
-    """
-    told = [(text, n, numeral) for text, n in values.items() if (numeral := read_numeral(text))]
-    rows = sum(n for _t, n, _m in told)
+
+def numbers_in(values: Mapping[str, int]) -> Told:
+    """The values that are numerals; what only looks like one beside the others is none."""
+    told = [(text, n, numeral) for text, n in values.items() if (numeral := _read(text))]
+    rows = _rows(told)
     for misread in (_named_by, lambda m: m.suffix == "l"):
         if sum(n for _t, n, m in told if misread(m)) <= SLIPS * rows:
             told = [each for each in told if not misread(each[2])]
-    if sum(n for text, n, _m in told if _YEAR.match(text)) >= CLEAR * rows:
-        told = [each for each in told if not each[0].lstrip().startswith("(")]
+    for doubtful, accepted in _DOUBTFUL:
+        odd = [each for each in told if doubtful(each[0], each[2])]
+        others = [each for each in told if not doubtful(each[0], each[2])]
+        told = told if odd and accepted(odd, others) else others
     return told
 
 
+def _rows(told: Told) -> int:
+    return sum(n for _text, n, _numeral in told)
+
+
+def _no_years(_odd: Told, others: Told) -> bool:
+    """Whether the other numbers are no years, which in brackets are no negative numbers."""
+    years = sum(n for text, n, _m in others if _YEAR.match(text))
+    return not others or years < CLEAR * _rows(others)
+
+
+def _minuses(odd: Told, others: Told) -> bool:
+    """Whether signs behind numbers are minuses: cents stand before them, or more than a few others have one in front.
+
+    Else they can be codes (100-), ranges without an end (65-) or marks (2-).
+    """
+    if all(re.search("[.,][0-9]{2}$", m.body) for _t, _n, m in odd):
+        return True
+    negative = _rows([each for each in others if each[2].negative])
+    return negative >= _rows(odd) and negative > SLIPS * _rows(others)
+
+
+def _one_scale(odd: Told, others: Told) -> bool:
+    """Whether these are points of the scale that most numbers are on, which they reach half of at least: 3/5.
+
+    Else they can be fractions, days of a month or numbers of series.
+    """
+    plain = _plain(others)
+    units = {m.unit for _t, _n, m in odd}
+    if len(units) > 1 or len(odd) < FEWEST_POINTS or not plain or _rows(odd) >= _rows(others):
+        return False
+    best = Decimal(units.pop()[1:])
+    return best / 2 <= max(plain) <= best and _within(odd, plain)
+
+
+def _counted(odd: Told, others: Told) -> bool:
+    """Whether words are numbers as the others are: whole, few enough to be counted, and as large as these."""
+    plain = _plain(others)
+    whole = sum(n for _t, n, m in others if m.body.isdigit())
+    return len(others) <= MOST_LISTED and whole >= CLEAR * _rows(others) and bool(plain) and _within(odd, plain)
+
+
+def _plain(told: Told) -> list[Decimal]:
+    """The numbers that have nothing before or behind them, and a decimal point if a mark."""
+    bare = (digits(m.body, ".") for _t, _n, m in told if not (m.prefix or m.suffix or m.power or m.negative))
+    return [Decimal(number) for number in bare if number]
+
+
+def _within(odd: Told, plain: Collection[Decimal]) -> bool:
+    return all(min(plain) <= Decimal(m.body) <= max(plain) for _t, _n, m in odd)
+
+
+_DOUBTFUL: tuple[tuple[Callable[[str, Numeral], bool], Callable[[Told, Told], bool]], ...] = (
+    (lambda text, _m: text.lstrip().startswith("("), _no_years),
+    (lambda text, _m: text.rstrip().endswith(("-", "\u2212")), _minuses),
+    (lambda _text, m: m.suffix.startswith("/"), _one_scale),
+    (lambda text, _m: text.strip().isalpha(), _counted),
+)
+"""Numerals of which one cannot know alone, and what the column's other numbers must be like for them to be numbers."""
+
+
 def plan_for(told: Told) -> CanonicalNumber | None:
-    """How these numbers would be written alike; None for codes and for separators that contradict one another."""
+    """How these numbers would be written alike; None for codes, separators that contradict one another and one way."""
+    if _alike(told):
+        return None
     mark = decimal_mark((numeral.body, n) for _t, n, numeral in told)
     if mark is None or any(code_like(m.body) for _t, _n, m in told):
         return None
@@ -121,6 +208,13 @@ def plan_for(told: Told) -> CanonicalNumber | None:
         decimals=decimals,
         single=single,
     )
+
+
+def _alike(told: Told) -> bool:
+    """Whether all numbers are written in one way, but for their digits, with no letters."""
+    first = told[0][0]
+    way = re.sub("[0-9]+", "0", first)
+    return not any(map(str.isalpha, first)) and all(re.sub("[0-9]+", "0", text) == way for text, _n, _m in told)
 
 
 def _named_by(numeral: Numeral) -> bool:
@@ -206,45 +300,96 @@ def _mostly_grouped(told: Told, mark: str, single: Single) -> bool:
 
 
 def forms_of(told: Told) -> Counter[str]:
-    """The rows of each way in which the numbers are written, runs of digits as one zero."""
-    return _rows_per(told, lambda m: f"'{m.prefix}{re.sub('[0-9]+', '0', m.body)}{m.suffix}'")
+    """The rows of each way in which the numbers are written, runs of digits as one zero, without the sign in front."""
+    counts: Counter[str] = Counter()
+    for text, n, _numeral in told:
+        way = re.sub("[0-9]+", "0", text.strip().lstrip("+-\u2212"))
+        counts[f"'{way}'"] += n
+    return counts
 
 
 def facts_about(told: Told, plan: CanonicalNumber) -> dict[str, Any]:
-    """What speaks for the plan and what against it."""
+    """What speaks for the plan and what against it, and whether a part of it is certain all the same."""
     units = _rows_per(told, lambda m: m.unit)
-    slipped = _slipped(told, plan)
-    slips = {m.unit for _t, _n, m in told if m.suffix in slipped}
-    rows = sum(units.values())
-    odd = {unit for unit, n in units.items() if unit not in UNITS and n <= 0.02 * rows}
-    others = sorted(set(units) - {plan.unit, "", "%"} - slips - odd)
-    percents = "%" in units and "" in units
-    bare, signed = _medians(told, "", plan), _medians(told, "%" if percents else plan.unit, plan)
-    same = bare is None or signed is None or not bare or 1 / 5 <= signed / bare <= 5  # noqa: PLR2004
-    known = UNITS.get(plan.unit)
-    convertible = bool(others) and known is not None and all(UNITS.get(u, ("",))[0] == known[0] for u in others)
-    because = "every number has the same unit" if plan.unit not in ("", "%") else "only the way of writing changes"
-    if percents:
-        because = "the numbers with and without a percent sign are as large as one another, so the sign says nothing"
-    why_not = "" if same else "numbers with and without unit differ in size: look at them first"
-    if plan.mark == "," and sum(n for _t, n, m in told if "," in m.body) < SCATTERED * rows:
-        why_not = "a comma that few of the numbers have may separate two of them: look at them first"
-    if plan.unit not in ("", "%", plan.suffix.strip(), *_NAMED) and units[plan.unit] < MOST * rows:
-        why_not = f"'{plan.unit}' is no unit that is known, and most numbers have none: it may say something"
-    few = sum(units[u] for u in others) <= 0.05 * rows
-    convert = convertible and few and _fits(told, plan, others)
-    safe = not why_not and (convert or not others)
+    others = _others(told, plan, units)
+    quantity = _quantity(plan.unit)
+    convertible = bool(others) and quantity != "" and all(_quantity(u) == quantity for u in others)
+    fits = convertible and sum(units[u] for u in others) <= SLIPS * _rows(told) and _fits(told, plan, others)
+    convert = fits and quantity != "data"
+    doubt = _doubt(told, plan, units)
+    own = plan.suffix != "" and not units[""] and (plan.unit == "%" or plan.unit in MEASURES)
+    changes = rewritten(told, plan.model_copy(update={"convert": convert}))
+    safe = not doubt and (convert or not others or own) and bool(changes)
+    bare = not safe and not plan.suffix and units[""] > MOST * _rows(told) and not _scattered(told, plan)
     return {
         "classes": dict(forms_of(told).most_common(20)),
         "others": others,
-        "percents": percents,
+        "percents": "%" in units and "" in units,
         "convertible": convertible,
+        "fits": fits,
         "convert": convert,
         "usual": _usual_example(told, plan),
-        "because": why_not or because,
+        "because": doubt or _reason(plan, units, others),
         "safe": safe,
-        "sure": 0.95 if safe else 0.3,
+        "bare": bare and bool(rewritten(told, plan.model_copy(update=BARE))),
+        "sure": SURE if safe else UNSURE,
     }
+
+
+def _reason(plan: CanonicalNumber, units: Mapping[str, int], others: Collection[str]) -> str:
+    if "%" in units and "" in units:
+        return "the numbers with and without a percent sign are as large as one another, so the sign says nothing"
+    same = plan.unit not in ("", "%") and not others
+    return "every number has the same unit" if same else "only the way of writing changes"
+
+
+BARE = {"unit": "", "percent": "leave"}
+"""What a plan is told for numbers with a unit to stay as they are."""
+
+
+def confidence(told: Told, plan: CanonicalNumber, facts: Mapping[str, Any]) -> float:
+    """How sure it is that what the plan writes otherwise is wrong, by the share of it that is certain."""
+    if not facts["bare"]:
+        return float(facts["sure"])
+    certain, all_ = (len(rewritten(told, each)) for each in (plan.model_copy(update=BARE), plan))
+    return round(UNSURE + (SURE - UNSURE) * min(1.0, certain / all_), 4)
+
+
+def _others(told: Told, plan: CanonicalNumber, units: Mapping[str, int]) -> list[str]:
+    """The units that are not the plan's, without slips and odd words."""
+    slipped = _slipped(told, plan)
+    slips = {m.unit for _t, _n, m in told if m.suffix in slipped}
+    odd = {unit for unit, n in units.items() if unit not in MEASURES and n <= ODD * _rows(told)}
+    return sorted(set(units) - {plan.unit, "", "%"} - slips - odd)
+
+
+def _quantity(unit: str) -> str:
+    return MEASURES[unit][0] if unit in MEASURES else ""
+
+
+def _doubt(told: Told, plan: CanonicalNumber, units: Mapping[str, int]) -> str:
+    """Why the plan's unit or mark may say something, "" if nothing speaks for it."""
+    percents = "%" in units and "" in units
+    known = plan.unit in ("", "%", plan.suffix.strip()) or plan.unit in MEASURES or plan.unit.startswith("/")
+    if not known and units[plan.unit] < MOST * _rows(told):
+        return f"'{plan.unit}' is no unit that is known, and most numbers have none: it may say something"
+    if _scattered(told, plan):
+        return "a comma that few of the numbers have may separate two of them: look at them first"
+    if not _as_large(_sizes(told, "", plan), _sizes(told, "%" if percents else plan.unit, plan)):
+        return "numbers with and without unit differ in size: look at them first"
+    return ""
+
+
+def _scattered(told: Told, plan: CanonicalNumber) -> bool:
+    return plan.mark == "," and sum(n for _t, n, m in told if "," in m.body) < SCATTERED * _rows(told)
+
+
+def _as_large(some: Sequence[float], others: Sequence[float]) -> bool:
+    """Whether numbers are about as large as others, and the middle one of the fewer is among the others."""
+    fewer, more = sorted((some, others), key=len)
+    if not fewer or not median(some):
+        return True
+    return 1 / 5 <= median(others) / median(some) <= 5 and min(more) <= median(fewer) <= max(more)  # noqa: PLR2004
 
 
 def _usual_example(told: Told, plan: CanonicalNumber) -> str:
@@ -253,18 +398,36 @@ def _usual_example(told: Told, plan: CanonicalNumber) -> str:
 
 def _fits(told: Told, plan: CanonicalNumber, others: Iterable[str]) -> bool:
     """Whether numbers in other units are as large as the others when they are converted."""
-    own = _medians(told, plan.unit, plan) or 0.0
+    own = median(_sizes(told, plan.unit, plan) or [0.0])
     for unit in others:
-        theirs = (_medians(told, unit, plan) or 0.0) * float(UNITS[unit][2] / UNITS[plan.unit][2])
+        theirs = median(_sizes(told, unit, plan) or [0.0]) * float(_conversion(unit, plan))
         if not own / 5 <= theirs <= 5 * own:
             return False
     return True
 
 
-def _medians(told: Told, unit: str, plan: CanonicalNumber) -> float | None:
+def _sizes(told: Told, unit: str, plan: CanonicalNumber) -> list[float]:
+    """The different numbers with a unit, without their signs."""
     read = ((m, _digits(m, plan.mark, plan.single)) for _t, _n, m in told)
-    found = [float(d) for m, d in read if d and m.unit == unit and not m.power]
-    return median(found) if found else None
+    return [float(d) for m, d in read if d and m.unit == unit and not m.power]
+
+
+def _factor(unit: str, plan: CanonicalNumber) -> Decimal | None:
+    """What a number with a unit is multiplied by; None where it stays as it is."""
+    if unit == "%" and plan.percent != "strip":
+        return Decimal("0.01") if plan.percent == "divide" else None
+    if unit in ("", "%", plan.unit):
+        return Decimal(1)
+    alike = _quantity(unit) != "" and _quantity(unit) == _quantity(plan.unit)
+    return _conversion(unit, plan) if plan.convert and alike else None
+
+
+def _conversion(unit: str, plan: CanonicalNumber) -> Decimal:
+    """How many of the plan's unit another one of its quantity is."""
+    (quantity, own), (_same, into) = MEASURES[unit], MEASURES[plan.unit]
+    if quantity == "data":
+        return Decimal(plan.thousand) ** ((own.adjusted() - into.adjusted()) // 3)
+    return own / into
 
 
 def otherwise(plan: CanonicalNumber, changed: Collection[str]) -> Callable[[Any], Any]:
@@ -296,15 +459,15 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str]
     if value is None or numeral.power or (bare and quiet(value) != value):
         return None
     unit = plan.unit if numeral.suffix in slipped else numeral.unit
-    shortens = plan.shorten
     if plan.suffix.strip() == "%" and not unit and "." in value and Decimal(value) <= 1:
         return None  # amid percentages it may be a share
-    if unit not in ("", plan.unit, "%"):
-        if not plan.convert or unit not in UNITS or UNITS[unit][0] != UNITS.get(plan.unit, ("?",))[0]:
-            return None
-        value, shortens = f"{Decimal(value) * UNITS[unit][2] / UNITS[plan.unit][2]:f}", True
-    if unit == "%" and plan.percent == "divide":
-        value, shortens = f"{Decimal(value) / 100:f}", True
+    if unit == plan.unit and plan.suffix and _inflected(numeral, value, plan.suffix):
+        return None
+    factor = _factor(unit, plan)
+    if factor is None:
+        return None
+    shortens = plan.shorten or factor != 1
+    value = value if factor == 1 else f"{Decimal(value) * factor:f}"
     written = shortest(value) if shortens else quiet(value)
     if plan.decimals and written != numeral.body:
         whole, _point, rest = written.partition(".")
@@ -317,24 +480,36 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str]
     return ("-" if numeral.negative and written != "0" else "") + written + plan.suffix
 
 
+def _inflected(numeral: Numeral, number: str, usual: str) -> bool:
+    """Whether a unit differs from the usual one because it is of one, or of several: 1 day amid days.
+
+    >>> [_inflected(read_numeral(text), text[0], " days") for text in ("1 day", "2 day", "1 DAYS", "1 daxs")]
+    [True, False, False, False]
+    """
+    own, often = (re.sub(r"[\s.]", "", each).casefold() for each in (numeral.suffix, usual))
+    one, several = (own, often) if Decimal(number) == 1 else (often, own)
+    return several in (f"{one}s", f"{one}es") or (one, several) == ("foot", "feet")
+
+
 def _slipped(told: Told, plan: CanonicalNumber) -> frozenset[str]:
-    """The rare suffixes that are the usual one with a typing error."""
+    """The rare suffixes that are the usual one with a typing error, and no unit of their own."""
     if not plan.suffix:
         return frozenset()
     rows = _rows_per(told, lambda m: m.suffix)
-    rare = (suffix for suffix, n in rows.items() if n <= SLIPS * rows[plan.suffix])
+    known = {m.suffix for _t, _n, m in told if m.unit in MEASURES and m.unit != plan.unit}
+    rare = (suffix for suffix, n in rows.items() if n <= SLIPS * rows[plan.suffix] and suffix not in known)
     return frozenset(suffix for suffix in rare if _slips(suffix, plan.suffix))
 
 
 def _slips(suffix: str, usual: str) -> bool:
     """Whether a suffix is the usual one with a typing error, which may not be a digit that became a letter.
 
-    >>> _slips(" patixnts", " patients"), _slips(" g", " kg"), _slips("x patients", " patients")
-    (True, False, False)
+    >>> _slips(" patixnts", " patients"), _slips(" g", " kg"), _slips("x patients", " patients"), _slips("mm/s", "mm/h")
+    (True, False, False, False)
     """
     from rapidfuzz.distance import OSA
 
-    edits = len(usual.strip()) // 3
+    edits = 0 if "/" in suffix else len(usual.strip()) // 3
     if suffix[:1].isspace() != usual[:1].isspace() and len(suffix) > len(usual):
         return False
     return edits > 0 and OSA.distance(suffix.strip(), usual.strip(), score_cutoff=edits) <= edits

@@ -6,7 +6,7 @@ a date with one reading, spaces around a value, letters whose wrong decoding can
 
 Confidence of findings: where a column is written in one way, the share of its values that break the way is how
 often the way is wrong, so a breach is wrong with `1 − 10 × that share`; a date that can be n days is read wrongly
-in n − 1 of n cases.
+in n − 1 of n cases. Of numbers some of which may be meant as they are written it is weighed by their share.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from tasks.quality.model import (
     Severity,
 )
 from tasks.quality.months import Locale
+from tasks.quality.numerals import MEASURES
 from tasks.quality.patterns import Suspect, breach, too_few, usual_type
 from tasks.quality.profile import NUMBER, is_missing, pattern
 from tasks.quality.queries import cells_of, cells_where, only, rows_where, suspects
@@ -81,13 +82,28 @@ def _number_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
     leaves = "values in other units stay as they are" if facts["others"] else ""
     safe, sure = bool(facts["safe"]), facts["sure"]
     yield Option("canonical", "canonical_number", label, base, facts["because"], leaves, sure, safe)
+    if facts["bare"]:
+        label, why = "write only the numbers without a unit alike", "no unit is lost"
+        leaves = "numbers with a unit stay as they are"
+        yield Option("bare", "canonical_number", label, {**base, **canonical.BARE}, why, leaves, 0.95, safe=True)
     if facts["convertible"] and not facts["convert"]:
-        converted = {**base, "convert": True}
-        why = "the factors between these units are exact"
-        yield Option("convert", "canonical_number", f"convert all to {facts['unit']}", converted, why, confidence=0.9)
+        yield from _conversions(unit, base)
     if facts["percents"]:
         divided = {**base, "percent": "divide"}
         yield Option("divide", "canonical_number", "write percentages as parts of one", divided)
+
+
+def _conversions(unit: str, base: Mapping[str, Any]) -> Iterator[Option]:
+    """All units into one; where nobody can know how many bytes are meant, by each way of counting them."""
+    label, converted = f"convert all to {unit}", {**base, "convert": True}
+    if MEASURES[unit][0] != "data":
+        why = "the factors between these units are exact"
+        yield Option("convert", "canonical_number", label, converted, why, confidence=0.9)
+        return
+    why = "nothing in the column says how many they counted"
+    for thousand in (1000, 1024):
+        counted, key = {**converted, "thousand": thousand}, f"convert-{thousand}"
+        yield Option(key, "canonical_number", f"{label}, {thousand:,} KB to the MB", counted, why, confidence=0.5)
 
 
 @kind(
@@ -112,7 +128,7 @@ def _mixed_numbers(
     data: Dataset, column: ColumnProfile, numbers: canonical.Told, plan: CanonicalNumber
 ) -> Iterator[Finding]:
     forms, facts = canonical.forms_of(numbers), canonical.facts_about(numbers, plan)
-    plan = plan.model_copy(update={"convert": facts["convert"]})
+    plan = plan.model_copy(update={"convert": facts["fits"]})
     if changed := canonical.rewritten(numbers, plan):
         predicate = canonical.otherwise(plan, changed)
         shown = ", ".join(f"{name} {n:,}×" for name, n in forms.most_common(5))
@@ -124,7 +140,7 @@ def _mixed_numbers(
             f"numbers are written in {len(forms)} ways: {shown}",
             Severity.MEDIUM,
             facts={**plan.model_dump(exclude={"exclude", "change"}), **facts},
-            confidence=facts["sure"],
+            confidence=canonical.confidence(numbers, plan, facts),
         )
 
 

@@ -150,6 +150,147 @@ def test_letters_behind_a_few_numbers_are_no_unit_unless_they_are_a_known_one():
             assert (found(data, "mixed_number_format").recommended == "canonical") is known
 
 
+CELSIUS = [f"{n % 40 - 10}.{n % 7}" for n in range(120)]
+
+
+@pytest.mark.parametrize(
+    ("odd", "after"),
+    [
+        (["17.7°C", "-4.1 °C", "9.5 ℃", "3.5 degrees Celsius"], ["17.7", "-4.1", "9.5", "3.5"]),
+        (["17.7 °C", "68.5 °F"] * 4, None),
+        (["68.5 °F", "75.2 °F", "88.0 °F"], None),  # as Celsius they would be larger than all others
+        (["17.7 K", "9.5 K"] * 4, None),  # kelvins, or thousands
+    ],
+    ids=["Celsius", "two scales", "the other scale", "a letter that says several things"],
+)
+def test_degrees_are_taken_off_where_all_are_of_one_scale_and_as_large_as_the_others(odd, after):
+    with opened({"temperature": [*CELSIUS, *odd]}) as data:
+        issue = found(data, "mixed_number_format")
+        assert issue.recommended == ("keep" if after is None else "canonical")
+        if after:
+            assert recommended_values(data, issue, "temperature") == [*CELSIUS, *after]
+
+
+def test_the_two_scales_of_temperature_are_never_one_unit_even_if_one_is_rare_or_looks_like_a_slip():
+    odd = ["68.5 °F", "11.5°C"]
+    with opened({"temperature": [*(f"{text} °C" for text in CELSIUS), *odd]}) as data:
+        issue = found(data, "mixed_number_format")
+        assert recommended_values(data, issue, "temperature")[-2:] == ["68.5 °F", "11.5 °C"]
+        assert {option.key for option in issue.options} == {"canonical"}
+    doses = [*(f"{n % 60 + 70} mg/dL" for n in range(120)), "90 mg/L", "95mg/dL"]
+    with opened({"sugar": doses}) as data:
+        assert recommended_values(data, found(data, "mixed_number_format"), "sugar")[-2:] == ["90 mg/L", "95 mg/dL"]
+
+
+@pytest.mark.parametrize(
+    ("odd", "recommended", "after"),
+    [
+        (["45,0508", "47.1234° N", "48.5 °N"], "canonical", ["45.0508", "47.1234", "48.5"]),
+        (["45,0508", *["47.1234° S"] * 5], "bare", ["45.0508", *["47.1234° S"] * 5]),
+        (["45,0508", *["47.1234 old"] * 5], "bare", ["45.0508", *["47.1234 old"] * 5]),
+        (["45,0508", *["4.12%"] * 5], "bare", ["45.0508", *["4.12%"] * 5]),
+    ],
+    ids=["north", "south is negative", "a word", "a share"],
+)
+def test_what_is_certain_is_recommended_without_the_rest(odd, recommended, after):
+    plain = [f"{n + 45}.{n % 90 + 10}51" for n in range(45)] * 3
+    with opened({"latitude": [*plain, *odd]}) as data:
+        issue = found(data, "mixed_number_format")
+        assert issue.recommended == recommended
+        assert recommended_values(data, issue, "latitude") == [*plain, *after]
+    with opened({"latitude": [*plain, *after]}) as data:
+        again = found(data, "mixed_number_format", missing_ok=True)
+        assert again is None or again.recommended == "keep"
+
+
+def test_how_sure_it_is_that_numbers_are_miswritten_is_weighed_by_the_share_that_is_certain():
+    plain = [f"{n + 45}.{n % 90 + 10}51" for n in range(45)] * 3
+    with opened({"a": [*plain, "45,0508", "45,0708", "45,0908", *["47.1234 old"] * 5]}) as data:
+        issue = found(data, "mixed_number_format")
+        assert (issue.count, issue.confidence) == (8, 0.7875)
+        assert [option.confidence for option in issue.options] == [0.3, 0.95]
+
+
+def test_gigabytes_may_be_1024_megabytes_so_they_are_offered_both_ways_and_stay():
+    sizes = [f"{n + 300} MB" for n in range(60)]
+    with opened({"size": [*sizes, "444MB", "0.5 GB"]}) as data:
+        issue = found(data, "mixed_number_format")
+        assert (issue.recommended, issue.count) == ("canonical", 2)
+        assert recommended_values(data, issue, "size") == [*sizes, "444 MB", "0.5 GB"]
+        assert chosen_values(data, issue, "convert-1000", "size")[-1] == "500 MB"
+        assert chosen_values(data, issue, "convert-1024", "size")[-1] == "512 MB"
+    with opened({"size": [*sizes, "0.5 GB"]}) as data:
+        assert found(data, "mixed_number_format").recommended == "keep", "nothing else would change"
+    with opened({"size": [*sizes, "444MB", "310", "0.5 GB"]}) as data:
+        assert found(data, "mixed_number_format").recommended == "keep", "the one without a unit may have either"
+
+
+def test_one_of_a_unit_is_written_otherwise_than_several():
+    days = [f"{n % 20 + 2} days" for n in range(60)]
+    with opened({"stay": [*days, "1 day", "7 Days", "3days"]}) as data:
+        after = recommended_values(data, found(data, "mixed_number_format"), "stay")
+    assert after == [*days, "1 day", "7 days", "3 days"]
+
+
+@pytest.mark.parametrize(
+    ("most", "odd", "after"),
+    [
+        ([f"{n - 40}.25" for n in range(90)] + ["1234.5", "5432.1"], ["123.45-", "1,234.50-"], ["-123.45", "-1234.50"]),
+        ([f"{n}.25" for n in range(90)], ["123.45-", "(7.50)"], ["-123.45", "-7.50"]),
+        ([str(n - 40) for n in range(90)], ["123-", "7-"], ["-123", "-7"]),
+        ([str(n) for n in range(100, 190)], ["100-", "12-"], None),
+        ([str(n) for n in range(90)], ["65-", "-18"], None),
+        ([str(n) for n in range(1920, 2010)], ["1999-"], None),
+        ([f"{n}.25" for n in range(90)], ["-12.45-", "(12.45-)", "12.45-13.45", "C-"], None),
+    ],
+    ids=["sums", "no others below zero", "whole numbers", "codes", "open ranges", "years", "no signs of numbers"],
+)
+def test_a_minus_behind_a_number_is_a_sign_where_it_can_be_nothing_else(most, odd, after):
+    with opened({"balance": [*most, *odd]}) as data:
+        issue = found(data, "mixed_number_format", missing_ok=True)
+        assert (issue is None) is (after is None)
+        if issue:
+            assert recommended_values(data, issue, "balance") == [*most, *after]
+
+
+@pytest.mark.parametrize(
+    ("most", "odd", "after"),
+    [
+        ([str(n % 5 + 1) for n in range(120)], ["3/5", "4 / 5", "5/5"], ["3", "4", "5"]),
+        ([f"{n % 5}.{n % 10}" for n in range(120)], ["3.5/5", "4/5", "1.2/5"], ["3.5", "4", "1.2"]),
+        ([str(n % 5 + 1) for n in range(120)], ["3/5", "1/2", "4/5", "2/3"], None),
+        ([str(n % 5 + 1) for n in range(120)], ["3/5", "4/5"], None),
+        ([str(n % 12 + 1) for n in range(120)], ["3/5", "4/5", "9/5"], None),
+        ([str(n % 5 + 1) for n in range(120)], ["3/100", "4/100", "5/100"], None),
+        ([str(n % 30 + 1) for n in range(120)], ["1/2", "2/2", "3/2"], None),
+    ],
+    ids=["points", "halves of points", "fractions", "two only", "days of May", "another scale", "parts"],
+)
+def test_points_out_of_the_scale_that_a_column_is_on_are_the_points(most, odd, after):
+    with opened({"rating": [*most, *odd]}) as data:
+        issue = found(data, "mixed_number_format", missing_ok=True)
+        assert (issue is None) is (after is None)
+        if issue:
+            assert recommended_values(data, issue, "rating") == [*most, *after]
+
+
+@pytest.mark.parametrize(
+    ("most", "odd", "after"),
+    [
+        ([str(n % 5 + 1) for n in range(120)], ["three", "Two", "4.0"], ["3", "2", "4"]),
+        ([str(n % 5 + 1) for n in range(120)], ["three", "ten"], None),  # no other number is so large
+        ([f"{n % 5}.{n % 9 + 1}" for n in range(120)], ["three"], None),
+    ],
+    ids=["counts", "too large", "measures"],
+)
+def test_numbers_in_words_are_written_in_digits_amid_counts(most, odd, after):
+    with opened({"rooms": [*most, *odd]}) as data:
+        issue = found(data, "mixed_number_format", missing_ok=True)
+        assert (issue is None) is (after is None)
+        if issue:
+            assert recommended_values(data, issue, "rooms") == [*most, *after]
+
+
 def test_a_comma_amid_whole_numbers_may_separate_two_of_them():
     whole = [str(n % 23) for n in range(200)]
     with opened({"source": [*whole, "4,6", "20,22", "14,15"]}) as data:
