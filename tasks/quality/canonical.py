@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
-from statistics import median
+from itertools import accumulate
 from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
@@ -53,6 +54,9 @@ MOST_LISTED = 2_000
 Told: TypeAlias = Sequence[tuple[str, int, Numeral]]
 """Values, their rows, and the numerals that they are."""
 
+
+Sizes: TypeAlias = Counter[float]
+"""Numbers and their rows."""
 
 Single: TypeAlias = Literal["thousands", "decimals", "leave"]
 
@@ -384,12 +388,20 @@ def _scattered(told: Told, plan: CanonicalNumber) -> bool:
     return plan.mark == "," and sum(n for _t, n, m in told if "," in m.body) < SCATTERED * _rows(told)
 
 
-def _as_large(some: Sequence[float], others: Sequence[float]) -> bool:
+def _as_large(some: Sizes, others: Sizes) -> bool:
     """Whether numbers are about as large as others, and the middle one of the fewer is among the others."""
-    fewer, more = sorted((some, others), key=len)
-    if not fewer or not median(some):
+    fewer, more = sorted((some, others), key=Counter.total)
+    if not fewer or not _middle(some):
         return True
-    return 1 / 5 <= median(others) / median(some) <= 5 and min(more) <= median(fewer) <= max(more)  # noqa: PLR2004
+    return 1 / 5 <= _middle(others) / _middle(some) <= 5 and min(more) <= _middle(fewer) <= max(more)  # noqa: PLR2004
+
+
+def _middle(sizes: Sizes) -> float:
+    """The median over the rows; 0 of none."""
+    ordered = sorted(sizes)
+    until = list(accumulate(sizes[size] for size in ordered))
+    half = sizes.total() / 2
+    return (ordered[bisect_left(until, half)] + ordered[bisect_right(until, half)]) / 2 if ordered else 0.0
 
 
 def _usual_example(told: Told, plan: CanonicalNumber) -> str:
@@ -398,18 +410,22 @@ def _usual_example(told: Told, plan: CanonicalNumber) -> str:
 
 def _fits(told: Told, plan: CanonicalNumber, others: Iterable[str]) -> bool:
     """Whether numbers in other units are as large as the others when they are converted."""
-    own = median(_sizes(told, plan.unit, plan) or [0.0])
+    own = _middle(_sizes(told, plan.unit, plan))
     for unit in others:
-        theirs = median(_sizes(told, unit, plan) or [0.0]) * float(_conversion(unit, plan))
+        theirs = _middle(_sizes(told, unit, plan)) * float(_conversion(unit, plan))
         if not own / 5 <= theirs <= 5 * own:
             return False
     return True
 
 
-def _sizes(told: Told, unit: str, plan: CanonicalNumber) -> list[float]:
-    """The different numbers with a unit, without their signs."""
-    read = ((m, _digits(m, plan.mark, plan.single)) for _t, _n, m in told)
-    return [float(d) for m, d in read if d and m.unit == unit and not m.power]
+def _sizes(told: Told, unit: str, plan: CanonicalNumber) -> Sizes:
+    """The numbers with a unit, without their signs, and their rows."""
+    sizes: Sizes = Counter()
+    for _text, n, numeral in told:
+        number = _digits(numeral, plan.mark, plan.single)
+        if number and numeral.unit == unit and not numeral.power:
+            sizes[float(number)] += n
+    return sizes
 
 
 def _factor(unit: str, plan: CanonicalNumber) -> Decimal | None:

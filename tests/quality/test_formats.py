@@ -150,6 +150,12 @@ def test_letters_behind_a_few_numbers_are_no_unit_unless_they_are_a_known_one():
             assert (found(data, "mixed_number_format").recommended == "canonical") is known
 
 
+def test_how_large_numbers_are_is_told_by_their_rows_so_a_few_large_ones_do_not_count():
+    stock = ["7", "12", "18", "26"] * 40 + [str(n) for n in range(800, 840)]
+    with opened({"stock": [*stock, "9 g", "14g"]}) as data:
+        assert recommended_values(data, found(data, "mixed_number_format"), "stock") == [*stock, "9", "14"]
+
+
 CELSIUS = [f"{n % 40 - 10}.{n % 7}" for n in range(120)]
 
 
