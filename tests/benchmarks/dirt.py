@@ -159,6 +159,28 @@ def in_words(rng: random.Random, value: str) -> str | None:
     return {"M": "Male", "F": "Female", "Y": "Yes", "N": "No"}.get(value)
 
 
+def minus_behind(rng: random.Random, value: str) -> str | None:
+    """The minus stands behind the number, as SAP writes it."""
+    return f"{value[1:]}-" if value.startswith("-") and value[1:].replace(".", "", 1).isdigit() else None
+
+
+def in_degrees(rng: random.Random, value: str) -> str | None:
+    """A number gets degrees Celsius."""
+    plain = value.removeprefix("-").replace(".", "", 1).isdigit()
+    return f"{value}{rng.choice(['°C', ' °C'])}" if plain else None
+
+
+def out_of_ten(rng: random.Random, value: str) -> str | None:
+    """Points get the scale that they are on."""
+    return f"{value}/10" if value.replace(".", "", 1).isdigit() and float(value) <= 10 else None
+
+
+def in_number_words(rng: random.Random, value: str) -> str | None:
+    """A number in words."""
+    words = {"1": "one", "2": "two", "3": "three", "4": "four", "5": "five", "10": "ten"}
+    return words.get(value)
+
+
 def in_hours(rng: random.Random, value: str) -> str | None:
     """Minutes become hours."""
     number, _space, unit = value.partition(" ")
@@ -316,7 +338,8 @@ SORTS: dict[str, Maker] = {
     "disguised null": disguised, "sentinel": sentinel, "date format": other_dates, "unit": with_unit,
     "decimal comma": decimal_comma, "spelling": renamed, "stray value": stray, "swapped": swapped, "spilled": spilled,
     "out of date": out_of_date, "zeros lost": _each(unpadded), "other signs": _each(other_signs),
-    "word for letter": _each(in_words), "time format": other_times,
+    "word for letter": _each(in_words), "time format": other_times, "minus behind": _each(minus_behind), "degrees": _each(in_degrees),
+    "out of ten": _each(out_of_ten), "number in words": _each(in_number_words),
 }  # fmt: skip
 
 # --- where it falls -------------------------------------------------------------------------------------------------
@@ -358,6 +381,7 @@ PLANS: dict[str, tuple[Fall, ...]] = {
         Fall("shipped", ("date format",), 0.05),
         Fall("shipped", ("disguised null",), 0.4),
         Fall("customer name", ("swapped",), 0.005),
+        Fall("quantity", ("number in words",), 0.02),
     ),
     "sensors": (
         Fall("humidity", ("disguised null", "sentinel"), 0.9),
@@ -368,6 +392,7 @@ PLANS: dict[str, tuple[Fall, ...]] = {
         Fall("state", (*SLIPS, "case"), 0.01),
         Fall("humidity", ("unit",), 0.05),
         Fall("time", ("time format",), 0.05),
+        Fall("temperature", ("degrees",), 0.03),
     ),
     "catalogue": (
         *(Fall(column, (*SLIPS, "crossed out"), 0.03) for column in _CLINIC),
@@ -394,6 +419,7 @@ PLANS: dict[str, tuple[Fall, ...]] = {
         Fall("released", ("date format",), 0.06),
         Fall("released", ("garbled digit",), 0.01),
         Fall("title director", ("swapped",), 0.005),
+        Fall("rating", ("out of ten",), 0.03),
     ),
     "offers": (
         Fall("brand", (*SLIPS, "emptied"), 0.06),
@@ -419,6 +445,7 @@ PLANS: dict[str, tuple[Fall, ...]] = {
         Fall("text", ("disguised null",), 0.9),
         Fall("iban bic", ("swapped",), 0.005),
         Fall("holder", ("mojibake",), 0.4),
+        Fall("amount", ("minus behind",), 0.05),
     ),
     "contacts": (
         Fall("name", (*SLIPS, "case", "white space"), 0.04),

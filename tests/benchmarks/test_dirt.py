@@ -44,7 +44,7 @@ def test_every_sort_of_dirt_falls_somewhere():
 def test_a_sort_changes_its_cell_or_leaves_it(kind):
     rng = random.Random(kind)
     values = ["Zoë & Meier", "12.5", "1,234", "1234.50", "7", "", "90 min", "2.50 kg", "2024-03-01", "3 May 1999"]
-    values += ["M", "02134", "2024-03-01 13:10:00"]
+    values += ["M", "02134", "2024-03-01 13:10:00", "-12.5", "3"]
     dirt = SORTS[kind](rng, [values])
     made = [dirt(rng, (value,)) for _ in range(20) for value in values]
     assert all(cells is None or len(cells) == 1 for cells in made)
