@@ -321,9 +321,8 @@ def facts_about(told: Told, plan: CanonicalNumber) -> dict[str, Any]:
     fits = convertible and sum(units[u] for u in others) <= SLIPS * _rows(told) and _fits(told, plan, others)
     convert = fits and quantity != "data"
     doubt = _doubt(told, plan, units)
-    own = plan.suffix != "" and not units[""] and (plan.unit == "%" or plan.unit in MEASURES)
     changes = rewritten(told, plan.model_copy(update={"convert": convert}))
-    safe = not doubt and (convert or not others or own) and bool(changes)
+    safe = not doubt and (convert or not others or _apart(told, plan, units)) and bool(changes)
     bare = not safe and not plan.suffix and units[""] > MOST * _rows(told) and not _scattered(told, plan)
     return {
         "classes": dict(forms_of(told).most_common(20)),
@@ -365,6 +364,17 @@ def _others(told: Told, plan: CanonicalNumber, units: Mapping[str, int]) -> list
     slips = {m.unit for _t, _n, m in told if m.suffix in slipped}
     odd = {unit for unit, n in units.items() if unit not in MEASURES and n <= ODD * _rows(told)}
     return sorted(set(units) - {plan.unit, "", "%"} - slips - odd)
+
+
+def _apart(told: Told, plan: CanonicalNumber, units: Mapping[str, int]) -> bool:
+    """Whether numbers with the plan's unit can be written alike beside those with others.
+
+    Its suffix stays, no number is without unit, which could be any of them, and no more words are lost.
+    """
+    if not plan.suffix or units[""] or not (plan.unit == "%" or plan.unit in MEASURES):
+        return False
+    words = len(plan.suffix.split())
+    return all(len(m.suffix.split()) <= words for _t, _n, m in told if m.unit == plan.unit)
 
 
 def _quantity(unit: str) -> str:

@@ -231,6 +231,14 @@ def test_gigabytes_may_be_1024_megabytes_so_they_are_offered_both_ways_and_stay(
         assert found(data, "mixed_number_format").recommended == "keep", "the one without a unit may have either"
 
 
+def test_words_behind_a_unit_are_kept_where_not_all_have_the_same():
+    drinks = [*(f"{n % 9 + 8} oz" for n in range(60)), *(f"{n * 10} ml" for n in range(20))]
+    with opened({"size": [*drinks, "12oz"]}) as data:
+        assert recommended_values(data, found(data, "mixed_number_format"), "size") == [*drinks, "12 oz"]
+    with opened({"size": [*drinks, "12oz", "9 oz bottle"]}) as data:
+        assert found(data, "mixed_number_format").recommended == "keep"
+
+
 def test_one_of_a_unit_is_written_otherwise_than_several():
     days = [f"{n % 20 + 2} days" for n in range(60)]
     with opened({"stay": [*days, "1 day", "7 Days", "3days"]}) as data:
