@@ -338,8 +338,8 @@ SORTS: dict[str, Maker] = {
     "disguised null": disguised, "sentinel": sentinel, "date format": other_dates, "unit": with_unit,
     "decimal comma": decimal_comma, "spelling": renamed, "stray value": stray, "swapped": swapped, "spilled": spilled,
     "out of date": out_of_date, "zeros lost": _each(unpadded), "other signs": _each(other_signs),
-    "word for letter": _each(in_words), "time format": other_times, "minus behind": _each(minus_behind), "degrees": _each(in_degrees),
-    "out of ten": _each(out_of_ten), "number in words": _each(in_number_words),
+    "word for letter": _each(in_words), "time format": other_times, "minus behind": _each(minus_behind),
+    "degrees": _each(in_degrees), "out of ten": _each(out_of_ten), "number in words": _each(in_number_words),
 }  # fmt: skip
 
 # --- where it falls -------------------------------------------------------------------------------------------------
