@@ -509,11 +509,18 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str]
 def _inflected(numeral: Numeral, number: str, usual: str) -> bool:
     """Whether a unit differs from the usual one because it is of one, or of several: 1 day amid days.
 
+    Short forms of a unit have no plural of their own: 9 kgs amid kg.
+
     >>> [_inflected(read_numeral(text), text[0], " days") for text in ("1 day", "2 day", "1 DAYS", "1 daxs")]
     [True, False, False, False]
+    >>> _inflected(read_numeral("2 days"), "2", " day"), _inflected(read_numeral("2 kgs"), "2", " kg")
+    (True, False)
     """
     own, often = (re.sub(r"[\s.]", "", each).casefold() for each in (numeral.suffix, usual))
     one, several = (own, often) if Decimal(number) == 1 else (often, own)
+    longest = max((len(each) for each, unit in UNITS.items() if unit == UNITS.get(one)), default=0)
+    if own == several and longest > len(several):
+        return False
     return several in (f"{one}s", f"{one}es") or (one, several) == ("foot", "feet")
 
 

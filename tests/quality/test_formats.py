@@ -244,6 +244,10 @@ def test_one_of_a_unit_is_written_otherwise_than_several():
     with opened({"stay": [*days, "1 day", "7 Days", "3days"]}) as data:
         after = recommended_values(data, found(data, "mixed_number_format"), "stay")
     assert after == [*days, "1 day", "7 days", "3 days"]
+    weights = [f"{n % 20 + 2} kg" for n in range(60)]
+    with opened({"weight": [*weights, "9 kgs", "8 kilos"]}) as data:
+        after = recommended_values(data, found(data, "mixed_number_format"), "weight")
+    assert after == [*weights, "9 kg", "8 kg"], "a short form has no plural of its own"
 
 
 @pytest.mark.parametrize(
