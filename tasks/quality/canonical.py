@@ -67,6 +67,7 @@ class CanonicalNumber(Edits):
     Attributes:
         mark: what separates decimals in the data.
         unit: the unit that every number without another one has, "" for none.
+        prefix: what is written before the number, as a currency's sign, "" for nothing.
         suffix: what is written behind the number, "" for nothing.
         shorten: take needless zeros off (12.0 → 12).
         grouped: separate thousands.
@@ -81,6 +82,7 @@ class CanonicalNumber(Edits):
 
     mark: Literal[".", ","] = "."
     unit: str = ""
+    prefix: str = ""
     suffix: str = ""
     shorten: bool = True
     grouped: bool = False
@@ -93,7 +95,7 @@ class CanonicalNumber(Edits):
 
 def mixes(column: ColumnProfile) -> bool:
     """Whether most patterns of a column are numbers, and more than one of them, or one with a word, or beside words."""
-    numeric = [p for p in column.patterns if _read(p.text)]
+    numeric = [p for p in column.patterns if _read(p.text) or _read(re.sub("^a(?= ?9)", "EUR", p.text))]
     words = column.distinct_count <= MOST_LISTED and any(p.text == "a" for p in column.patterns)
     return (
         column.pattern_count <= MOST_PATTERNS
@@ -198,20 +200,28 @@ def plan_for(told: Told) -> CanonicalNumber | None:
     told_units = {unit: n for unit, n in units.items() if unit}
     unit = min(told_units, key=lambda u: (-told_units[u], u)) if told_units else ""
     keeps = bool(prefix or suffix) and of_usual > MOST * rows
-    if keeps and prefix:
-        return None
-    own = suffix if keeps else ""
-    usual_ones = [(m, n) for _t, n, m in told if m.suffix == own and not m.prefix and not m.power]
+    own = (prefix, suffix) if keeps else ("", "")
+    usual_ones = [(m, n) for _t, n, m in told if (m.prefix, m.suffix) == own and not m.power]
     decimals, shorten = _decimals_of(usual_ones, mark, single) if usual_ones else (0, True)
     return CanonicalNumber(
         mark=mark,
         unit=unit,
+        prefix=_before(told, prefix) if keeps and prefix else "",
         suffix=suffix if keeps else "",
         shorten=shorten,
         grouped=_mostly_grouped(told, mark, single),
         decimals=decimals,
         single=single,
     )
+
+
+def _before(told: Told, prefix: str) -> str:
+    """A prefix with the space, if any, that most numbers have between the two."""
+    gaps = Counter[str]()
+    for text, n, m in told:
+        if m.prefix == prefix:
+            gaps[re.sub(r"[-+\u2212(]", "", text.partition(m.body)[0]).lstrip()] += n
+    return min(gaps, key=lambda gap: (-gaps[gap], gap))
 
 
 def _alike(told: Told) -> bool:
@@ -323,7 +333,9 @@ def facts_about(told: Told, plan: CanonicalNumber) -> dict[str, Any]:
     doubt = _doubt(told, plan, units)
     changes = rewritten(told, plan.model_copy(update={"convert": convert}))
     safe = not doubt and (convert or not others or _apart(told, plan, units)) and bool(changes)
-    bare = not safe and not plan.suffix and units[""] > MOST * _rows(told) and not _scattered(told, plan)
+    bare = (
+        not safe and not (plan.prefix or plan.suffix) and units[""] > MOST * _rows(told) and not _scattered(told, plan)
+    )
     return {
         "classes": dict(forms_of(told).most_common(20)),
         "others": others,
@@ -369,9 +381,9 @@ def _others(told: Told, plan: CanonicalNumber, units: Mapping[str, int]) -> list
 def _apart(told: Told, plan: CanonicalNumber, units: Mapping[str, int]) -> bool:
     """Whether numbers with the plan's unit can be written alike beside those with others.
 
-    Its suffix stays, no number is without unit, which could be any of them, and no more words are lost.
+    Its prefix or suffix stays, no number is without unit, which could be any of them, and no more words are lost.
     """
-    if not plan.suffix or units[""] or not (plan.unit == "%" or plan.unit in MEASURES):
+    if not (plan.prefix or plan.suffix) or units[""] or not (plan.unit == "%" or plan.unit in MEASURES):
         return False
     words = len(plan.suffix.split())
     return all(len(m.suffix.split()) <= words for _t, _n, m in told if m.unit == plan.unit)
@@ -463,7 +475,7 @@ def otherwise(plan: CanonicalNumber, changed: Collection[str]) -> Callable[[Any]
         return lambda value: value.isin(few)
     whole = r"[1-9][0-9]{0,2}(?:[^0-9][0-9]{3})*" if plan.grouped else r"(?:0|[1-9][0-9]*)"
     plain = rf"^-?{whole}(?:\.[0-9]*[1-9])?" if plan.shorten else rf"^-?{whole}(?:[.,][0-9]+)?"
-    form = plain + (re.escape(plan.suffix) if plan.suffix else "") + "$"
+    form = plain.replace("^-?", f"^-?{re.escape(plan.prefix)}", 1) + re.escape(plan.suffix) + "$"
     return lambda value: ~value.re_search(form) & value.re_search("[0-9]") & ~value.re_search("[0-9][eE][-+]?[0-9]")
 
 
@@ -495,15 +507,18 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str]
     shortens = plan.shorten or factor != 1
     value = value if factor == 1 else f"{Decimal(value) * factor:f}"
     written = shortest(value) if shortens else quiet(value)
-    if plan.decimals and written != numeral.body:
-        whole, _point, rest = written.partition(".")
-        written = f"{whole}.{rest:0<{plan.decimals}}"
-    if plan.grouped:
-        whole, point, rest = written.partition(".")
-        written = f"{int(whole):,}{point}{rest}"
-    if plan.mark == "," and (plan.suffix or plan.grouped):
-        written = written.translate(str.maketrans(",.", ".,"))
-    return ("-" if numeral.negative and written != "0" else "") + written + plan.suffix
+    apart = _in_thousands(written) if plan.grouped else written
+    if plan.decimals and numeral.body != (apart if plan.prefix else written):
+        whole, _point, rest = apart.partition(".")
+        apart = f"{whole}.{rest:0<{plan.decimals}}"
+    if plan.mark == "," and (plan.prefix or plan.suffix or plan.grouped):
+        apart = apart.translate(str.maketrans(",.", ".,"))
+    return ("-" if numeral.negative and apart != "0" else "") + plan.prefix + apart + plan.suffix
+
+
+def _in_thousands(number: str) -> str:
+    whole, point, rest = number.partition(".")
+    return f"{int(whole):,}{point}{rest}"
 
 
 def _inflected(numeral: Numeral, number: str, usual: str) -> bool:

@@ -77,7 +77,7 @@ def _number_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
     base = {name: facts[name] for name in CanonicalNumber.model_fields if name in facts}
     unit = facts["unit"]
     label = "write them as plain numbers" + (f" ({unit})" if unit else "")
-    if facts["suffix"] or facts["grouped"]:
+    if facts["prefix"] or facts["suffix"] or facts["grouped"]:
         label = f"write them as most are, '{facts['usual']}'"
     leaves = "values in other units stay as they are" if facts["others"] else ""
     safe, sure = bool(facts["safe"]), facts["sure"]

@@ -239,6 +239,34 @@ def test_words_behind_a_unit_are_kept_where_not_all_have_the_same():
         assert found(data, "mixed_number_format").recommended == "keep"
 
 
+@pytest.mark.parametrize(
+    ("most", "odd", "after"),
+    [
+        (
+            [f"${n + 1},{n:03}.{n % 90 + 10}" for n in range(60)],
+            ["31234.5", "$ 2,345.10", "$3456.10", "($1,200.50)", "$4,567", "$-7,000.25"],
+            ["$31,234.50", "$2,345.10", "$3,456.10", "-$1,200.50", "$4,567", "-$7,000.25"],
+        ),
+        ([f"€{n}.{n % 90 + 10}" for n in range(60)], ["12,34 €", "EUR 7.50", "9.99"], ["€12.34", "€7.50", "€9.99"]),
+        (
+            [f"EUR {n},{n % 90 + 10}" for n in range(60)],
+            ["€ 12,34", "7.50", "9,99"],
+            ["EUR 12,34", "EUR 7,50", "EUR 9,99"],
+        ),
+        ([f"${n}.{n % 90 + 10}" for n in range(60)], ["€12.34", "$ 7.50"], ["€12.34", "$7.50"]),
+    ],
+)
+def test_the_few_amounts_without_the_usual_sign_get_it(most, odd, after):
+    with opened({"price": [*most, *odd]}) as data:
+        issue = found(data, "mixed_number_format")
+        assert recommended_values(data, issue, "price")[60:] == after
+        assert issue.count == sum(one != other for one, other in zip(odd, after, strict=True))
+    for kept in ([*most, "9000000"], [*most, "€1.50", "2.50"]):
+        with opened({"price": kept}) as data:
+            issue = found(data, "mixed_number_format", missing_ok=True)
+            assert issue is None or issue.recommended == "keep", "of another size, or either currency"
+
+
 def test_one_of_a_unit_is_written_otherwise_than_several():
     days = [f"{n % 20 + 2} days" for n in range(60)]
     with opened({"stay": [*days, "1 day", "7 Days", "3days"]}) as data:
