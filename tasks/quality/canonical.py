@@ -24,6 +24,7 @@ from tasks.quality.numerals import (
     quiet,
     read_numeral,
     read_score,
+    read_sum,
     read_word,
     shortest,
 )
@@ -105,7 +106,7 @@ def mixes(column: ColumnProfile) -> bool:
 
 
 def _read(text: str) -> Numeral | None:
-    return read_numeral(text) or read_score(text) or read_word(text)
+    return read_numeral(text) or read_score(text) or read_sum(text) or read_word(text)
 
 
 def numbers_in(values: Mapping[str, int]) -> Told:
@@ -156,6 +157,13 @@ def _one_scale(odd: Told, others: Told) -> bool:
     return best / 2 <= max(plain) <= best and _within(odd, plain)
 
 
+def _in_small_units(odd: Told, others: Told) -> bool:
+    """Whether most other numbers are in the smaller of the two units: 1h 32m amid 95 min."""
+    units = {m.unit for _t, _n, m in odd}
+    alike = _rows([each for each in others if each[2].unit in units])
+    return len(units) == 1 and alike > MOST * _rows(others) and alike > _rows(odd)
+
+
 def _counted(odd: Told, others: Told) -> bool:
     """Whether words are numbers as the others are: whole, few enough to be counted, and as large as these."""
     plain = _plain(others)
@@ -177,6 +185,7 @@ _DOUBTFUL: tuple[tuple[Callable[[str, Numeral], bool], Callable[[Told, Told], bo
     (lambda text, _m: text.lstrip().startswith("("), _no_years),
     (lambda text, _m: text.rstrip().endswith(("-", "\u2212")), _minuses),
     (lambda _text, m: m.suffix.startswith("/"), _one_scale),
+    (lambda text, _m: read_sum(text) is not None, _in_small_units),
     (lambda text, _m: text.strip().isalpha(), _counted),
 )
 """Numerals of which one cannot know alone, and what the column's other numbers must be like for them to be numbers."""

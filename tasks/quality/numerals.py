@@ -187,6 +187,31 @@ def read_score(text: str) -> Numeral | None:
     return Numeral(False, "", found["body"], "", re.sub(r"\s", "", found["suffix"])) if found else None
 
 
+_SUM = r"^\s*([0-9]{1,4})\s*(?:LARGE)\.?(?:\s*,|\s+and\b)?\s*([0-9]{1,2})\s*(?:SMALL)\.?\s*$"
+_SUMS = tuple(
+    (re.compile(_SUM.replace("LARGE", large).replace("SMALL", small), re.IGNORECASE), many, unit)
+    for large, small, many, unit in (
+        ("h|hr|hrs|hours?|std", "m|min|mins|minutes?", 60, " min"),
+        ("m|min|mins|minutes?", "s|secs?|seconds?", 60, " s"),
+        ("ft|feet|foot|'", "in|inch|inches|\"|''", 12, " in"),
+        ("lbs?|pounds?", "oz|ounces?", 16, " oz"),
+    )
+)
+"""What is told in two units of one quantity: how it is written, how many of the small one are a large one, and it."""
+
+
+def read_sum(text: str) -> Numeral | None:
+    """What is told in two units as a numeral in the smaller one; None for anything else.
+
+    >>> read_sum("1h 32m"), read_sum("5 ft 11 in").body, read_sum("1 h 75 min")
+    (Numeral(negative=False, prefix='', body='92', power='', suffix=' min'), '71', None)
+    """
+    for written, many, unit in _SUMS if len(text) <= LONGEST else ():
+        if (found := written.match(text)) and int(found[2]) < many:
+            return Numeral(False, "", str(int(found[1]) * many + int(found[2])), "", unit)
+    return None
+
+
 def read_word(text: str) -> Numeral | None:
     """A number in words as a numeral; None for anything else.
 

@@ -267,6 +267,22 @@ def test_the_few_amounts_without_the_usual_sign_get_it(most, odd, after):
             assert issue is None or issue.recommended == "keep", "of another size, or either currency"
 
 
+def test_what_is_told_in_two_units_is_written_in_the_one_that_most_have():
+    lengths = [f"{n + 70} min" for n in range(60)]
+    with opened({"length": [*lengths, "1h 32m", "2 hrs. 5 min", "1 hour and 1 minute", "1h 75m"]}) as data:
+        after = recommended_values(data, found(data, "mixed_number_format"), "length")
+        assert after[60:] == ["92 min", "125 min", "61 min", "1h 75m"]
+    for most, odd in (
+        ([f"{n % 3 + 1}h {n % 60}m" for n in range(90)], ["95 min"]),
+        ([f"{n + 150} cm" for n in range(60)], ["5'11\""]),
+        ([f"{n + 1} h" for n in range(60)], ["1h 32m"]),
+        ([str(n + 70) for n in range(60)], ["1h 32m"]),
+    ):
+        with opened({"length": [*most, *odd]}) as data:
+            issue = found(data, "mixed_number_format", missing_ok=True)
+            assert issue is None or issue.recommended == "keep" or recommended_values(data, issue, "length")[-1:] == odd
+
+
 def test_one_of_a_unit_is_written_otherwise_than_several():
     days = [f"{n % 20 + 2} days" for n in range(60)]
     with opened({"stay": [*days, "1 day", "7 Days", "3days"]}) as data:
