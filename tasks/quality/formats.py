@@ -734,7 +734,8 @@ def unusual_signs(data: Dataset, settings: Settings[KindSettings]) -> Iterable[F
     """Values as 555.0142 or 5550142 amid 555-0142: in a pattern that is twenty times more frequent with other signs.
 
     Certain are those that have a usual number of digits and letters in each part then; of addresses of letters only,
-    those with a space too many, a doubled sign or a comma for a point. Confidence: the share of certain cells.
+    those with a space too many, a doubled sign or a comma for a point; and where values repeat themselves, of these
+    those that the column has as usual, too. Confidence: the share of certain cells.
     """
     for column in data.profile.columns:
         if too_few(column) or not (found := _other_signs(data, column)).pairs:
@@ -754,12 +755,17 @@ class _OtherSigns(NamedTuple):
 
 def _other_signs(data: Dataset, column: ColumnProfile) -> _OtherSigns:
     usual = patterns.other_signs(column)
-    if not usual or usual_type(column, 0.9) is not None or (layouts.mixes(column) and layouts.holds_dates(column)):
+    if usual_type(column, 0.9) is not None or (layouts.mixes(column) and layouts.holds_dates(column)):
+        usual = {odd: own for odd, own in usual.items() if own == "9"}
+    if not usual:
         return _OtherSigns({}, {}, {})
     counts = telling_values(data, [column.name], lambda text: pattern(text).isin(sorted(usual)))[column.name]
     shapes = patterns.usual_shapes(column, set(usual.values()))
     pairs = patterns.with_usual_signs(counts, usual, shapes)
     certain = {old: new for old, new in pairs.items() if patterns.fits(new, usual.values(), shapes)}
+    if certain and 2 * column.distinct_count <= column.present_count:
+        there = telling_values(data, [column.name], _listed(certain.values()))[column.name]
+        certain = {old: new for old, new in certain.items() if new in there}
     return _OtherSigns(pairs, certain, counts)
 
 

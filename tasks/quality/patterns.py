@@ -117,12 +117,15 @@ def other_signs(column: ColumnProfile) -> dict[str, str]:
 
     Of values of letters only, and of web addresses, it is the same but for spaces, doubled signs and a comma for a
     point; of a pattern of digits only, all digits in one run are such, too. Numbers have signs of their own, and so
-    have powers. None where these patterns do not make up most of a column.
+    have powers; whole numbers lose quotes, stars and square brackets around them only, years round ones, too. None
+    where these patterns do not make up most of a column.
     """
     known = [p for p in column.patterns if re.search("[9@:/]", p.text) and not _POWER.search(p.text)]
+    years = all(_YEAR.match(value.strip("()")) for value, _n in column.top)
     found, rows = {}, dict[str, int]()
     for odd in column.patterns:
-        often = [p for p in known if p.rows >= FAR_RARER * odd.rows and _same_but_for_signs(odd.text, p.text)]
+        text = odd.text.translate(_SQUARED) if years else odd.text
+        often = [p for p in known if p.rows >= FAR_RARER * odd.rows and _same_but_for_signs(text, p.text)]
         if often:
             usual = max(often, key=lambda p: (p.rows, p.text))
             found[odd.text] = usual.text
@@ -132,6 +135,8 @@ def other_signs(column: ColumnProfile) -> dict[str, str]:
 
 def _same_but_for_signs(odd: str, usual: str) -> bool:
     runs, own = re.findall("[9a]", odd), re.findall("[9a]", usual)
+    if usual == "9":
+        return odd != usual and _WRAPPED.fullmatch(odd) is not None
     if "9" not in own or "://" in usual:
         return _LOOSE.sub(r"\1", odd.replace(" ", "").replace(",", ".")) == usual
     if read_numeral(usual) or _POWER.search(odd):
@@ -140,6 +145,9 @@ def _same_but_for_signs(odd: str, usual: str) -> bool:
 
 
 MOSTLY = 0.8
+_WRAPPED = re.compile(r"""["'#*\[\u201c\u201e]*9["'*\]\u201d\u201c]*""")
+_SQUARED = str.maketrans("()", "[]")
+_YEAR = re.compile("^(?:1[0-9]|20)[0-9]{2}$")
 _POWER = re.compile(r"^[-+\u2212]|[+^]|9a-9$")
 _LOOSE = re.compile(r"([@:;,.])\1+")
 

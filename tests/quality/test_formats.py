@@ -652,6 +652,16 @@ def test_dates_numbers_and_ranges_have_signs_of_their_own(column):
         assert issue is None or issue.recommended == "keep"
 
 
+def test_whole_numbers_lose_what_is_around_them_unless_it_may_be_a_minus():
+    with opened(
+        {"n": [*(str(100 + n) for n in range(90)), '"123"', "'124", "125*", "[126]", "(127)", "1*2", "'7"]}
+    ) as data:
+        issue = found(data, "unusual_signs")
+        assert recommended_values(data, issue, "n")[90:] == ["123", "124", "125", "126", "(127)", "1*2", "'7"]
+    with opened({"year": [*(str(1950 + n % 60) for n in range(90)), "(1999)", "'99"]}) as data:
+        assert recommended_values(data, found(data, "unusual_signs"), "year")[90:] == ["1999", "'99"]
+
+
 def test_addresses_are_written_without_slips_of_signs():
     names = ["mill", "bay", "elm", "oak", "ash", "fir", "fig", "yew", "box", "bee"]
     mails = [f"{one}.{two}@mail.com" for one in names for two in names]
