@@ -94,12 +94,8 @@ def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -
         truths = _yes_and_no(column)
         counts = named | dict(column.top) if truths else named
         coded = truths or _letters_and_words(column, counts)
-        told = {
-            old: new
-            for reworded in (recased, turned, relisted)
-            for old, new in reworded(counts, FEW).items()
-            if new in counts
-        }
+        reworded = recased(counts, FEW, column.present_count) | turned(counts, FEW) | relisted(counts, FEW)
+        told = {old: new for old, new in reworded.items() if new in counts}
         alike = _spelled_alike({value: n for value, n in counts.items() if value not in coded}, fingerprint)
         joined = _spelled_alike({value: n for value, n in counts.items() if value not in coded.keys() | alike}, _joined)
         pairs = coded | told | joined | alike
@@ -315,7 +311,8 @@ def unusual_case(data: Dataset, settings: Settings[WordingSettings]) -> Iterable
     A value that the column has in its usual case, too, is an inconsistent spelling where values repeat themselves.
     """
     for name, counts in telling_values(data, _oddly_cased(data), has_letter).items():
-        yield from _reworded(data, name, recased(counts, settings.of(name).share), counts, CASED)
+        rows = data.profile.column(name).present_count
+        yield from _reworded(data, name, recased(counts, settings.of(name).share, rows), counts, CASED)
 
 
 def _oddly_cased(data: Dataset) -> list[str]:

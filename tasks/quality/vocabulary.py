@@ -26,7 +26,7 @@ SHORTEST_WORD = 4
 _WORD = re.compile(r"[^\W\d_]+")
 
 
-def recased(values: Counts, share: float) -> dict[str, str]:
+def recased(values: Counts, share: float, rows: int = 0) -> dict[str, str]:
     """Values in capitals or small letters where few are, and the same as the other values write their words.
 
     Every word must be known from others, and one letter alone is none: WALL·E is a film. Where all others are in one
@@ -35,6 +35,7 @@ def recased(values: Counts, share: float) -> dict[str, str]:
     Args:
         values: of one column.
         share: of the rows with letters, which values in such a case may have at most.
+        rows: of the column, if it has other values, too.
 
     >>> recased({"Ann Jones": 9, "Bob Miller": 9, "ANN MILLER": 1, "IBM CORP": 1}, 0.1)
     {'ANN MILLER': 'Ann Miller'}
@@ -48,7 +49,7 @@ def recased(values: Counts, share: float) -> dict[str, str]:
     usual = {value: n for value, n in lettered.items() if value not in odd}
     known = _known(usual) if odd else {}
     one = next((change for change in (str.upper, str.lower) if all(v == change(v) for v in usual)), None)
-    form = _form_of_most(usual) if odd and one else ""
+    form = _form_of_most(usual, rows) if odd and one else ""
     pairs = {}
     for value in sorted(odd):
         words = list(_WORD.finditer(value))
@@ -61,13 +62,13 @@ def recased(values: Counts, share: float) -> dict[str, str]:
     return {old: new for old, new in pairs.items() if new != old}
 
 
-def _form_of_most(values: Counts) -> str:
-    """The pattern that most rows have; empty where none has."""
-    rows = Counter[str]()
+def _form_of_most(values: Counts, rows: int) -> str:
+    """The pattern that most of so many rows have, or of the values' own; empty where none has."""
+    told = Counter[str]()
     for value, n in values.items():
-        rows[pattern_of(value)] += n
-    form, n = rows.most_common(1)[0]
-    return form if 2 * n > rows.total() else ""
+        told[pattern_of(value)] += n
+    form, n = told.most_common(1)[0]
+    return form if 2 * n > max(rows, told.total()) else ""
 
 
 def _known(values: Counts) -> dict[tuple[bool, str], str]:
