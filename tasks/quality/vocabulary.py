@@ -49,7 +49,7 @@ def recased(values: Counts, share: float, rows: int = 0) -> dict[str, str]:
     usual = {value: n for value, n in lettered.items() if value not in odd}
     known = _known(usual) if odd else {}
     one = next((change for change in (str.upper, str.lower) if all(v == change(v) for v in usual)), None)
-    form = _form_of_most(usual, rows) if odd and one else ""
+    form = _sized_form(usual, rows) if odd and one else ""
     pairs = {}
     for value in sorted(odd):
         words = list(_WORD.finditer(value))
@@ -62,13 +62,13 @@ def recased(values: Counts, share: float, rows: int = 0) -> dict[str, str]:
     return {old: new for old, new in pairs.items() if new != old}
 
 
-def _form_of_most(values: Counts, rows: int) -> str:
-    """The pattern that most of so many rows have, or of the values' own; empty where none has."""
+def _sized_form(values: Counts, rows: int) -> str:
+    """The pattern with digits that most of so many rows have, or of the values' own; empty where none has."""
     told = Counter[str]()
     for value, n in values.items():
         told[pattern_of(value)] += n
     form, n = told.most_common(1)[0]
-    return form if 2 * n > max(rows, told.total()) else ""
+    return form if "9" in form and 2 * n > max(rows, told.total()) else ""
 
 
 def _known(values: Counts) -> dict[tuple[bool, str], str]:

@@ -153,6 +153,8 @@ def test_what_others_write_otherwise_is_in_an_unusual_case():
         assert after[-3:] == ["AB-141-KLM", "AB-142-XYZ", "o-o"]
     with opened({"size": [f"{n}x{n + 9}" for n in range(140)] + ["10X20", "X-L"]}) as data:
         assert recommended_values(data, found(data, "unusual_case"), "size")[140:] == ["10x20", "X-L"]
+    with opened({"src": ["aa", "ua", "wn"] * 60 + ["CO"] * 3}) as data:
+        assert found(data, "unusual_case", missing_ok=True) is None, "a sign of its own"
     with opened({"n": [*(str(n % 30) for n in range(140)), *["two", "one", "six"] * 4, "O"]}) as data:
         assert found(data, "unusual_case", missing_ok=True) is None, "a damaged digit"
     with opened({"name": [name.upper() if n % 3 else name for n, name in enumerate(PEOPLE)]}) as data:
