@@ -28,7 +28,9 @@ from tasks.quality.numerals import (
     read_word,
     shortest,
 )
+from tasks.quality.patterns import YEAR
 from tasks.quality.universal import Edits
+from tasks.quality.values import rows_of
 
 MOST, FEW = 0.5, 0.3
 """What more than half of a column has is its way of writing; zeros that less than three in ten have are slips."""
@@ -112,7 +114,7 @@ def _read(text: str) -> Numeral | None:
 def numbers_in(values: Mapping[str, int]) -> Told:
     """The values that are numerals; what only looks like one beside the others is none."""
     told = [(text, n, numeral) for text, n in values.items() if (numeral := _read(text))]
-    rows = _rows(told)
+    rows = rows_of(told)
     for misread in (_named_by, lambda m: m.suffix == "l"):
         if sum(n for _t, n, m in told if misread(m)) <= SLIPS * rows:
             told = [each for each in told if not misread(each[2])]
@@ -123,14 +125,10 @@ def numbers_in(values: Mapping[str, int]) -> Told:
     return told
 
 
-def _rows(told: Told) -> int:
-    return sum(n for _text, n, _numeral in told)
-
-
 def _no_years(_odd: Told, others: Told) -> bool:
     """Whether the other numbers are no years, which in brackets are no negative numbers."""
-    years = sum(n for text, n, _m in others if _YEAR.match(text))
-    return not others or years < CLEAR * _rows(others)
+    years = sum(n for text, n, _m in others if YEAR.match(text))
+    return not others or years < CLEAR * rows_of(others)
 
 
 def _minuses(odd: Told, others: Told) -> bool:
@@ -140,8 +138,8 @@ def _minuses(odd: Told, others: Told) -> bool:
     """
     if all(re.search("[.,][0-9]{2}$", m.body) for _t, _n, m in odd):
         return True
-    negative = _rows([each for each in others if each[2].negative])
-    return negative >= _rows(odd) and negative > SLIPS * _rows(others)
+    negative = rows_of([each for each in others if each[2].negative])
+    return negative >= rows_of(odd) and negative > SLIPS * rows_of(others)
 
 
 def _one_scale(odd: Told, others: Told) -> bool:
@@ -151,7 +149,7 @@ def _one_scale(odd: Told, others: Told) -> bool:
     """
     plain = _plain(others)
     units = {m.unit for _t, _n, m in odd}
-    if len(units) > 1 or len(odd) < FEWEST_POINTS or not plain or _rows(odd) >= _rows(others):
+    if len(units) > 1 or len(odd) < FEWEST_POINTS or not plain or rows_of(odd) >= rows_of(others):
         return False
     best = Decimal(units.pop()[1:])
     return best / 2 <= max(plain) <= best and _within(odd, plain)
@@ -160,15 +158,15 @@ def _one_scale(odd: Told, others: Told) -> bool:
 def _in_small_units(odd: Told, others: Told) -> bool:
     """Whether most other numbers are in the smaller of the two units: 1h 32m amid 95 min."""
     units = {m.unit for _t, _n, m in odd}
-    alike = _rows([each for each in others if each[2].unit in units])
-    return len(units) == 1 and alike > MOST * _rows(others) and alike > _rows(odd)
+    alike = rows_of([each for each in others if each[2].unit in units])
+    return len(units) == 1 and alike > MOST * rows_of(others) and alike > rows_of(odd)
 
 
 def _counted(odd: Told, others: Told) -> bool:
     """Whether words are numbers as the others are: whole, few enough to be counted, and as large as these."""
     plain = _plain(others)
     whole = sum(n for _t, n, m in others if m.body.isdigit())
-    return len(others) <= MOST_LISTED and whole >= CLEAR * _rows(others) and bool(plain) and _within(odd, plain)
+    return len(others) <= MOST_LISTED and whole >= CLEAR * rows_of(others) and bool(plain) and _within(odd, plain)
 
 
 def _plain(told: Told) -> list[Decimal]:
@@ -262,7 +260,6 @@ def _digits(numeral: Numeral, mark: str, single: Single = "thousands") -> str | 
     return own if own is not None else digits(numeral.body, _OTHER[mark])
 
 
-_YEAR = re.compile("^(?:1[0-9]|20)[0-9]{2}$")
 _OTHER = {".": ",", ",": "."}
 _SINGLE = {".": re.compile("^[1-9][0-9]{0,2},[0-9]{3}$"), ",": re.compile(r"^[1-9][0-9]{0,2}\.[0-9]{3}$")}
 """Mark → numbers in which the other one may separate a thousand or be a mark, too."""
@@ -337,13 +334,16 @@ def facts_about(told: Told, plan: CanonicalNumber) -> dict[str, Any]:
     others = _others(told, plan, units)
     quantity = _quantity(plan.unit)
     convertible = bool(others) and quantity != "" and all(_quantity(u) == quantity for u in others)
-    fits = convertible and sum(units[u] for u in others) <= SLIPS * _rows(told) and _fits(told, plan, others)
+    fits = convertible and sum(units[u] for u in others) <= SLIPS * rows_of(told) and _fits(told, plan, others)
     convert = fits and quantity != "data"
     doubt = _doubt(told, plan, units)
     changes = rewritten(told, plan.model_copy(update={"convert": convert}))
     safe = not doubt and (convert or not others or _apart(told, plan, units)) and bool(changes)
     bare = (
-        not safe and not (plan.prefix or plan.suffix) and units[""] > MOST * _rows(told) and not _scattered(told, plan)
+        not safe
+        and not (plan.prefix or plan.suffix)
+        and units[""] > MOST * rows_of(told)
+        and not _scattered(told, plan)
     )
     return {
         "classes": dict(forms_of(told).most_common(20)),
@@ -383,7 +383,7 @@ def _others(told: Told, plan: CanonicalNumber, units: Mapping[str, int]) -> list
     """The units that are not the plan's, without slips and odd words."""
     slipped = _slipped(told, plan)
     slips = {m.unit for _t, _n, m in told if m.suffix in slipped}
-    odd = {unit for unit, n in units.items() if unit not in MEASURES and n <= ODD * _rows(told)}
+    odd = {unit for unit, n in units.items() if unit not in MEASURES and n <= ODD * rows_of(told)}
     return sorted(set(units) - {plan.unit, "", "%"} - slips - odd)
 
 
@@ -406,7 +406,7 @@ def _doubt(told: Told, plan: CanonicalNumber, units: Mapping[str, int]) -> str:
     """Why the plan's unit or mark may say something, "" if nothing speaks for it."""
     percents = "%" in units and "" in units
     known = plan.unit in ("", "%", plan.suffix.strip()) or plan.unit in MEASURES or plan.unit.startswith("/")
-    if not known and units[plan.unit] < MOST * _rows(told):
+    if not known and units[plan.unit] < MOST * rows_of(told):
         return f"'{plan.unit}' is no unit that is known, and most numbers have none: it may say something"
     if _scattered(told, plan):
         return "a comma that few of the numbers have may separate two of them: look at them first"
@@ -416,7 +416,7 @@ def _doubt(told: Told, plan: CanonicalNumber, units: Mapping[str, int]) -> str:
 
 
 def _scattered(told: Told, plan: CanonicalNumber) -> bool:
-    return plan.mark == "," and sum(n for _t, n, m in told if "," in m.body) < SCATTERED * _rows(told)
+    return plan.mark == "," and sum(n for _t, n, m in told if "," in m.body) < SCATTERED * rows_of(told)
 
 
 def _as_large(some: Sizes, others: Sizes) -> bool:

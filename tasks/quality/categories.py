@@ -24,7 +24,7 @@ from tasks.quality.profile import is_blank, may_hold
 from tasks.quality.queries import cells_where, only, rows_where
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.values import LONGEST, has_letter, telling_values
-from tasks.quality.vocabulary import in_full, recased, recoded, relisted, spelled_out, turned
+from tasks.quality.vocabulary import TO_DIGITS, in_full, recased, recoded, relisted, spelled_out, turned
 from tasks.quality.wording import plural
 from tasks.quality.words import unaccented
 
@@ -123,7 +123,7 @@ CARELESS = 20
 
 def _times(chosen: SpellingSettings, pairs: Mapping[str, str], counts: Mapping[str, int]) -> int:
     """How much more frequent a usual spelling of a list must be: half as much where very many have rare variants."""
-    many = len(pairs) >= CARELESS and sum(counts[old] for old in pairs) <= 0.1 * sum(counts.values())
+    many = len(pairs) >= CARELESS and sum(counts[old] for old in pairs) <= FEW * sum(counts.values())
     return -(-chosen.times_in_list // 2) if many else chosen.times_in_list
 
 
@@ -144,9 +144,8 @@ def _yes_and_no(column: ColumnProfile) -> dict[str, str]:
             return {}
         said[truth][value] = n
     usual = {truth: max(own, key=lambda value: (own[value], value)) for truth, own in said.items() if own}
-    if {value.strip().casefold() for value in usual.values()} not in _TOGETHER or column.distinct_count > len(
-        column.top
-    ):
+    together = {value.strip().casefold() for value in usual.values()} in _TOGETHER
+    if not together or column.distinct_count > len(column.top):
         return {}
     return {
         value: usual[truth]
@@ -318,6 +317,8 @@ def unusual_case(data: Dataset, settings: Settings[WordingSettings]) -> Iterable
 def _oddly_cased(data: Dataset) -> list[str]:
     """Columns of text with values in capitals, or in small letters, and others that are not."""
     names = _worded(data, lambda pattern: "a" in pattern)
+    if not names:
+        return []
     there = data.domains.filter(data.domains.column.isin(names), data.domains.value.length() <= LONGEST)
     upper, lower = there.value.upper(), there.value.lower()
     said = there.filter(upper != lower).select("column", high=there.value == upper, low=there.value == lower)
@@ -521,9 +522,6 @@ def _misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, st
 LOOKS = str.maketrans("013568|", "olesbbl"), str.maketrans("013568|", "oiesbbi")
 """Digits that are taken for letters, and the other way round, by people and by character recognition."""
 
-
-TO_DIGITS = str.maketrans("oOlIiSsZzB", "0011155228")
-"""Letters that are taken for digits."""
 
 LETTERED = 0.1
 """Where more values have letters than this share of those without, letters belong there: room B12 is not room 812."""

@@ -48,7 +48,7 @@ from tasks.quality.registry import KindSettings, Parameters, Settings, kind, rem
 from tasks.quality.tidying import LONGEST, Tidy
 from tasks.quality.times import Ways, WrittenTimes
 from tasks.quality.universal import Edits, edited
-from tasks.quality.values import telling_values
+from tasks.quality.values import rows_of, telling_values
 from tasks.quality.wording import plural, some_of
 
 MOST_VALUES = 300_000
@@ -195,7 +195,7 @@ def mixed_dates(data: Dataset, settings: Settings[MixedDateSettings]) -> Iterabl
             continue
         locale = layouts.language_of(values)
         dates = layouts.dates_in(values, locale)
-        if dates and layouts.rows_of(dates) >= settings.of(name).share * sum(values.values()):
+        if dates and rows_of(dates) >= settings.of(name).share * sum(values.values()):
             found, column = layouts.layouts_of(dates, locale), data.profile.column(name)
             if found.others:
                 yield _mixed_dates(data, column, found)
@@ -204,11 +204,11 @@ def mixed_dates(data: Dataset, settings: Settings[MixedDateSettings]) -> Iterabl
 
 
 def _mixed_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Finding:
-    few, total = layouts.rows_of(found.others), sum(map(layouts.rows_of, found.members.values()))
+    few, total = rows_of(found.others), sum(map(rows_of, found.members.values()))
     told = [each for own in found.members.values() for each in own]
     written = layouts.rewritten(told, found.plan)
     left = sum(n for text, n, _w in found.others if text not in written)
-    shown = ", ".join(f"'{own[0][0]}' {layouts.rows_of(own):,}×" for own in found.members.values())
+    shown = ", ".join(f"'{own[0][0]}' {rows_of(own):,}×" for own in found.members.values())
     return Finding(
         (column.name,),
         cells_where(data, column.name, _listed({text for text, _n, _w in found.others})),
@@ -241,7 +241,7 @@ def _ambiguous_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Fi
     return Finding(
         (column.name,),
         cells_where(data, column.name, _listed({text for text, _n, _w in ambiguous})),
-        layouts.rows_of(ambiguous),
+        rows_of(ambiguous),
         column.rows,
         f"'{example}' is {days}; nothing in the column says which",
         Severity.MEDIUM,
@@ -293,7 +293,7 @@ def mixed_times(data: Dataset, settings: Settings[MixedTimeSettings]) -> Iterabl
     likely = [c.name for c in data.profile.columns if not too_few(c) and times.mixes(c)]
     for name, values in telling_values(data, likely).items():
         told = times.times_in(values) if len(values) <= MOST_VALUES else ()
-        if told and times.rows_of(told) >= settings.of(name).share * sum(values.values()):
+        if told and rows_of(told) >= settings.of(name).share * sum(values.values()):
             ways = times.ways_of(told)
             if ways.others and times.of_day(ways, values):
                 yield _mixed_times(data, data.profile.column(name), ways)
@@ -301,12 +301,12 @@ def mixed_times(data: Dataset, settings: Settings[MixedTimeSettings]) -> Iterabl
 
 def _mixed_times(data: Dataset, column: ColumnProfile, ways: Ways) -> Finding:
     odd, told = ways.odd, [*ways.usual, *ways.odd]
-    few, rare = times.rows_of(odd), times.rows_of(odd) <= 0.2 * times.rows_of(told)
+    few, rare = rows_of(odd), rows_of(odd) <= 0.2 * rows_of(told)
     written, *more = (
         times.rewritten(told, ways.plan.model_copy(update=such)) for such in ({}, {"convert": True}, {"fill": True})
     )
     left = sum(n for text, n, _timed in odd if text not in written)
-    shown = ", ".join(f"'{own[0][0]}' {times.rows_of(own):,}×" for own in (ways.usual, *ways.others))
+    shown = ", ".join(f"'{own[0][0]}' {rows_of(own):,}×" for own in (ways.usual, *ways.others))
     return Finding(
         (column.name,),
         cells_where(data, column.name, _listed({text for text, _n, _timed in odd})),
@@ -462,7 +462,7 @@ def lost_leading_zeros(data: Dataset, settings: Settings[LeadingZerosSettings]) 
         for c in data.profile.columns
         if not too_few(c)
         and c.min_length < c.max_length
-        and sum(p.rows for p in c.patterns if p.text == "9") >= 0.95 * c.present_count
+        and _of_digits(c) >= 0.95 * c.present_count
         and data.contract.column(c.name).reads_as in (None, "text")
     ]
     for name, widths in _widths(data, likely).items():
@@ -486,6 +486,11 @@ def lost_leading_zeros(data: Dataset, settings: Settings[LeadingZerosSettings]) 
             facts={"width": width, "twins": twins, "values": values, "certain": certain},
             confidence=0.9 if certain else 0.4,
         )
+
+
+def _of_digits(column: ColumnProfile) -> int:
+    """The rows of a column that hold digits only."""
+    return sum(p.rows for p in column.patterns if p.text == "9")
 
 
 def _shorter(width: int, value: Any) -> Any:
@@ -564,8 +569,7 @@ def broken_codes(data: Dataset, settings: Settings[BrokenCodeSettings]) -> Itera
         for c in data.profile.columns
         if not too_few(c)
         and c.max_length > c.min_length
-        and sum(p.rows for p in c.patterns if p.text == "9") < c.present_count
-        and sum(p.rows for p in c.patterns if p.text == "9") >= settings.of(c.name).share * c.present_count
+        and settings.of(c.name).share * c.present_count <= _of_digits(c) < c.present_count
     ]
     widths = _widths(data, likely)
     for name, counts in telling_values(data, list(widths), _otherwise_written).items():
@@ -754,6 +758,15 @@ class _OtherSigns(NamedTuple):
 
 
 def _other_signs(data: Dataset, column: ColumnProfile) -> _OtherSigns:
+    """What two kinds ask of a column, found once."""
+    key = f"other signs: {column.name}"
+    if key not in data.kept:
+        data.kept[key] = _signed_otherwise(data, column)
+    found: _OtherSigns = data.kept[key]
+    return found
+
+
+def _signed_otherwise(data: Dataset, column: ColumnProfile) -> _OtherSigns:
     usual = patterns.other_signs(column)
     if usual_type(column, 0.9) is not None or (layouts.mixes(column) and layouts.holds_dates(column)):
         usual = {odd: own for odd, own in usual.items() if own == "9"}

@@ -25,6 +25,7 @@ from tasks.quality.dates import (
 from tasks.quality.model import ColumnProfile
 from tasks.quality.months import Locale, language
 from tasks.quality.universal import Edits
+from tasks.quality.values import rows_of
 
 SHOWING = 10
 """So many dates that can be read in one order only show the order of day and month, if none contradicts."""
@@ -104,11 +105,6 @@ def language_of(values: Mapping[str, int]) -> Locale:
         if word := month_word(text):
             words[word] = words.get(word, 0) + n
     return language(words.items())
-
-
-def rows_of(told: Told) -> int:
-    """The rows that hold these dates."""
-    return sum(n for _text, n, _written in told)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,11 @@ FEWEST_ALIKE = 3
 FEWEST_ROWS = 20
 """A column with fewer values has no way of writing that one could break."""
 
+MOSTLY = 0.8
+"""Share of a column's rows that values in one way of writing and its variants must have together."""
+
+YEAR = re.compile("^(?:1[0-9]|20)[0-9]{2}$")
+
 FAR_RARER = 20
 """So many times rarer than another way of writing the same digits and letters is no way of its own."""
 
@@ -121,7 +126,7 @@ def other_signs(column: ColumnProfile) -> dict[str, str]:
     where these patterns do not make up most of a column.
     """
     known = [p for p in column.patterns if re.search("[9@:/]", p.text) and not _POWER.search(p.text)]
-    years = all(_YEAR.match(value.strip("()")) for value, _n in column.top)
+    years = all(YEAR.match(value.strip("()")) for value, _n in column.top)
     found, rows = {}, dict[str, int]()
     for odd in column.patterns:
         text = odd.text.translate(_SQUARED) if years else odd.text
@@ -144,10 +149,8 @@ def _same_but_for_signs(odd: str, usual: str) -> bool:
     return len(own) > 1 and (runs == own or (odd == "9" and "a" not in own))
 
 
-MOSTLY = 0.8
 _WRAPPED = re.compile(r"""["'#*\[\u201c\u201e]*9["'*\]\u201d\u201c]*""")
 _SQUARED = str.maketrans("()", "[]")
-_YEAR = re.compile("^(?:1[0-9]|20)[0-9]{2}$")
 _POWER = re.compile(r"^[-+\u2212]|[+^]|9a-9$")
 _LOOSE = re.compile(r"([@:;,.])\1+")
 

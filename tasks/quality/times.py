@@ -13,6 +13,7 @@ from pydantic import field_validator
 from tasks.quality.clocks import Clock, in_utc, model, read_clock, written_like
 from tasks.quality.model import ColumnProfile
 from tasks.quality.universal import Edits
+from tasks.quality.values import rows_of
 
 NOON, PAST_NOON = 12, 0.2
 """Times without a date are surely of the day where a fifth of them are past noon and none past midnight: of lengths
@@ -87,11 +88,6 @@ def mixes(column: ColumnProfile) -> bool:
 def times_in(values: Mapping[str, int]) -> Told:
     """The values that are times."""
     return [(text, n, timed) for text, n in values.items() if (timed := read_time(text))]
-
-
-def rows_of(told: Told) -> int:
-    """The rows that hold these times."""
-    return sum(n for _text, n, _timed in told)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import ibis
@@ -50,3 +50,8 @@ def telling_values(
         if text.strip().lower() not in NO_VALUE:
             found[name][text] = n
     return found
+
+
+def rows_of(told: Iterable[tuple[str, int, object]]) -> int:
+    """The rows that hold some values, each told with its rows and what was read from it."""
+    return sum(n for _text, n, _read in told)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from tasks.quality.patterns import shape
+from tasks.quality.patterns import MOSTLY, shape
 from tasks.quality.profile import pattern_of
 
 Counts: TypeAlias = Mapping[str, int]
@@ -151,7 +151,9 @@ def relisted(values: Counts, share: float) -> dict[str, str]:
     return {old: usual.join(parts) for old, parts in parted.items() if all(known[part] >= KNOWN for part in parts)}
 
 
-_TO_DIGITS = str.maketrans("oOlIiSsZzB", "0011155228")
+TO_DIGITS = str.maketrans("oOlIiSsZzB", "0011155228")
+"""Letters that are taken for digits."""
+
 _RUN = re.compile(r"[0-9]+|[^0-9]+")
 
 
@@ -181,7 +183,7 @@ def recoded(values: Counts, times: int) -> dict[str, str]:
         if shape(value) == usual:
             continue
         if len(value) == len(usual):
-            new = "".join(s.translate(_TO_DIGITS) if u == "9" else s for s, u in zip(value, usual, strict=True))
+            new = "".join(s.translate(TO_DIGITS) if u == "9" else s for s, u in zip(value, usual, strict=True))
         elif len(own := _RUN.findall(value)) == len(runs):
             new = "".join(run.zfill(width) for run, width in zip(own, runs, strict=True))
         else:
@@ -189,10 +191,6 @@ def recoded(values: Counts, times: int) -> dict[str, str]:
         if shape(new) == usual and values.get(new, 0) >= times * n:
             pairs[value] = new
     return pairs
-
-
-MOSTLY = 0.8
-"""Share of a column's rows that have the shape of its codes."""
 
 
 def in_full(values: Counts, share: float) -> dict[str, str]:
