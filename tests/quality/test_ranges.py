@@ -423,7 +423,9 @@ class Cell(str):
         return super().__repr__() if len(self) <= 40 else f"{self[0]!r} * {len(self)}"
 
 
-cells = st.none() | st.sampled_from(HOSTILE).map(Cell) | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+cells = (
+    st.none() | st.sampled_from([*map(Cell, HOSTILE)]) | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+)
 cells |= st.dates(dt.date(1, 1, 1), dt.date(9999, 12, 31)).map(str) | st.floats().map(repr)
 
 
