@@ -18,10 +18,10 @@ import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from blocks.row_file import GROUP_ROWS, write_rows
+from blocks.scratch import scratch
 from tasks.quality.errors import Abort, SpecError, TamperError, TryAgain, Unavailable
 from tasks.quality.ledger import canonical
 from tasks.quality.model import ROW, Snapshot
@@ -302,9 +302,9 @@ def connected(memory: str = ENGINE_MEMORY) -> Iterator[Backend]:
 
     pa.set_memory_pool(pa.system_memory_pool())  # the pool of its own keeps a good part of what is given back to it
     memory = os.environ.get("GONOGO_ENGINE_MEMORY") or memory
-    with TemporaryDirectory(prefix="gonogo-", ignore_cleanup_errors=True) as spill:
+    with scratch() as spill:
         try:
-            backend = ibis.duckdb.connect(preserve_insertion_order=True, temp_directory=spill, memory_limit=memory)
+            backend = ibis.duckdb.connect(preserve_insertion_order=True, temp_directory=str(spill), memory_limit=memory)
         except duckdb.ParserException as error:
             what = f"'{memory}' is no amount of memory"
             raise SpecError(what, where="GONOGO_ENGINE_MEMORY", todo="write e.g. 900MB or 4GB") from error

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from blocks.scratch import scratch
 from blocks.staging import LOOKUPS, Staging, connected, fingerprint_of
 from tasks.quality.carry import carry_out
 from tasks.quality.errors import GonogoError
@@ -55,9 +55,9 @@ class Redone:
 
 def replay(run: Run) -> Iterator[Redone]:
     """Make every table of a run anew, in the order in which they were made, up to the first that is another one."""
-    with TemporaryDirectory(prefix="gonogo-replay-") as folder:
-        again = _Again(run, Staging(folder))
-        again.borrow(Path(folder))
+    with scratch() as folder:
+        again = _Again(run, Staging(str(folder)))
+        again.borrow(folder)
         for redone in again.everything():
             yield redone
             if redone.difference:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from blocks.scratch import scratch
 from blocks.sources import Reading
 from blocks.spec import PipelineSpec
 from blocks.staging import Staging
@@ -59,8 +59,8 @@ def suggest(spec: PipelineSpec, beside: Path | None = None) -> str:
         SourceError: the source cannot be read.
         Unavailable: it is not there.
     """
-    with tempfile.TemporaryDirectory(prefix="gonogo-suggest-") as folder:
-        staging = Staging(folder)
+    with scratch() as folder:
+        staging = Staging(str(folder))
         batch = spec.source.read(Reading(staging, "suggest", spec.name, spec.base()))
         with staging.open(batch.snapshot) as tables:
             staging.write_domains("suggest", batch.snapshot, domains(tables.table("snapshot")))

@@ -24,7 +24,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -44,6 +43,7 @@ from blocks.destinations.base import (
 )
 from blocks.probe import Probe
 from blocks.s3 import S3Connection, code_of, is_gone, is_lost, plain
+from blocks.scratch import scratch
 from blocks.staging import write_table
 from tasks.quality.errors import DestinationError, GonogoError, TryAgain, did_you_mean
 from tasks.quality.queries import quoted
@@ -121,8 +121,8 @@ secret_key: ${LAKE_SECRET}
                 todo = did_you_mean(name, there)
                 raise DestinationError(f"no column '{name}'", where="partition_by", available=there, todo=todo)
         client = self.client()
-        with self.told(self.describe(), client), TemporaryDirectory(prefix="gonogo-") as folder:
-            under_way = S3Load(self, client, batch, Path(folder))
+        with self.told(self.describe(), client), scratch() as folder:
+            under_way = S3Load(self, client, batch, folder)
             try:
                 yield under_way
             except BaseException:

@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from blocks.probe import Probe
+from blocks.scratch import scratch
 from blocks.sources.base import Batch, Reading
 from blocks.sources.json_values import compact, parse
 from blocks.sources.options import FileOptions
@@ -161,8 +161,8 @@ incremental: {field: updated_at, param: since, first: "2026-01-01"}
         """Ask for the first page."""
         what = f"ask {mask(self.url)}"
         try:
-            with self._session() as asking, TemporaryDirectory(prefix="gonogo-") as folder:
-                path, request = Path(folder) / "page", Request(self.url, first_params(self.paging))
+            with self._session() as asking, scratch() as folder:
+                path, request = folder / "page", Request(self.url, first_params(self.paging))
                 answer = asking.ask(self._asked(request), path)
                 yield Probe(
                     what, True, f"{answer.status}, {plural(answer.size, 'byte')} of {answer.content_type or 'no type'}"

@@ -9,9 +9,9 @@ import io
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from blocks.scratch import scratch
 from blocks.sources.encodings import as_utf8
 from blocks.sources.formats import FORMATS, format_in, format_of, packing_of
 from blocks.sources.json_stream import Found, elements
@@ -52,8 +52,8 @@ def told_by(file: Beginning, options: FileOptions) -> str:
     """
     plain = _unpacked(file)
     whole = max(len(plain), len(file.content)) < BEGINNING_BYTES
-    with TemporaryDirectory(prefix="gonogo-") as folder, connected(MEMORY) as tables:
-        path = Path(folder) / "beginning"
+    with scratch() as folder, connected(MEMORY) as tables:
+        path = folder / "beginning"
         path.write_bytes(plain)
         starts_as = format_in(path)
         known = options.format or starts_as or format_of(PurePath(file.name))

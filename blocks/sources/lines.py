@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from blocks.scratch import scratch
 from blocks.sources.delimited import good_records, lines_of, shape_of
 from blocks.sources.encodings import as_utf8
 from blocks.sources.formats import format_in, format_of, plain_file
@@ -16,11 +16,11 @@ from blocks.staging import connected
 
 def line_of(file: Path, number: int, options: FileOptions) -> int | None:
     """The line on which the record begins that is the `number`th row (from 1); None where lines mean nothing."""
-    with TemporaryDirectory(prefix="gonogo-") as scratch, connected() as tables:
-        plain = plain_file(file, Path(scratch) / "plain", str(file))
+    with scratch() as folder, connected() as tables:
+        plain = plain_file(file, folder / "plain", str(file))
         if (options.format or format_in(plain) or format_of(file)) != "csv":
             return None
-        opened = OpenFile(tables, file.name, str(file), file, plain, 0, Path(scratch))
+        opened = OpenFile(tables, file.name, str(file), file, plain, 0, folder)
         text, _encoding = as_utf8(opened, options.encoding, [])
         shape = shape_of(text, delimiter=options.delimiter, header=options.header)
         if shape is None:

@@ -18,6 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blocks.scratch import scratch
 from blocks.sources.base import Batch, Origin, Reading, staged_names
 from blocks.sources.json_values import flat, json_text, parse
 from blocks.sources.pieces import strings
@@ -339,9 +340,9 @@ def staged(landing: Landing, topic_ids: Mapping[str, str], wanted: Wanted, readi
         SourceError: no message can be decoded.
     """
     reading.progress("decoding messages", landing.total, landing.total)
-    with _engine() as tables, _scratch(landing.folder) as scratch:
+    with _engine() as tables, scratch(landing.folder) as folder:
         tables.raw_sql(f"CREATE VIEW landed AS SELECT * FROM {_read(landing.parts())}")
-        work = _Work(tables, scratch, wanted, landing)
+        work = _Work(tables, folder, wanted, landing)
         work.decode()
         origins = work.origins(topic_ids)
         rows, quarantined = sum(origin.rows for origin in origins), sum(origin.quarantined for origin in origins)
@@ -573,14 +574,6 @@ def _bad_schema() -> Any:
 def _engine() -> Iterator[Backend]:
     with connected(_MEMORY) as tables:
         yield tables
-
-
-@contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory(prefix=".decoded-", dir=folder) as made:
-        yield Path(made)
 
 
 def _write(table: Any, path: Path) -> None:

@@ -6,14 +6,13 @@ and its bytes. Format, delimiter, encoding and header are sniffed from the first
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from blocks.scratch import scratch
 from blocks.sources.base import Batch, Origin, Reading
 from blocks.sources.formats import FORMATS, format_in, format_of, plain_file
 from blocks.sources.options import FileOptions
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from ibis.backends.duckdb import Backend
 
-_SCRATCH = ".read-"
 MEMORY = "250MB"
 """Enough for the engine where it only reads."""
 
@@ -60,13 +58,11 @@ def read_files(files: Sequence[Landed], options: FileOptions, reading: Reading) 
         Unavailable: a file is not for us to read.
     """
     folder = reading.staging.folder(reading.run_id)
-    for left in folder.glob(f"{_SCRATCH}*"):  # by a run that was killed here
-        shutil.rmtree(left, ignore_errors=True)
-    with TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch, connected(MEMORY) as tables:
+    with scratch(folder) as own, connected(MEMORY) as tables:
         try:
-            return _read(tables, files, options, reading, Path(scratch), careful=False)
+            return _read(tables, files, options, reading, own, careful=False)
         except Unreadable:  # found on the way, when rows were written already
-            return _read(tables, files, options, reading, Path(scratch), careful=True)
+            return _read(tables, files, options, reading, own, careful=True)
 
 
 def _read(
@@ -74,15 +70,15 @@ def _read(
     files: Sequence[Landed],
     options: FileOptions,
     reading: Reading,
-    scratch: Path,
+    folder: Path,
     *,
     careful: bool,
 ) -> Batch:
     pieces = []
     for number, file in enumerate(files):
         reading.progress(f"reading {file.name}", number, len(files))
-        plain, known = _opened(file, options, scratch / f"{number}.plain")
-        opened = OpenFile(tables, file.name, file.where, file.path, plain, number, scratch, careful)
+        plain, known = _opened(file, options, folder / f"{number}.plain")
+        opened = OpenFile(tables, file.name, file.where, file.path, plain, number, folder, careful)
         pieces.append(FORMATS[known](opened, options))
     reading.progress("writing the snapshot", len(files), len(files))
     return _staged(tables, pieces, files, options, reading)

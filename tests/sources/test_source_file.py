@@ -627,7 +627,7 @@ def test_brackets_and_quotes_in_a_path_are_only_characters(files):
 def test_reading_again_gives_the_same_bytes_and_leaves_no_scratch(files):
     source = FileSource(path=str(files.put("a.csv", "a,b\n1,2\nbad\n")))
     staging = Staging(str(files.folder / "staging"))
-    left = staging.folder("r") / ".read-killed"
+    left = staging.folder("r") / ".gonogo-scratch-killed"
     left.mkdir()
     first, again = (source.read(Reading(staging, "r", "orders", files.folder)) for _ in range(2))
     assert first == again
