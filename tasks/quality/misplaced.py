@@ -115,7 +115,7 @@ def spill(
         share: how many of the gaps it must explain at least, 0 to 1.
     """
     source, words, met = _likely(data, target, sources[:MOST_SOURCES], known)
-    if met < share:
+    if met < share or _ending_anyway(data, target, source, words, known) > HALF * met:
         return None
     there = spilled(data, source, target.name, known, words)
     rows = int(there.count().to_pyarrow().as_py())
@@ -142,6 +142,13 @@ def _likely(
     ]
     met, place, length = max(tallies)
     return sources[-place].name, -length, met / max(gaps.num_rows, 1)
+
+
+def _ending_anyway(data: Dataset, target: ColumnProfile, source: str, words: int, known: Collection[str]) -> float:
+    """In what share of the first rows that have a target the source ends with one of its values ("FC Paris"), too."""
+    table = only(data.table, (ROW, target.name, source))
+    filled = table.filter(~is_missing(table[target.name])).order_by(ROW).limit(GAPS_SCREENED).to_pyarrow()
+    return sum(_tail_of(value, words) in known for value in filled[source].to_pylist()) / max(int(filled.num_rows), 1)
 
 
 def _tail_of(value: str | None, words: int) -> str:

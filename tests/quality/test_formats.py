@@ -435,6 +435,14 @@ def test_a_value_that_stands_in_its_neighbour_is_moved_back():
         assert recommended_values(data, issue, "state") == [s or "OR" for s in state]
 
 
+def test_a_club_that_is_called_after_its_town_was_no_birthplace():
+    towns = ["Paris", "Lyon", "Nice", "Lens"]
+    club = [f"{['FC', 'Inter'][n // 4 % 2]} {towns[n % 4]}" for n in range(80)]
+    born = [None if n % 13 == 5 else towns[n * 7 % 11 % 4] for n in range(80)]
+    with opened({"club": club, "born": born}) as data:
+        assert found(data, "spilled_value", missing_ok=True) is None
+
+
 def test_two_cells_that_hold_each_others_values_change_places():
     code, town = [f"C{n % 6}" for n in range(60)], [["Bonn", "Kiel", "Ulm"][n % 3] for n in range(60)]
     dirty = (["Kiel", *code[1:]], [code[0], *town[1:]])
