@@ -7,6 +7,7 @@ that others determine, and again wherever it is used. All names are quoted; no v
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from tasks.quality.model import ROW
 from tasks.quality.profile import BLANK, NUMBER, PATTERN_LENGTH
@@ -33,9 +34,22 @@ COMPARED = 200
 """Characters of two values that are compared."""
 
 
+@dataclass(frozen=True)
+class Voter:
+    """What has a vote: columns that make groups of the rows which are equal in them.
+
+    Attributes:
+        columns: a row belongs to no group where the first is missing.
+        weight: how often the groups are right, 0 to 1.
+    """
+
+    columns: tuple[str, ...]
+    weight: float
+
+
 def votes_sql(
     column: str,
-    determinants: Sequence[tuple[Sequence[str], float]],
+    voters: Sequence[Voter],
     blank: Collection[str],
     *,
     gaps_at_home: bool = False,
@@ -44,23 +58,22 @@ def votes_sql(
 
     Args:
         column: whose cells are voted on.
-        determinants: each with the columns that make its groups, and how often its groups are right, 0 to 1.
+        voters: whose groups say what it should be.
         blank: columns that hold blank values; in the others none is looked for, row by row.
         gaps_at_home: the column has so many gaps that one is no error by itself.
     """
-    numbers = range(len(determinants))
-    weights = [weight for _columns, weight in determinants]
+    numbers = range(len(voters))
     joins = " ".join(
         f"LEFT JOIN r{i} ON d.x{i} = r{i}.x{i} AND d.before IS NOT DISTINCT FROM r{i}.before" for i in numbers
     )
     steps = [
-        f"base AS NOT MATERIALIZED ({_base(column, [columns for columns, _weight in determinants], blank)})",
+        f"base AS NOT MATERIALIZED ({_base(column, voters, blank)})",
         *(step for i in numbers for step in _telling(i)),
         f"doubted AS MATERIALIZED ({_doubted(numbers)})",
         *(_ranked(i) for i in numbers),
         f"judged AS ({_judged(numbers, joins)})",
         f"proposed AS ({_proposed(numbers, column)})",
-        f"weighed AS ({_weighed(weights)})",
+        f"weighed AS ({_weighed(voters)})",
     ]
     return (
         f"WITH {', '.join(steps)} "
@@ -93,8 +106,8 @@ def _present(name: str, blank: Collection[str]) -> str:
     return f"CASE WHEN regexp_matches({own}, {text(BLANK)}) THEN NULL ELSE {own} END" if name in blank else own
 
 
-def _base(column: str, groups: Sequence[Sequence[str]], blank: Collection[str]) -> str:
-    keys = ", ".join(f"{_key(columns, blank)} AS x{i}" for i, columns in enumerate(groups))
+def _base(column: str, voters: Sequence[Voter], blank: Collection[str]) -> str:
+    keys = ", ".join(f"{_key(voter.columns, blank)} AS x{i}" for i, voter in enumerate(voters))
     return f"SELECT {ROW}, {quoted(column)} AS written, {_present(column, blank)} AS before, {keys} FROM snapshot"
 
 
@@ -193,13 +206,13 @@ def _pattern(side: str) -> str:
     return f"regexp_replace({digits}, '\\p{{L}}+', 'a', 'g')"
 
 
-def _weighed(weights: Sequence[float]) -> str:
+def _weighed(voters: Sequence[Voter]) -> str:
     """Votes for the candidate, and for the cell's own or a third value."""
     agree, against = [], []
-    for i, weight in enumerate(weights):
-        agree.append(f"CASE WHEN says{i} = candidate THEN {weight!r} ELSE 0 END")
+    for i, voter in enumerate(voters):
+        agree.append(f"CASE WHEN says{i} = candidate THEN {voter.weight!r} ELSE 0 END")
         again = f"again{i} AND NOT (slip AND rare AND few{i})"
-        against.append(f"CASE WHEN says{i} <> candidate OR ({again}) THEN {weight!r} ELSE 0 END")
+        against.append(f"CASE WHEN says{i} <> candidate OR ({again}) THEN {voter.weight!r} ELSE 0 END")
     return f"SELECT *, {' + '.join(agree)} AS votes_for, {' + '.join(against)} AS votes_against FROM proposed"
 
 

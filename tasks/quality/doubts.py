@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import ibis
 import pyarrow as pa
 
-from tasks.quality.ballot import AGREEING, DOUBTS, GROUP, MUCH_RARER, RARE, says_nothing, slips_sql, votes_sql
+from tasks.quality.ballot import AGREEING, DOUBTS, GROUP, MUCH_RARER, RARE, Voter, says_nothing, slips_sql, votes_sql
 from tasks.quality.codes import Coded, CodedRows, codes, parts
 from tasks.quality.model import ROW, Dataset
 from tasks.quality.parallel import side_by_side
@@ -36,14 +36,14 @@ class Ballot:
     """Whose cells are voted on, and by what.
 
     Attributes:
-        determinants: each with the columns that make its groups, and how often its groups are right, 0 to 1.
+        voters: whose groups say what it should be.
         blank: columns that hold blank values, which are gaps.
         least: cells that are wrong with at least this confidence are suspect.
         gaps_at_home: the column has so many gaps that one is no error by itself.
     """
 
     column: str
-    determinants: tuple[tuple[tuple[str, ...], float], ...]
+    voters: tuple[Voter, ...]
     blank: frozenset[str]
     least: float = 0.0
     gaps_at_home: bool = False
@@ -51,12 +51,12 @@ class Ballot:
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """All that it reads."""
-        return tuple(dict.fromkeys((self.column, *(c for columns, _weight in self.determinants for c in columns))))
+        return tuple(dict.fromkeys((self.column, *(c for voter in self.voters for c in voter.columns))))
 
     @cached_property
     def sql(self) -> str:
         """The query for the votes, of the whole table."""
-        return votes_sql(self.column, self.determinants, self.blank, gaps_at_home=self.gaps_at_home)
+        return votes_sql(self.column, self.voters, self.blank, gaps_at_home=self.gaps_at_home)
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
     coded = table.columns
     own = coded[ballot.column]
     present = _present(ballot.column, coded, ballot.blank)
-    groups = [*side_by_side(lambda by: _Groups(_key(by[0], coded, ballot.blank), present), ballot.determinants)]
+    groups = [*side_by_side(lambda by: _Groups(_key(by.columns, coded, ballot.blank), present), ballot.voters)]
     at = np.flatnonzero(_any([group.differing for group in groups], present.size))
     before = present[at].astype(np.int64)
     told = [_judged(group.of(at), before) for group in groups]
@@ -170,7 +170,7 @@ def _confidence(
     times, usual = np.where(before >= 0, own.counts[before], 0), own.counts[candidate]
     rare = (before >= 0) & ((times <= RARE) | (times * MUCH_RARER <= usual))
     slip = slips.among(own, before, candidate)
-    one, weights = _decimals([repr(weight) for _columns, weight in ballot.determinants])
+    one, weights = _decimals([repr(voter.weight) for voter in ballot.voters])
     votes_for = votes_against = np.zeros(before.size, np.int64)
     for weight, each in zip(weights, told, strict=True):
         against = (each.says >= 0) & (each.says != candidate) | (each.again & ~(slip & rare & each.few))

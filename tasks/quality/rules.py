@@ -9,6 +9,7 @@ import ibis
 import pyarrow as pa
 from pydantic import Field
 
+from tasks.quality.ballot import Voter
 from tasks.quality.contract import ControlTotal, Reference, Rule
 from tasks.quality.doubts import Ballot, suspects_sql, votes_on
 from tasks.quality.errors import AnswerError
@@ -150,7 +151,7 @@ def _broken(
 def _ballot(data: Dataset, name: str, determinants: Sequence[Determinant], least: float) -> Ballot:
     blank = frozenset(column.name for column in data.profile.columns if column.blank_count)
     gaps_at_home = data.profile.column(name).missing_rate > GAPS_AT_HOME
-    return Ballot(name, tuple((d.columns, d.accuracy) for d in determinants), blank, least, gaps_at_home)
+    return Ballot(name, tuple(Voter(d.columns, d.accuracy) for d in determinants), blank, least, gaps_at_home)
 
 
 @remedy("Majority of the group", parameters=Majority)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tasks.quality.ballot import Voter
 from tasks.quality.codes import codes, count_single_pairs, numbers, suspect_rows
 from tasks.quality.detect import MANY_ROWS, assess
 from tasks.quality.doubts import Ballot, count_suspects, votes_on
@@ -27,7 +28,8 @@ from tests.quality.opened import again, opened, snapshot
 FEW = st.sampled_from(["a", "b", "B", "", " ", "ab", "ba", " Not_available", None])
 ROWS = st.lists(st.tuples(FEW, FEW, FEW), min_size=3, max_size=40)
 ASCII = st.text(st.characters(max_codepoint=127), max_size=12)
-BALLOT = Ballot("c", ((("a",), 0.9), (("b",), 0.8), (("a", "b"), 0.7)), frozenset({"a", "c"}), 0.5)
+VOTERS = (Voter(("a",), 0.9), Voter(("b",), 0.8), Voter(("a", "b"), 0.7))
+BALLOT = Ballot("c", VOTERS, frozenset({"a", "c"}), 0.5)
 
 
 def columns(rows):
@@ -190,7 +192,7 @@ def test_patterns_of_all_sorts_of_values_are_counted_together():
 
 def test_an_option_is_weighed_on_codes_as_on_the_table_that_it_makes():
     rows = [("x", str(n % 5), "no" if n in (7, 12) else f"v{n % 5}") for n in range(60)]
-    ballot = replace(BALLOT, determinants=((("b",), 0.9),), blank=frozenset())
+    ballot = replace(BALLOT, voters=(Voter(("b",), 0.9),), blank=frozenset())
     with opened(columns(rows)) as data:
         engine, plan = Engine(data), Plan(issue=None, keys=(), rank=0, effects=(ValueMap("c", (("no", "v2"),)),))
         coded = engine._coded_afterwards(plan, codes(data).of(ballot.columns))
