@@ -27,6 +27,9 @@ DOUBTS = ("0.5", "0.25", "1.98", "1.0")
 """What speaks for a cell's value before any vote: of a gap; a rare value that reads like a slip; one that is at home
 elsewhere in the column; any other. A gap is at home where the column has many."""
 
+TRUSTED = "0.5"
+"""The most that speaks for it where a strict voter whose witnesses know the row says otherwise."""
+
 AMOUNT = r"^\s*[€$£¥]?\s*[-+]?[0-9][0-9.,]*\s*(?:[%€$£¥]|\p{L}{1,3}\.?)?\s*$"
 """A number, maybe with a sign of currency, a percent sign or a short unit."""
 
@@ -41,10 +44,16 @@ class Voter:
     Attributes:
         columns: a row belongs to no group where the first is missing.
         weight: how often the groups are right, 0 to 1.
+        witnesses: columns that its groups tell as well. Each knows a row in which it holds what the row's group tells;
+            a row that some do not know and none knows is a stranger in its group.
+        strict: the rows that differ do so at random, as errors do. Its vote is trusted where witnesses know the row,
+            unless they would know it in the group that it came from, too, if it were in the wrong one.
     """
 
     columns: tuple[str, ...]
     weight: float
+    witnesses: tuple[str, ...] = ()
+    strict: bool = False
 
 
 def votes_sql(
@@ -71,14 +80,16 @@ def votes_sql(
         *(step for i in numbers for step in _telling(i)),
         f"doubted AS MATERIALIZED ({_doubted(numbers)})",
         *(_ranked(i) for i in numbers),
-        f"judged AS ({_judged(numbers, joins)})",
+        *(_known(i, k) for i, voter in enumerate(voters) for k in _places(voter, voters)),
+        *(_apart(k) for k in range(len(_witnesses(voters)))),
+        f"judged AS ({_judged(voters, joins)})",
         f"proposed AS ({_proposed(numbers, column)})",
         f"weighed AS ({_weighed(voters)})",
     ]
     return (
         f"WITH {', '.join(steps)} "
         f"SELECT {ROW}, written AS before, candidate AS after, "
-        f"round(votes_for / (votes_for + votes_against + {_doubt(gaps_at_home)}), 6) AS confidence FROM weighed"
+        f"round(votes_for / (votes_for + votes_against + {_doubt(voters, gaps_at_home)}), 6) AS confidence FROM weighed"
     )
 
 
@@ -107,8 +118,10 @@ def _present(name: str, blank: Collection[str]) -> str:
 
 
 def _base(column: str, voters: Sequence[Voter], blank: Collection[str]) -> str:
-    keys = ", ".join(f"{_key(voter.columns, blank)} AS x{i}" for i, voter in enumerate(voters))
-    return f"SELECT {ROW}, {quoted(column)} AS written, {_present(column, blank)} AS before, {keys} FROM snapshot"
+    keys = [f"{_key(voter.columns, blank)} AS x{i}" for i, voter in enumerate(voters)]
+    witnesses = [f"{_present(name, blank)} AS w{k}" for k, name in enumerate(_witnesses(voters))]
+    own = f"{ROW}, {quoted(column)} AS written, {_present(column, blank)} AS before"
+    return f"SELECT {', '.join([own, *keys, *witnesses])} FROM snapshot"
 
 
 def _key(columns: Sequence[str], blank: Collection[str]) -> str:
@@ -154,19 +167,69 @@ def _ranked(i: int) -> str:
     )
 
 
-def _judged(numbers: Sequence[int], joins: str) -> str:
-    """What each group's other rows say, whether they say this value, too, and whether few of them do."""
+def _known(i: int, k: int) -> str:
+    """What a witness holds in the groups of doubted rows: in how many rows `n`, and in how many its `most` frequent."""
+    counted = (
+        f"SELECT x{i}, w{k} AS held, count(*) AS n FROM base SEMI JOIN doubted ON base.x{i} = doubted.x{i} GROUP BY ALL"
+    )
+    return f"k{i}_{k} AS (SELECT *, max(n) OVER (PARTITION BY x{i}) AS most FROM ({counted}))"
+
+
+def _apart(k: int) -> str:
+    """What a witness holds beside doubted values, in how many rows `n`, and how many `times` the value is there."""
+    counted = (
+        f"SELECT base.before, w{k} AS held, count(*) AS n FROM base SEMI JOIN doubted "
+        "ON base.before = doubted.before GROUP BY ALL"
+    )
+    return f"a{k} AS (SELECT *, sum(n) OVER (PARTITION BY before) AS times FROM ({counted}))"
+
+
+def _witnesses(voters: Sequence[Voter]) -> list[str]:
+    """All of them, each once."""
+    return [*dict.fromkeys(name for voter in voters for name in voter.witnesses)]
+
+
+def _places(voter: Voter, voters: Sequence[Voter]) -> list[int]:
+    """Where a voter's witnesses are among all."""
+    return [_witnesses(voters).index(name) for name in voter.witnesses]
+
+
+def _judged(voters: Sequence[Voter], joins: str) -> str:
+    """What each group's other rows say, whether they say this value, too, and whether few of them do.
+
+    The group of a stranger says nothing; one whose witnesses know the row may be trusted, those that tell the group
+    apart from the rows which say the doubted value.
+    """
     found = []
-    for i in numbers:
+    witnesses = [
+        f"LEFT JOIN a{k} ON d.before = a{k}.before AND d.w{k} = a{k}.held" for k in range(len(_witnesses(voters)))
+    ]
+    for i, voter in enumerate(voters):
         n, most, usual = (f"r{i}.{name}" for name in ("n", "most", "usual"))
         fellows = f"(r{i}.total - 1)"
         agree = f"({most} - CASE WHEN d.before IS NOT DISTINCT FROM {usual} THEN 1 ELSE 0 END)"
+        knows, tells, strange = [], [], []
+        for k in _places(voter, voters):
+            there = f"k{i}_{k}"
+            witnesses.append(f"LEFT JOIN {there} ON d.x{i} = {there}.x{i} AND d.w{k} = {there}.held")
+            telling = f"{there}.most >= {AGREEING} * {fellows}"
+            knows.append(f"{telling} AND {there}.n = {there}.most")
+            tells.append(f"{knows[-1]} AND 2 * (a{k}.n - 1) <= a{k}.times - 1")
+            strange.append(f"{telling} AND {there}.n < {there}.most")
+        known, apart, unknown = (_how_many(tests) for tests in (knows, tells, strange))
+        heard = f"{fellows} >= {GROUP - 1} AND {agree} >= {AGREEING} * {fellows}"
         found.append(
-            f"CASE WHEN {fellows} >= {GROUP - 1} AND {agree} >= {AGREEING} * {fellows} THEN {usual} END AS says{i}, "
+            f"CASE WHEN {heard} AND ({known} > 0 OR {unknown} = 0) THEN {usual} END AS says{i}, "
             f"coalesce({n} >= 2 AND d.before IS NOT NULL, FALSE) AS again{i}, "
-            f"coalesce({n} * 5 <= {most}, FALSE) AS few{i}"
+            f"coalesce({n} * 5 <= {most}, FALSE) AS few{i}, "
+            f"{f'{apart} > {unknown}' if voter.strict else 'FALSE'} AS trusted{i}"
         )
-    return f"SELECT d.{ROW}, d.written, d.before, {', '.join(found)} FROM doubted AS d {joins}"
+    return f"SELECT d.{ROW}, d.written, d.before, {', '.join(found)} FROM doubted AS d {joins} {' '.join(witnesses)}"
+
+
+def _how_many(tests: Sequence[str]) -> str:
+    """How many of some tests hold."""
+    return f"({' + '.join(f'CASE WHEN {test} THEN 1 ELSE 0 END' for test in tests) or 0})"
 
 
 def _proposed(numbers: Sequence[int], column: str) -> str:
@@ -216,10 +279,14 @@ def _weighed(voters: Sequence[Voter]) -> str:
     return f"SELECT *, {' + '.join(agree)} AS votes_for, {' + '.join(against)} AS votes_against FROM proposed"
 
 
-def _doubt(gaps_at_home: bool) -> str:  # noqa: FBT001  (see `votes_sql`)
+def _doubt(voters: Sequence[Voter], gaps_at_home: bool) -> str:  # noqa: FBT001  (see `votes_sql`)
     """What speaks for a value before any vote: see `tasks.quality.rules.broken_dependency`."""
     gap, slip, at_home, other = DOUBTS
-    return (
+    own = (
         f"CASE WHEN before IS NULL THEN {at_home if gaps_at_home else gap} WHEN rare AND slip THEN {slip} "
         f"WHEN times > {RARE} THEN {at_home} ELSE {other} END"
+    )
+    trusted = " OR ".join(f"(trusted{i} AND says{i} = candidate)" for i, voter in enumerate(voters) if voter.strict)
+    return (
+        f"CASE WHEN before IS NOT NULL AND ({trusted}) THEN least({own}, {TRUSTED}) ELSE {own} END" if trusted else own
     )

@@ -6,7 +6,7 @@ is asked of pairs of values alone whether one reads like a slip of the other, of
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING
 import ibis
 import pyarrow as pa
 
-from tasks.quality.ballot import AGREEING, DOUBTS, GROUP, MUCH_RARER, RARE, Voter, says_nothing, slips_sql, votes_sql
+from tasks.quality.ballot import (
+    AGREEING,
+    DOUBTS,
+    GROUP,
+    MUCH_RARER,
+    RARE,
+    TRUSTED,
+    Voter,
+    says_nothing,
+    slips_sql,
+    votes_sql,
+)
 from tasks.quality.codes import Coded, CodedRows, codes, parts
 from tasks.quality.model import ROW, Dataset
 from tasks.quality.parallel import side_by_side
@@ -51,7 +62,8 @@ class Ballot:
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """All that it reads."""
-        return tuple(dict.fromkeys((self.column, *(c for voter in self.voters for c in voter.columns))))
+        heard = (name for voter in self.voters for name in (*voter.columns, *voter.witnesses))
+        return tuple(dict.fromkeys((self.column, *heard)))
 
     @cached_property
     def sql(self) -> str:
@@ -130,7 +142,10 @@ def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
     groups = [*side_by_side(lambda by: _Groups(_key(by.columns, coded, ballot.blank), present), ballot.voters)]
     at = np.flatnonzero(_any([group.differing for group in groups], present.size))
     before = present[at].astype(np.int64)
-    told = [_judged(group.of(at), before) for group in groups]
+    told = [
+        _judged(group.of(at), before, *known)
+        for group, known in zip(groups, _witnesses(ballot, groups, at, coded), strict=True)
+    ]
     candidate = np.full(at.size, -1, np.int64)
     for says in (each.says for each in reversed(told)):
         candidate = np.where((says >= 0) & (says != before), says, candidate)
@@ -142,23 +157,67 @@ def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
 
 @dataclass(frozen=True)
 class _Judgement:
-    """What one determinant's groups say of some rows: a value, this value again, that few say this value."""
+    """What one voter's groups say of some rows: a value, this value again, that few say this value; are they known?"""
 
     says: Numbers
     again: NDArray[np.bool_]
     few: NDArray[np.bool_]
+    known: NDArray[np.bool_]
 
     def of(self, places: Numbers) -> _Judgement:
-        return _Judgement(self.says[places], self.again[places], self.few[places])
+        return _Judgement(self.says[places], self.again[places], self.few[places], self.known[places])
 
 
-def _judged(group: Mapping[str, Numbers], before: Numbers) -> _Judgement:
+def _judged(
+    group: Mapping[str, Numbers], before: Numbers, heard: NDArray[np.bool_], known: NDArray[np.bool_]
+) -> _Judgement:
     import numpy as np
 
     n, most, usual = group["n"], group["most"], group["usual"]
     fellows, agree = group["total"] - 1, most - (usual == before)
-    telling = (n > 0) & (fellows >= GROUP - 1) & (agree >= AGREEING * fellows)
-    return _Judgement(np.where(telling, usual, -1), (n >= 2) & (before >= 0), (n > 0) & (n * 5 <= most))  # noqa: PLR2004
+    telling = (n > 0) & (fellows >= GROUP - 1) & (agree >= AGREEING * fellows) & heard
+    again, few = (n >= 2) & (before >= 0), (n > 0) & (n * 5 <= most)  # noqa: PLR2004
+    return _Judgement(np.where(telling, usual, -1), again, few, known)
+
+
+def _witnesses(
+    ballot: Ballot, groups: Sequence[_Groups], at: Numbers, coded: Mapping[str, Coded]
+) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Per voter whether some rows are no strangers in its group, and whether more witnesses know them than do not."""
+    import numpy as np
+
+    present = _present(ballot.column, coded, ballot.blank)
+    apart = {
+        name: 2 * (told["n"] - 1) <= told["total"] - 1
+        for name in dict.fromkeys(name for voter in ballot.voters for name in voter.witnesses)
+        for told in [_told_by(present, at, _present(name, coded, ballot.blank))]
+    }
+    for group, voter in zip(groups, ballot.voters, strict=True):
+        known, telling, strange = (np.zeros(at.size, np.int64) for _ in range(3))
+        for name in voter.witnesses:
+            held = _present(name, coded, ballot.blank)
+            told = _told_by(group.key, at, held)
+            heard = (held[at] >= 0) & (told["n"] > 0) & (told["most"] >= AGREEING * (told["total"] - 1))
+            knows = heard & (told["n"] == told["most"])
+            known += knows
+            telling += knows & apart[name]
+            strange += heard & ~knows
+        yield (known > 0) | (strange == 0), telling > strange
+
+
+def _told_by(key: Numbers, at: Numbers, held: Numbers) -> dict[str, Numbers]:
+    """What the groups of some rows hold, as `_Groups.of` tells it."""
+    import numpy as np
+
+    wanted = np.zeros(int(key.max(initial=-1)) + 2, bool)
+    wanted[key[at]] = True
+    wanted[-1] = False  # rows without a key
+    fellows = np.zeros(key.size, bool)
+    for part in parts(key.size):
+        fellows[part] = wanted[key[part]]
+    fellows[at] = True
+    rows = np.flatnonzero(fellows)
+    return _Groups(key[rows], held[rows]).of(np.searchsorted(rows, at))
 
 
 def _confidence(
@@ -172,13 +231,16 @@ def _confidence(
     slip = slips.among(own, before, candidate)
     one, weights = _decimals([repr(voter.weight) for voter in ballot.voters])
     votes_for = votes_against = np.zeros(before.size, np.int64)
-    for weight, each in zip(weights, told, strict=True):
+    trusted = np.zeros(before.size, bool)
+    for voter, weight, each in zip(ballot.voters, weights, told, strict=True):
         against = (each.says >= 0) & (each.says != candidate) | (each.again & ~(slip & rare & each.few))
         votes_for = votes_for + np.where(each.says == candidate, weight, 0)
         votes_against = votes_against + np.where(against, weight, 0)
+        trusted |= voter.strict & each.known & (each.says == candidate)
     gap, odd, at_home, other = (int(Decimal(doubt) * one) for doubt in DOUBTS)
     gap = at_home if ballot.gaps_at_home else gap
     doubt = np.select([before < 0, rare & slip, times > RARE], [gap, odd, at_home], other)
+    doubt = np.where(trusted & (before >= 0), np.minimum(doubt, int(Decimal(TRUSTED) * one)), doubt)
     return _rounded((votes_for / one) / ((votes_for + votes_against + doubt) / one))
 
 
@@ -286,7 +348,7 @@ class _Groups:
     def __init__(self, key: Numbers, said: Numbers) -> None:
         import numpy as np
 
-        self._key, self._said = key, said
+        self.key, self._said = key, said
         size = int(key.max(initial=-1)) + 1
         self._total = np.zeros(size, np.int64)
         some = np.zeros(size + 1, said.dtype)
@@ -308,13 +370,13 @@ class _Groups:
         import numpy as np
 
         ends = size * self._width
-        inside = np.zeros(self._key.size, bool)
+        inside = np.zeros(self.key.size, bool)
         for part in parts(inside.size):
-            inside[part] = self._split[self._key[part]]
+            inside[part] = self._split[self.key[part]]
         keys = np.empty(int(inside.sum()), np.min_scalar_type(-max(ends, 1)))
         start = 0
-        for part in parts(self._key.size):
-            own = self._pair(self._key[part][inside[part]], self._said[part][inside[part]])
+        for part in parts(self.key.size):
+            own = self._pair(self.key[part][inside[part]], self._said[part][inside[part]])
             keys[start : start + own.size] = own
             start += own.size
         self._pairs, self._n, place = _counted(keys, ends)
@@ -340,7 +402,7 @@ class _Groups:
         """Of each row: rows of its group that say the same (0 without a group), all rows, and the commonest value's."""
         import numpy as np
 
-        key, said = self._key[rows].astype(np.int64), self._said[rows].astype(np.int64)
+        key, said = self.key[rows].astype(np.int64), self._said[rows].astype(np.int64)
         there, split = key >= 0, self._split[key]
         total = np.where(there, self._total[key] if self._total.size else 0, 0)
         found = {"n": total.copy(), "total": total, "most": total.copy(), "usual": np.where(there, said, -1)}

@@ -7,6 +7,7 @@ ones. What is mined is counted on the whole table by those who use it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -47,6 +48,15 @@ SPARSE = 8
 MIXING = 0x5851F42D4C957F2D
 """A large odd number, by which hashes are told apart by their place."""
 
+FEWEST_ERRORS, FEWEST_ERRORS_OF_SOME = 5, 20
+"""Differing rows from which they can be told to be errors: of all rows, and of some of them."""
+
+AS_OFTEN = 2
+"""So many times as often as by chance may differing rows of one group say the same, or be in one group, at most."""
+
+CHANCE = 0.05
+"""And in addition so many pairs of rows for each differing one."""
+
 EXPLAINING = 0.05
 """Share of the differing rows that another column's values must go with to explain them."""
 
@@ -60,6 +70,7 @@ class Dependency:
         groups: values of the determinant with enough rows.
         holding: those of them in which nearly all rows say the same.
         accuracy: share of the groups' rows that say what most of their group do.
+        strict: the others are spread over groups and values as errors are, where real exceptions come back.
     """
 
     determinant: str
@@ -68,6 +79,7 @@ class Dependency:
     holding: int
     accuracy: float
     given: str = ""
+    strict: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -91,12 +103,14 @@ def dependencies(data: Dataset, share: float = 0.95) -> tuple[Dependency, ...]:
     coded = codes(data).of([name for name in names if name not in wide]).columns
     sampled = list(_sampled(data, determinants, coded))
     telling = {c.name for c in determinants if _by_value(c)}
+    fewest = {c.name: _fewest_errors(c) for c in determinants}
     seen = _Seen(data, wide, [rows for name, rows in sampled if name in telling])
 
     def determined_by(looked_at: tuple[str, Any]) -> list[Dependency]:
         determinant, rows = looked_at
         told = {n: each.codes[rows] for n, each in coded.items() if n == determinant or n in dependents}
-        return _determined_by({**told, **seen.of(rows)} if determinant in telling else told, determinant, share)
+        told = {**told, **seen.of(rows)} if determinant in telling else told
+        return _determined_by(told, determinant, share, fewest[determinant])
 
     found = chain.from_iterable(side_by_side(determined_by, sampled))
     ordered = tuple(sorted(found, key=lambda d: (-d.accuracy, -d.groups, d.determinant, d.dependent)))
@@ -173,6 +187,13 @@ def _by_value(column: ColumnProfile) -> bool:
     return column.distinct_count >= FEWEST_VALUES * _every(column)
 
 
+def _fewest_errors(column: ColumnProfile) -> float:
+    """Rows that differ from which they may be told to be errors; amounts go with something by coincidence."""
+    if column.kind == "number":
+        return math.inf
+    return FEWEST_ERRORS_OF_SOME if _every(column) > 1 else FEWEST_ERRORS
+
+
 def _whole(size: int, coded: Mapping[str, Coded], hashed: Mapping[str, Any]) -> Any:
     """A number for each row that depends on what is in its columns."""
     import numpy as np
@@ -187,7 +208,7 @@ def _whole(size: int, coded: Mapping[str, Coded], hashed: Mapping[str, Any]) -> 
     return found
 
 
-def _determined_by(told: Mapping[str, Any], determinant: str, share: float) -> list[Dependency]:
+def _determined_by(told: Mapping[str, Any], determinant: str, share: float, fewest: float) -> list[Dependency]:
     import numpy as np
 
     if not told[determinant].size:
@@ -196,14 +217,14 @@ def _determined_by(told: Mapping[str, Any], determinant: str, share: float) -> l
     for name, other in told.items():
         if name == determinant:
             continue
-        dependency, differing = _counted(own, other, determinant, name)
+        dependency, differing = _counted(own, other, determinant, name, fewest)
         if dependency is not None and dependency.share >= share:
             given = _explaining(told, differing, (determinant, name))
-            found.append(replace(dependency, given=given))
+            found.append(replace(dependency, given=given, strict=dependency.strict and not given))
     return found
 
 
-def _counted(own: Any, other: Any, determinant: str, dependent: str) -> tuple[Dependency | None, Any]:
+def _counted(own: Any, other: Any, determinant: str, dependent: str, fewest: float) -> tuple[Dependency | None, Any]:
     """How well groups of equal `own` say `other`, and which rows differ from their group.
 
     None when too few groups do, or only because nearly all rows say one thing.
@@ -240,7 +261,35 @@ def _counted(own: Any, other: Any, determinant: str, dependent: str) -> tuple[De
     says[group[first][told_alike]] = majority[told_alike]
     differing = np.zeros(own.size, bool)
     differing[told] = (says[x] >= 0) & (says[x] != y)
-    return Dependency(determinant, dependent, groups, held, round(accuracy, 6)), differing
+    odd = np.isin(group, group[first][large])
+    odd[first] = False
+    strict = bool(n[odd].sum() >= fewest) and _at_random(group[odd], said[odd], n[odd], totals)
+    return Dependency(determinant, dependent, groups, held, round(accuracy, 6), strict=strict), differing
+
+
+def _at_random(group: Any, said: Any, n: Any, totals: Any) -> bool:
+    """Whether rows that differ are spread as errors are.
+
+    By chance, two rows are both of one group as often as groups of these sizes have it, and two of one group say the
+    same as often as two of all do. Real exceptions come back: the second town of a customer who moved.
+
+    Args:
+        group: of the rows that differ; each group and what they say once.
+        said: what they say.
+        n: how many they are.
+        totals: rows per group, of all rows.
+    """
+    import numpy as np
+
+    differ = np.bincount(group, weights=n, minlength=totals.size)
+    rows, together = differ.sum(), (differ * (differ - 1)).sum() / 2
+    alike = (n * (n - 1)).sum() / 2
+    once = ((np.bincount(said, weights=n) / rows) ** 2).sum()
+    sizes = ((totals[totals >= GROUP] / totals[totals >= GROUP].sum()) ** 2).sum()
+    slack = CHANCE * rows
+    return bool(
+        alike <= AS_OFTEN * together * once + slack and together <= AS_OFTEN * (rows * (rows - 1) / 2) * sizes + slack
+    )
 
 
 def _times(numbers: Any, ends: int) -> tuple[Any, Any]:

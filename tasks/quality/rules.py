@@ -15,7 +15,7 @@ from tasks.quality.doubts import Ballot, suspects_sql, votes_on
 from tasks.quality.errors import AnswerError
 from tasks.quality.expressions import columns_of, predicate, value_of
 from tasks.quality.formulas import Formula, broken, mined, result, spoken, style, tolerance, written
-from tasks.quality.mining import dependencies
+from tasks.quality.mining import Dependency, dependencies
 from tasks.quality.model import ROW, CellWrites, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
 from tasks.quality.profile import is_missing, number
 from tasks.quality.queries import apart, as_sql, only, quoted, stored, suspects
@@ -43,10 +43,19 @@ class DependencySettings(KindSettings):
 
 
 class Determinant(Parameters):
-    """Attributes: columns: rows that are equal in these make a group; accuracy: how often groups are right, 0 to 1."""
+    """What has a vote.
+
+    Attributes:
+        columns: rows that are equal in these make a group.
+        accuracy: how often groups are right, 0 to 1.
+        witnesses: columns that they determine as well. A row that several do not know is a stranger in its group.
+        strict: rows that differ do so at random, as errors do; where witnesses know the row there is little doubt.
+    """
 
     columns: tuple[str, ...] = Field(min_length=1)
     accuracy: float = Field(gt=0, le=1)
+    witnesses: tuple[str, ...] = ()
+    strict: bool = False
 
 
 class Majority(Parameters):
@@ -62,6 +71,10 @@ class Majority(Parameters):
 
 
 MOST_DETERMINANTS = 5
+MOST_WITNESSES = 3
+TELLING = 0.25
+"""A column of which more rows than this share hold the commonest value is no witness: any row may hold it."""
+
 GAPS_AT_HOME = 0.1
 """In a column with a larger share of gaps, nothing is meant as often as it is forgotten."""
 
@@ -95,17 +108,38 @@ def broken_dependency(data: Dataset, settings: Settings[DependencySettings]) -> 
     rows that share its value. Confidence: votes for another value ÷ (these + votes for the cell's own + doubt), each
     vote weighing what its column is right in. Doubt is ¼ for a rare value that reads like a slip of the other, 1 for
     another rare one and for numbers, ½ for a gap, 1.98 for a value that is at home elsewhere in the column, as gaps
-    are where there are many. A value that occurs twice in a group speaks for itself, and no word for "no value" takes
-    the place of one.
+    are where there are many; but for a value ½ at most where a column has the vote that is broken at random alone, as
+    by errors, and the other columns that it determines know the row. A value that occurs twice in a group speaks for
+    itself, no word for "no value" takes the place of one, and a row that no other column knows is a stranger in its
+    group, which is not heard.
     """
-    determined = _promised(data)
-    for dependency in dependencies(data, settings.default.share):
+    mined, determined = dependencies(data, settings.default.share), _promised(data)
+    witnesses = _witnesses(data, mined)
+    for dependency in mined:
         own = determined.setdefault(dependency.dependent, [])
         if len(own) < MOST_DETERMINANTS:
-            own.append(Determinant(columns=dependency.columns, accuracy=dependency.accuracy))
+            others = [name for name in witnesses.get(dependency.columns, ()) if name != dependency.dependent]
+            own.append(
+                Determinant(
+                    columns=dependency.columns,
+                    accuracy=dependency.accuracy,
+                    witnesses=tuple(others[:MOST_WITNESSES]),
+                    strict=dependency.strict,
+                )
+            )
     for column in data.profile.columns:
         if determinants := determined.get(column.name):
             yield from _broken(data, column.name, determinants, settings.of(column.name))
+
+
+def _witnesses(data: Dataset, mined: Sequence[Dependency]) -> dict[tuple[str, ...], list[str]]:
+    """Per determinant what else it determines, as far as that tells rows apart."""
+    witnesses: dict[tuple[str, ...], list[str]] = {}
+    for dependency in mined:
+        own = data.profile.column(dependency.dependent)
+        if own.top[0][1] <= TELLING * own.present_count:
+            witnesses.setdefault(dependency.columns, []).append(dependency.dependent)
+    return witnesses
 
 
 def _promised(data: Dataset) -> dict[str, list[Determinant]]:
@@ -151,7 +185,8 @@ def _broken(
 def _ballot(data: Dataset, name: str, determinants: Sequence[Determinant], least: float) -> Ballot:
     blank = frozenset(column.name for column in data.profile.columns if column.blank_count)
     gaps_at_home = data.profile.column(name).missing_rate > GAPS_AT_HOME
-    return Ballot(name, tuple(Voter(d.columns, d.accuracy) for d in determinants), blank, least, gaps_at_home)
+    voters = tuple(Voter(d.columns, d.accuracy, d.witnesses, d.strict) for d in determinants)
+    return Ballot(name, voters, blank, least, gaps_at_home)
 
 
 @remedy("Majority of the group", parameters=Majority)

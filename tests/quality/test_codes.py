@@ -26,14 +26,18 @@ from tasks.quality.whatif import Engine, Plan
 from tests.quality.opened import again, opened, snapshot
 
 FEW = st.sampled_from(["a", "b", "B", "", " ", "ab", "ba", " Not_available", None])
-ROWS = st.lists(st.tuples(FEW, FEW, FEW), min_size=3, max_size=40)
+ROWS = st.lists(st.tuples(FEW, FEW, FEW, FEW), min_size=3, max_size=40)
 ASCII = st.text(st.characters(max_codepoint=127), max_size=12)
-VOTERS = (Voter(("a",), 0.9), Voter(("b",), 0.8), Voter(("a", "b"), 0.7))
+VOTERS = (
+    Voter(("a",), 0.9, ("b", "d"), strict=True),
+    Voter(("b",), 0.8, ("a", "d")),
+    Voter(("a", "b"), 0.7, ("d",), strict=True),
+)
 BALLOT = Ballot("c", VOTERS, frozenset({"a", "c"}), 0.5)
 
 
 def columns(rows):
-    return {name: list(cells) for name, cells in zip("abc", zip(*rows, strict=True), strict=True)}
+    return {name: list(cells) for name, cells in zip("abcd", zip(*rows, strict=True), strict=True)}
 
 
 def said(table):
@@ -74,9 +78,11 @@ def test_a_table_that_is_read_in_parts_has_the_same_codes(rows):
 
 
 @given(ROWS, st.booleans())
-@example([("a", "a", " Not_available")] * 3 + [("a", "a", "b")], False)
-@example([("a", "a", "b")] * 3 + [("a", "a", None)], True)
-@settings(max_examples=60)
+@example([("a", "a", " Not_available", "a")] * 3 + [("a", "a", "b", "a")], False)
+@example([("a", "a", "b", "a")] * 3 + [("a", "a", None, "a")], True)
+@example([("a", "a", "b", "a")] * 3 + [("a", "a", "ab", "a")] + [("b", "b", "ab", "b")] * 3, False)  # known
+@example([("a", "a", "b", "a")] * 3 + [("a", "b", "ab", "b")] + [("b", "B", "ab", "B")] * 3, False)  # a stranger
+@settings(max_examples=100)
 def test_votes_on_codes_are_those_of_the_query_that_is_kept(rows, gaps_at_home):
     ballot = replace(BALLOT, gaps_at_home=gaps_at_home)
     with opened(columns(rows)) as data:
@@ -90,12 +96,12 @@ def test_votes_on_codes_are_those_of_the_query_that_is_kept(rows, gaps_at_home):
 @settings(max_examples=30)
 def test_suspects_after_a_change_are_those_of_the_changed_table(rows, pairs, gone):
     with opened(columns(rows)) as data:
-        coded = codes(data).of("abc").mapped("c", pairs)
-        assert read(coded, "c") == {n: pairs.get(c, c) for n, (_a, _b, c) in enumerate(rows)}
+        coded = codes(data).of("abcd").mapped("c", pairs)
+        assert read(coded, "c") == {n: pairs.get(c, c) for n, (_a, _b, c, _d) in enumerate(rows)}
         at = pa.array(sorted(gone & set(range(len(rows)))), pa.int64()).to_numpy()
         coded = coded.overwritten("a", at, pa.array(["ab"] * len(at), pa.string())).without(at[:2])
         changed = [
-            (("ab" if n in at else a), b, pairs.get(c, c)) for n, (a, b, c) in enumerate(rows) if n not in at[:2]
+            (("ab" if n in at else a), b, pairs.get(c, c), d) for n, (a, b, c, d) in enumerate(rows) if n not in at[:2]
         ]
         if not changed:
             return
@@ -124,7 +130,7 @@ def test_changes_are_counted_alike_with_the_first_of_their_rows(rows, written):
 @settings(max_examples=20)
 def test_the_first_row_of_a_value_is_told_of_values_that_are_there(rows):
     with opened(columns(rows)) as data:
-        cells = [c for _a, _b, c in rows]
+        cells = [c for _a, _b, c, _d in rows]
         wanted = [None, "", "ab", "elsewhere", *cells]
         assert codes(data).of("c").first_rows("c", wanted) == {value: cells.index(value) for value in set(cells)}
 
@@ -143,7 +149,7 @@ def test_values_are_numbers_as_the_engine_reads_them():
 @given(ROWS)
 @settings(max_examples=20)
 def test_pairs_that_one_row_holds_are_counted_with_nulls(rows):
-    pairs = [(a, b) for a, b, _c in rows]
+    pairs = [(a, b) for a, b, _c, _d in rows]
     with opened(columns(rows)) as data:
         coded = codes(data).of("ab").columns
         assert count_single_pairs(coded["a"], coded["b"]) == sum(pairs.count(pair) == 1 for pair in pairs)
@@ -191,7 +197,7 @@ def test_patterns_of_all_sorts_of_values_are_counted_together():
 
 
 def test_an_option_is_weighed_on_codes_as_on_the_table_that_it_makes():
-    rows = [("x", str(n % 5), "no" if n in (7, 12) else f"v{n % 5}") for n in range(60)]
+    rows = [("x", str(n % 5), "no" if n in (7, 12) else f"v{n % 5}", "y") for n in range(60)]
     ballot = replace(BALLOT, voters=(Voter(("b",), 0.9),), blank=frozenset())
     with opened(columns(rows)) as data:
         engine, plan = Engine(data), Plan(issue=None, keys=(), rank=0, effects=(ValueMap("c", (("no", "v2"),)),))

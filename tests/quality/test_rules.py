@@ -59,6 +59,54 @@ def test_gaps_are_filled_where_they_are_few_and_words_for_nothing_replace_no_val
         assert found(data, "broken_dependency", missing_ok=True) is None
 
 
+def teams(rows=600):
+    """Matches of forty players: each is born in a year and a town, and their clubs change."""
+    player = [f"Player {n * 17 % 40}" for n in range(rows)]
+    year = [f"{1980 + n * 17 % 40 * 7 % 23}" for n in range(rows)]
+    town = [f"{TOWN[n * 17 % 40 // 7]} {n * 17 % 40 % 7}" for n in range(rows)]
+    club = [f"Club {n * 17 % 40 * 3 % 11 if n < rows / 2 else n * 17 % 40 * 5 % 13}" for n in range(rows)]
+    return {"player": player, "year": year, "town": town, "club": club}
+
+
+def test_values_at_home_elsewhere_are_errors_where_they_come_at_random_and_the_others_know_the_row():
+    clean = teams()
+    odd = {row: (row + 1) % 600 for row in range(11, 590, 61)}
+    town = [clean["town"][odd.get(n, n)] for n in range(600)]
+    same = {
+        row for row, other in odd.items() if clean["year"][row] == clean["year"][other]
+    }  # the town's, or the player?
+    with opened({**clean, "town": town}) as data:
+        issue = found(data, "broken_dependency")
+        assert issue.columns[0] == "town"
+        assert {d["columns"][0] for d in issue.facts["determinants"] if d["strict"]} == {"player"}
+        assert len(same) == 2
+        assert recommended_values(data, issue, "town") == [
+            value if row in same else clean["town"][row] for row, value in enumerate(town)
+        ]
+
+
+def test_a_town_to_which_somebody_moved_is_no_error():
+    clean = teams()
+    moved = [
+        "Bremen 1" if player in ("Player 3", "Player 4", "Player 5") and n > 520 else town
+        for n, (player, town) in enumerate(zip(clean["player"], clean["town"], strict=True))
+    ]
+    with opened({**clean, "town": moved}) as data:
+        assert not any(d.strict for d in dependencies(data))
+        issue = found(data, "broken_dependency", missing_ok=True)
+        assert issue is None or recommended_values(data, issue, "town") == moved
+
+
+def test_the_values_of_somebody_else_are_written_into_no_strangers_row():
+    rows = [(f"P{n % 40}", f"Ann {n % 40}", f"Street {n % 40}", f"19{n % 40 + 30}-01-01") for n in range(160)]
+    stranger = ("P99", None, "Street 5a", "1935-01-01")  # born on the day of P5
+    names = ("id", "name", "street", "born")
+    columns = dict(zip(names, map(list, zip(*rows, stranger, strict=True)), strict=True))
+    with opened(columns) as data:
+        assert {(d.determinant, d.dependent) for d in dependencies(data)} >= {("born", "name"), ("born", "street")}
+        assert found(data, "broken_dependency", missing_ok=True) is None
+
+
 def test_a_value_that_comes_back_speaks_for_itself():
     town = ["Ulm" if n in (9, 15, 21) else t for n, t in enumerate(TOWN)]
     with opened({"branch": BRANCH, "town": town}) as data:
