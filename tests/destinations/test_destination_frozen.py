@@ -67,7 +67,8 @@ def loaded_once(place, *, all_sent: bool = False) -> None:
     assert there == [("1", "old"), ("2", "old")] or (all_sent and len(there) == 40_000)
     receipt = place.load(batch(MANY, run="run-2"))
     assert (receipt.rows_before, receipt.rows_after) == (2, 40_000)
-    assert receipt.already_loaded == (len(there) == 40_000)
+    assert receipt.already_loaded or len(there) == 2
+    assert not receipt.already_loaded or all_sent  # maybe done since it was looked at
     assert len(place.rows()) == 40_000
     place.undo("run-2")
     assert place.rows() == [("1", "old"), ("2", "old")]
