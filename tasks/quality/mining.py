@@ -71,6 +71,7 @@ class Dependency:
         holding: those of them in which nearly all rows say the same.
         accuracy: share of the groups' rows that say what most of their group do.
         strict: the others are spread over groups and values as errors are, where real exceptions come back.
+        strays: share of the groups' rows that say something else which is at home in the column.
     """
 
     determinant: str
@@ -80,6 +81,7 @@ class Dependency:
     accuracy: float
     given: str = ""
     strict: bool = False
+    strays: float = 0.0
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -264,7 +266,9 @@ def _counted(own: Any, other: Any, determinant: str, dependent: str, fewest: flo
     odd = np.isin(group, group[first][large])
     odd[first] = False
     strict = bool(n[odd].sum() >= fewest) and _at_random(group[odd], said[odd], n[odd], totals)
-    return Dependency(determinant, dependent, groups, held, round(accuracy, 6), strict=strict), differing
+    strays = float(n[odd & (times[said] - n >= GROUP)].sum() / total[large].sum())
+    found = Dependency(determinant, dependent, groups, held, round(accuracy, 6), strict=strict, strays=round(strays, 6))
+    return found, differing
 
 
 def _at_random(group: Any, said: Any, n: Any, totals: Any) -> bool:

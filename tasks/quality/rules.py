@@ -16,7 +16,18 @@ from tasks.quality.errors import AnswerError
 from tasks.quality.expressions import columns_of, predicate, value_of
 from tasks.quality.formulas import Formula, broken, mined, result, spoken, style, tolerance, written
 from tasks.quality.mining import Dependency, dependencies
-from tasks.quality.model import ROW, CellWrites, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
+from tasks.quality.model import (
+    ROW,
+    CellWrites,
+    ColumnProfile,
+    Dataset,
+    Dimension,
+    Effect,
+    Finding,
+    Issue,
+    Option,
+    Severity,
+)
 from tasks.quality.profile import is_missing, number
 from tasks.quality.queries import apart, as_sql, only, quoted, stored, suspects
 from tasks.quality.records import check_columns, count_rows, whole_rows
@@ -72,6 +83,10 @@ class Majority(Parameters):
 
 MOST_DETERMINANTS = 5
 MOST_WITNESSES = 3
+FEW_STRAYS, AS_MANY = 0.015, 3
+"""Errors put values that are at home elsewhere into so many of the rows at most, or into so many times as many of them
+as they do in another column: what is one customer's name in all rows, but one town in few, are towns of theirs."""
+
 TELLING = 0.25
 """A column of which more rows than this share hold the commonest value is no witness: any row may hold it."""
 
@@ -113,33 +128,44 @@ def broken_dependency(data: Dataset, settings: Settings[DependencySettings]) -> 
     itself, no word for "no value" takes the place of one, and a row that no other column knows is a stranger in its
     group, which is not heard.
     """
-    mined, determined = dependencies(data, settings.default.share), _promised(data)
-    witnesses = _witnesses(data, mined)
-    for dependency in mined:
-        own = determined.setdefault(dependency.dependent, [])
+    determined = _promised(data)
+    for name, determinant in _mined(data, dependencies(data, settings.default.share)):
+        own = determined.setdefault(name, [])
         if len(own) < MOST_DETERMINANTS:
-            others = [name for name in witnesses.get(dependency.columns, ()) if name != dependency.dependent]
-            own.append(
-                Determinant(
-                    columns=dependency.columns,
-                    accuracy=dependency.accuracy,
-                    witnesses=tuple(others[:MOST_WITNESSES]),
-                    strict=dependency.strict,
-                )
-            )
+            own.append(determinant)
     for column in data.profile.columns:
         if determinants := determined.get(column.name):
             yield from _broken(data, column.name, determinants, settings.of(column.name))
 
 
-def _witnesses(data: Dataset, mined: Sequence[Dependency]) -> dict[tuple[str, ...], list[str]]:
-    """Per determinant what else it determines, as far as that tells rows apart."""
-    witnesses: dict[tuple[str, ...], list[str]] = {}
+def _mined(data: Dataset, mined: Sequence[Dependency]) -> Iterator[tuple[str, Determinant]]:
+    """What determines which column, with the other columns that bear witness."""
+    alike: dict[tuple[str, ...], list[Dependency]] = {}
     for dependency in mined:
-        own = data.profile.column(dependency.dependent)
-        if own.top[0][1] <= TELLING * own.present_count:
-            witnesses.setdefault(dependency.columns, []).append(dependency.dependent)
-    return witnesses
+        alike.setdefault(dependency.columns, []).append(dependency)
+    for dependency in mined:
+        others = [other for other in alike[dependency.columns] if other is not dependency]
+        witnesses = [other.dependent for other in others if _tells(data.profile.column(other.dependent))]
+        yield (
+            dependency.dependent,
+            Determinant(
+                columns=dependency.columns,
+                accuracy=dependency.accuracy,
+                witnesses=tuple(witnesses[:MOST_WITNESSES]),
+                strict=_by_errors(dependency, others),
+            ),
+        )
+
+
+def _by_errors(dependency: Dependency, others: Sequence[Dependency]) -> bool:
+    """Whether errors alone break a dependency, as they break the others of its determinant."""
+    most = max([FEW_STRAYS, *(AS_MANY * other.strays for other in others)])
+    return dependency.strict and dependency.strays <= most
+
+
+def _tells(column: ColumnProfile) -> bool:
+    """Whether a column's values tell rows apart."""
+    return column.top[0][1] <= TELLING * column.present_count
 
 
 def _promised(data: Dataset) -> dict[str, list[Determinant]]:
