@@ -6,8 +6,8 @@ is asked of pairs of values alone whether one reads like a slip of the other, of
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from tasks.quality.codes import Numbers
 
-DENSE = 4_000_000
-"""Pairs of codes that are counted in one array, without sorting them."""
+DENSE, SPARSE = 4_000_000, 8
+"""Pairs of codes that are counted in one array, without sorting them, unless it has so many places for each."""
 
 
 @dataclass(frozen=True)
@@ -142,10 +142,10 @@ def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
     groups = [*side_by_side(lambda by: _Groups(_key(by.columns, coded, ballot.blank), present), ballot.voters)]
     at = np.flatnonzero(_any([group.differing for group in groups], present.size))
     before = present[at].astype(np.int64)
-    told = [
-        _judged(group.of(at), before, *known)
-        for group, known in zip(groups, _witnesses(ballot, groups, at, coded), strict=True)
-    ]
+    told = [_judged(group.of(at), before) for group in groups]
+    doubted = np.flatnonzero(_any([(each.says >= 0) & (each.says != before) for each in told], at.size))
+    at, before, told = at[doubted], before[doubted], [each.of(doubted) for each in told]
+    told = _heard(told, ballot, [group.key for group in groups], at, coded)
     candidate = np.full(at.size, -1, np.int64)
     for says in (each.says for each in reversed(told)):
         candidate = np.where((says >= 0) & (says != before), says, candidate)
@@ -157,56 +157,60 @@ def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
 
 @dataclass(frozen=True)
 class _Judgement:
-    """What one voter's groups say of some rows: a value, this value again, that few say this value; are they known?"""
+    """What one voter's groups say of some rows: a value, this value again, that few say this value; is it trusted?"""
 
     says: Numbers
     again: NDArray[np.bool_]
     few: NDArray[np.bool_]
-    known: NDArray[np.bool_]
+    trusted: NDArray[np.bool_]
 
     def of(self, places: Numbers) -> _Judgement:
-        return _Judgement(self.says[places], self.again[places], self.few[places], self.known[places])
+        return _Judgement(self.says[places], self.again[places], self.few[places], self.trusted[places])
 
 
-def _judged(
-    group: Mapping[str, Numbers], before: Numbers, heard: NDArray[np.bool_], known: NDArray[np.bool_]
-) -> _Judgement:
+def _judged(group: Mapping[str, Numbers], before: Numbers) -> _Judgement:
     import numpy as np
 
     n, most, usual = group["n"], group["most"], group["usual"]
     fellows, agree = group["total"] - 1, most - (usual == before)
-    telling = (n > 0) & (fellows >= GROUP - 1) & (agree >= AGREEING * fellows) & heard
+    telling = (n > 0) & (fellows >= GROUP - 1) & (agree >= AGREEING * fellows)
     again, few = (n >= 2) & (before >= 0), (n > 0) & (n * 5 <= most)  # noqa: PLR2004
-    return _Judgement(np.where(telling, usual, -1), again, few, known)
+    return _Judgement(np.where(telling, usual, -1), again, few, np.zeros(before.size, bool))
 
 
-def _witnesses(
-    ballot: Ballot, groups: Sequence[_Groups], at: Numbers, coded: Mapping[str, Coded]
-) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Per voter whether some rows are no strangers in its group, and whether more witnesses know them than do not."""
+def _heard(
+    told: Sequence[_Judgement], ballot: Ballot, keys: Sequence[Numbers], at: Numbers, coded: Mapping[str, Coded]
+) -> list[_Judgement]:
+    """What voters say of rows that are no strangers in their groups; and whom more witnesses know than do not."""
     import numpy as np
 
-    present = _present(ballot.column, coded, ballot.blank)
-    apart = {
-        name: 2 * (told["n"] - 1) <= told["total"] - 1
-        for name in dict.fromkeys(name for voter in ballot.voters for name in voter.witnesses)
-        for told in [_told_by(present, at, _present(name, coded, ballot.blank))]
-    }
-    for group, voter in zip(groups, ballot.voters, strict=True):
+    held = {name: _present(name, coded, ballot.blank) for voter in ballot.voters for name in voter.witnesses}
+    strictly = dict.fromkeys(name for voter in ballot.voters if voter.strict for name in voter.witnesses)
+    own = _present(ballot.column, coded, ballot.blank)
+    apart = {name: 2 * (n["n"] - 1) <= n["total"] - 1 for name in strictly for n in [_told_by(own, at, held[name])]}
+
+    def heard(place: int) -> _Judgement:
+        voter, judged = ballot.voters[place], told[place]
         known, telling, strange = (np.zeros(at.size, np.int64) for _ in range(3))
+        about = np.flatnonzero(judged.says >= 0)
         for name in voter.witnesses:
-            held = _present(name, coded, ballot.blank)
-            told = _told_by(group.key, at, held)
-            heard = (held[at] >= 0) & (told["n"] > 0) & (told["most"] >= AGREEING * (told["total"] - 1))
-            knows = heard & (told["n"] == told["most"])
-            known += knows
-            telling += knows & apart[name]
-            strange += heard & ~knows
-        yield (known > 0) | (strange == 0), telling > strange
+            found = _told_by(keys[place], at[about], held[name])
+            tells = (held[name][at[about]] >= 0) & (found["most"] >= AGREEING * (found["total"] - 1))
+            knows = tells & (found["n"] == found["most"])
+            known[about] += knows
+            strange[about] += tells & ~knows
+            if voter.strict:
+                telling[about] += knows & apart[name][about]
+            else:
+                about = about[~knows]  # one that knows a row is enough
+        says = np.where((known == 0) & (strange > 0), -1, judged.says)
+        return replace(judged, says=says, trusted=telling > strange)
+
+    return [*side_by_side(heard, range(len(told)))]
 
 
 def _told_by(key: Numbers, at: Numbers, held: Numbers) -> dict[str, Numbers]:
-    """What the groups of some rows hold, as `_Groups.of` tells it."""
+    """What the groups of some rows hold in a column, as `_Groups.of` tells it."""
     import numpy as np
 
     wanted = np.zeros(int(key.max(initial=-1)) + 2, bool)
@@ -232,11 +236,11 @@ def _confidence(
     one, weights = _decimals([repr(voter.weight) for voter in ballot.voters])
     votes_for = votes_against = np.zeros(before.size, np.int64)
     trusted = np.zeros(before.size, bool)
-    for voter, weight, each in zip(ballot.voters, weights, told, strict=True):
+    for weight, each in zip(weights, told, strict=True):
         against = (each.says >= 0) & (each.says != candidate) | (each.again & ~(slip & rare & each.few))
         votes_for = votes_for + np.where(each.says == candidate, weight, 0)
         votes_against = votes_against + np.where(against, weight, 0)
-        trusted |= voter.strict & each.known & (each.says == candidate)
+        trusted |= each.trusted & (each.says == candidate)
     gap, odd, at_home, other = (int(Decimal(doubt) * one) for doubt in DOUBTS)
     gap = at_home if ballot.gaps_at_home else gap
     doubt = np.select([before < 0, rare & slip, times > RARE], [gap, odd, at_home], other)
@@ -418,7 +422,7 @@ def _counted(keys: Numbers, ends: int) -> tuple[Numbers, Numbers, Numbers]:
     """The distinct keys in order, how often each occurs, and the place of each key among them."""
     import numpy as np
 
-    if ends <= DENSE:
+    if ends <= min(DENSE, SPARSE * keys.size):
         times = np.zeros(ends, np.int64)
         for part in parts(keys.size):
             times += np.bincount(keys[part], minlength=ends)
