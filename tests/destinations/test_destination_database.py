@@ -452,13 +452,16 @@ def test_a_table_that_somebody_else_locked_is_to_be_tried_again(server, columns,
 def test_a_server_that_gives_up_because_it_took_too_long_leaves_the_old_table(server, mode, request):
     server.load(people("12", "old", "run-1"), mode=mode, key="id")
     before, tables = server.rows(), server.tables()
-    limit = LIMITS[request.node.callspec.params["server"]].format("20" if "postgres" in server.url else "0.005")
-    rows = 300_000 if "postgres" in server.url else 60_000
+    kind = request.node.callspec.params["server"]
+    rows, limit = (300_000, "20") if kind == "postgres" else (3, "0.3")
     many = batch({"id": [str(n) for n in range(rows)], "name": ["new"] * rows}, INTEGER, run="run-2")
-    with pytest.raises(
-        TryAgain, match=r"gave up, for it took too long: .*raise its time limit, then load again"
-    ) as told:
-        server.load(many, mode=mode, key="id", url=f"{server.url}?{limit}")
+    with server.engine().connect() as other:
+        if kind == "mariadb":  # which crashes where a limit of milliseconds ends a query that makes a temporary table
+            other.exec_driver_sql(server.said("LOCK TABLES {out} READ"))
+        with pytest.raises(
+            TryAgain, match=r"gave up, for it took too long: .*raise its time limit, then load again"
+        ) as told:
+            server.load(many, mode=mode, key="id", url=f"{server.url}?{LIMITS[kind].format(limit)}")
     assert SECRET not in "".join(traceback.format_exception(told.value))
     assert server.rows() == before
     assert [name for name in server.tables() if name not in tables and not name.startswith("gonogo_")] == []

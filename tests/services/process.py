@@ -60,12 +60,15 @@ def running(
             time.sleep(0.05)
         yield process.pid
     finally:
+        crashed = process.poll() in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
         process.send_signal(stop)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if crashed:
+            raise RuntimeError(f"{command[0]} crashed:\n{log.read_text(errors='replace')[-9000:]}")
 
 
 def listens(port: int) -> bool:
