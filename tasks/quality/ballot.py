@@ -6,7 +6,7 @@ that others determine, and again wherever it is used. All names are quoted; no v
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from tasks.quality.model import ROW
@@ -80,8 +80,7 @@ def votes_sql(
         *(step for i in numbers for step in _telling(i)),
         f"doubted AS MATERIALIZED ({_doubted(numbers)})",
         *(_ranked(i) for i in numbers),
-        *(_known(i, k) for i, voter in enumerate(voters) for k in _places(voter, voters)),
-        *(_apart(k) for k in range(len(_witnesses(voters)))),
+        *_heard(voters),
         f"judged AS ({_judged(voters, joins)})",
         f"proposed AS ({_proposed(numbers, column)})",
         f"weighed AS ({_weighed(voters)})",
@@ -167,31 +166,50 @@ def _ranked(i: int) -> str:
     )
 
 
-def _known(i: int, k: int) -> str:
-    """What a witness holds in the groups of doubted rows: in how many rows `n`, and in how many its `most` frequent."""
-    counted = (
-        f"SELECT x{i}, w{k} AS held, count(*) AS n FROM base SEMI JOIN doubted ON base.x{i} = doubted.x{i} GROUP BY ALL"
-    )
-    return f"k{i}_{k} AS (SELECT *, max(n) OVER (PARTITION BY x{i}) AS most FROM ({counted}))"
-
-
-def _apart(k: int) -> str:
-    """What a witness holds beside doubted values, in how many rows `n`, and how many `times` the value is there."""
-    counted = (
-        f"SELECT base.before, w{k} AS held, count(*) AS n FROM base SEMI JOIN doubted "
-        "ON base.before = doubted.before GROUP BY ALL"
-    )
-    return f"a{k} AS (SELECT *, sum(n) OVER (PARTITION BY before) AS times FROM ({counted}))"
-
-
 def _witnesses(voters: Sequence[Voter]) -> list[str]:
     """All of them, each once."""
     return [*dict.fromkeys(name for voter in voters for name in voter.witnesses)]
 
 
-def _places(voter: Voter, voters: Sequence[Voter]) -> list[int]:
-    """Where a voter's witnesses are among all."""
-    return [_witnesses(voters).index(name) for name in voter.witnesses]
+def _heard(voters: Sequence[Voter]) -> Iterator[str]:
+    """How many of each voter's witnesses know a doubted row, how many tell its group apart, how many do not know it.
+
+    What they hold is counted in one long table: an aggregate for each voter and witness takes too much memory.
+    """
+    places = {name: k for k, name in enumerate(_witnesses(voters))}
+    pairs = [(i, places[name]) for i, voter in enumerate(voters) for name in voter.witnesses]
+    if not pairs:
+        return
+    held = ", ".join(f"{{'i': {i}, 'k': {k}, 'x': x{i}, 'held': w{k}}}" for i, k in pairs)
+    rest = ", ".join(f"{{'k': {k}, 'held': w{k}}}" for k in places.values())
+    yield f"asked AS MATERIALIZED (SELECT {ROW}, before, unnest([{held}], recursive := true) FROM doubted)"
+    groups = "SELECT DISTINCT i, k, x FROM asked WHERE held IS NOT NULL"
+    counted = (
+        f"SELECT i, k, x, held, count(*) AS n FROM (SELECT unnest([{held}], recursive := true) FROM base) AS every "
+        f"SEMI JOIN ({groups}) AS asked USING (i, k, x) GROUP BY ALL"
+    )
+    totals = "sum(n) OVER part AS total, max(n) OVER part AS most"
+    yield f"known AS (SELECT *, {totals} FROM ({counted}) WINDOW part AS (PARTITION BY i, k, x))"
+    beside = (
+        f"SELECT before, k, held, count(*) AS n FROM (SELECT before, unnest([{rest}], recursive := true) "
+        "FROM base SEMI JOIN doubted ON base.before = doubted.before) GROUP BY ALL"
+    )
+    yield f"beside AS (SELECT *, sum(n) OVER (PARTITION BY before, k) AS times FROM ({beside}))"
+    tests = {
+        "known": "known.n = most",
+        "apart": "known.n = most AND 2 * (beside.n - 1) <= times - 1",
+        "strange": "known.n < most",
+    }
+    sums = ", ".join(
+        f"count(*) FILTER (i = {i} AND most >= {AGREEING} * (total - 1) AND {test}) AS {name}{i}"
+        for i, voter in enumerate(voters)
+        for name, test in tests.items()
+        if voter.strict or name != "apart"
+    )
+    yield (
+        f"heard AS (SELECT {ROW}, {sums} FROM asked JOIN known USING (i, k, x, held) "
+        f"LEFT JOIN beside USING (before, k, held) GROUP BY {ROW})"
+    )
 
 
 def _judged(voters: Sequence[Voter], joins: str) -> str:
@@ -201,35 +219,22 @@ def _judged(voters: Sequence[Voter], joins: str) -> str:
     apart from the rows which say the doubted value.
     """
     found = []
-    witnesses = [
-        f"LEFT JOIN a{k} ON d.before = a{k}.before AND d.w{k} = a{k}.held" for k in range(len(_witnesses(voters)))
-    ]
     for i, voter in enumerate(voters):
         n, most, usual = (f"r{i}.{name}" for name in ("n", "most", "usual"))
         fellows = f"(r{i}.total - 1)"
         agree = f"({most} - CASE WHEN d.before IS NOT DISTINCT FROM {usual} THEN 1 ELSE 0 END)"
-        knows, tells, strange = [], [], []
-        for k in _places(voter, voters):
-            there = f"k{i}_{k}"
-            witnesses.append(f"LEFT JOIN {there} ON d.x{i} = {there}.x{i} AND d.w{k} = {there}.held")
-            telling = f"{there}.most >= {AGREEING} * {fellows}"
-            knows.append(f"{telling} AND {there}.n = {there}.most")
-            tells.append(f"{knows[-1]} AND 2 * (a{k}.n - 1) <= a{k}.times - 1")
-            strange.append(f"{telling} AND {there}.n < {there}.most")
-        known, apart, unknown = (_how_many(tests) for tests in (knows, tells, strange))
         heard = f"{fellows} >= {GROUP - 1} AND {agree} >= {AGREEING} * {fellows}"
+        trusted = f"coalesce(apart{i} > strange{i}, FALSE)" if voter.strict and voter.witnesses else "FALSE"
+        if voter.witnesses:
+            heard += f" AND (coalesce(known{i}, 0) > 0 OR coalesce(strange{i}, 0) = 0)"
         found.append(
-            f"CASE WHEN {heard} AND ({known} > 0 OR {unknown} = 0) THEN {usual} END AS says{i}, "
+            f"CASE WHEN {heard} THEN {usual} END AS says{i}, "
             f"coalesce({n} >= 2 AND d.before IS NOT NULL, FALSE) AS again{i}, "
             f"coalesce({n} * 5 <= {most}, FALSE) AS few{i}, "
-            f"{f'{apart} > {unknown}' if voter.strict else 'FALSE'} AS trusted{i}"
+            f"{trusted} AS trusted{i}"
         )
-    return f"SELECT d.{ROW}, d.written, d.before, {', '.join(found)} FROM doubted AS d {joins} {' '.join(witnesses)}"
-
-
-def _how_many(tests: Sequence[str]) -> str:
-    """How many of some tests hold."""
-    return f"({' + '.join(f'CASE WHEN {test} THEN 1 ELSE 0 END' for test in tests) or 0})"
+    told = f"LEFT JOIN heard ON d.{ROW} = heard.{ROW}" if _witnesses(voters) else ""
+    return f"SELECT d.{ROW}, d.written, d.before, {', '.join(found)} FROM doubted AS d {joins} {told}"
 
 
 def _proposed(numbers: Sequence[int], column: str) -> str:
