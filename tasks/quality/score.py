@@ -16,10 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+import ibis
 from ibis import _
 
 from tasks.quality.model import ROW, Dataset, Dimension, DimensionScore, Issue, Score, Severity
-from tasks.quality.queries import suspects, union
+from tasks.quality.queries import kept, suspects, union
 from tasks.quality.registry import kinds
 
 AT_ONCE = 1_000_000
@@ -73,7 +74,12 @@ def _distinct(data: Dataset, issues: Sequence[Issue], by: tuple[str, ...]) -> in
     """How many different cells or rows the issues select."""
     if len(issues) <= 1:
         return sum(issue.count for issue in issues)
-    together = union([suspects(data, issue).select(*by) for issue in issues])
+    together = union([_selected(data, issue).select(*by) for issue in issues])
     slices = -(-sum(issue.count for issue in issues) // AT_ONCE)
     parts = [together.filter(_[ROW] % slices == place) for place in range(slices)] if slices > 1 else [together]
     return sum(int(part.distinct().count().to_pyarrow().as_py()) for part in parts)
+
+
+def _selected(data: Dataset, issue: Issue) -> ibis.Table:
+    """What the issue's query selects; each query runs by itself, for all in one may need more memory than there is."""
+    return kept(data, issue.sql) if issue.count <= AT_ONCE else suspects(data, issue)
