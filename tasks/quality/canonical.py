@@ -339,8 +339,9 @@ def facts_about(told: Told, plan: CanonicalNumber) -> dict[str, Any]:
     doubt = _doubt(told, plan, units)
     changes = rewritten(told, plan.model_copy(update={"convert": convert}))
     safe = not doubt and (convert or not others or _apart(told, plan, units)) and bool(changes)
+    divide = not safe and _shares(told, plan, units)
     bare = (
-        not safe
+        not (safe or divide)
         and not (plan.prefix or plan.suffix)
         and units[""] > MOST * rows_of(told)
         and not _scattered(told, plan)
@@ -349,6 +350,7 @@ def facts_about(told: Told, plan: CanonicalNumber) -> dict[str, Any]:
         "classes": dict(forms_of(told).most_common(20)),
         "others": others,
         "percents": "%" in units and "" in units,
+        "divide": divide,
         "convertible": convertible,
         "fits": fits,
         "convert": convert,
@@ -358,6 +360,14 @@ def facts_about(told: Told, plan: CanonicalNumber) -> dict[str, Any]:
         "bare": bare and bool(rewritten(told, plan.model_copy(update=BARE))),
         "sure": SURE if safe else UNSURE,
     }
+
+
+def _shares(told: Told, plan: CanonicalNumber, units: Mapping[str, int]) -> bool:
+    """Whether few numbers have a percent sign amid parts of one, and are as large as these, divided by a hundred."""
+    parts, percents = _sizes(told, "", plan), _sizes(told, "%", plan)
+    if set(units) != {"", "%"} or units["%"] > FEW * rows_of(told) or max(parts, default=2.0) > 1:
+        return False
+    return max(percents, default=101.0) <= 100 and _as_large(parts, Counter({p / 100: n for p, n in percents.items()}))  # noqa: PLR2004
 
 
 def _reason(plan: CanonicalNumber, units: Mapping[str, int], others: Collection[str]) -> str:

@@ -54,6 +54,9 @@ from tasks.quality.wording import plural, some_of
 MOST_VALUES = 300_000
 """Distinct values per column that are read one by one."""
 
+RARELY = 0.1
+"""Other spaces and tags that are in more of a column's rows are its way of writing."""
+
 MOST_CASED = 50_000
 """Distinct values of a column up to which it is offered to write all in one case: each is a line of a table."""
 
@@ -90,7 +93,9 @@ def _number_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
         yield from _conversions(unit, base)
     if facts["percents"]:
         divided = {**base, "percent": "divide"}
-        yield Option("divide", "canonical_number", "write percentages as parts of one", divided)
+        why = "22% is 0.22, and is then as large as the others" if facts["divide"] else ""
+        label, sure = "write percentages as parts of one", 0.95 if facts["divide"] else 0.0
+        yield Option("divide", "canonical_number", label, divided, why, confidence=sure, safe=facts["divide"])
 
 
 def _conversions(unit: str, base: Mapping[str, Any]) -> Iterator[Option]:
@@ -787,15 +792,22 @@ def _signed_otherwise(data: Dataset, column: ColumnProfile) -> _OtherSigns:
 
 def _tidy_options(data: Dataset, issue: Issue) -> Iterator[Option]:
     facts = issue.facts
-    edges, inner, entities = (bool(facts[name]) for name in tidying.BLEMISHES)
+    edges, inner, entities = (bool(facts[name]) for name in ("edges", "inner", "entities"))
+    odd, tags = (0 < facts[name] <= RARELY * data.profile.rows for name in ("odd", "tags"))
     long = f"{plural(facts['long'], 'cell')} of more than {LONGEST:,} characters" if facts["long"] else ""
-    if edges or entities:
-        label = _both("take the spaces around values off" if edges else "", "unescape" if entities else "")
+    if edges or entities or odd or tags:
+        label = _both(
+            "take the spaces around values off" if edges else "",
+            "unescape" if entities else "",
+            "write plain spaces" if odd else "",
+            "take HTML tags off" if tags else "",
+        )
         leaves = _both("several spaces within a value" if inner else "", long)
-        chosen, safe = {"trim": edges, "unescape": entities}, facts["long"] < issue.count
+        chosen = {"trim": edges, "unescape": entities, "plain": odd, "untag": tags}
+        safe = facts["long"] < issue.count
         yield Option("tidy", "tidy", label, chosen, "nothing readable changes", leaves, 0.99, safe)
     if inner:
-        collapsed = {"collapse": True, "unescape": entities}
+        collapsed = {"collapse": True, "unescape": entities, "plain": odd, "untag": tags}
         yield Option("collapse", "tidy", "and one space for several", collapsed, leaves=long)
     if data.profile.column(issue.columns[0]).distinct_count > MOST_CASED:
         return
@@ -810,12 +822,19 @@ def _both(*said: str) -> str:
 
 @kind("Spaces and escapes", dimension=Dimension.CONSISTENCY, recommend=_tidy_options)
 def untidy_text(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Finding]:  # noqa: ARG001
-    """Values with spaces around them, several spaces in a row, or HTML entities such as &amp;.
+    """Values with spaces that are too many or not plain, characters that nobody sees, HTML entities or tags.
 
-    Nothing is wrong with what such a value says, so the confidence is 0: it is untidy, not untrue.
+    Nothing is wrong with what such a value says, so the confidence is 0: it is untidy, not untrue. Spaces that do not
+    break and tags of a column that has many are its own.
     """
     found = tidying.untidy_rows(data)
-    told = {"edges": "spaces around them", "inner": "several spaces in a row", "entities": "HTML entities"}
+    told = {
+        "edges": "spaces around them",
+        "inner": "several spaces in a row",
+        "entities": "HTML entities",
+        "odd": "spaces that are not plain, or characters that nobody sees",
+        "tags": "HTML tags",
+    }
     for column in data.profile.columns:
         if counts := found.get(column.name):
             yield Finding(

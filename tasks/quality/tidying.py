@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import html
 import re
+from functools import reduce
+from operator import or_
 from typing import Any, Literal
 
 from ibis import _
@@ -17,8 +19,13 @@ from tasks.quality.universal import Edits
 
 EDGE = r"^[\s\p{Z}]+|[\s\p{Z}]+$"
 INNER = r"[\s\p{Z}]{2,}"
+ODD = r"[\t\x{a0}\x{ad}\x{2000}-\x{200b}\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}]"
+TAG = r"(?i)</?(?:a|b|big|br|div|em|font|h[1-6]|hr|i|li|ol|p|small|span|strong|table|td|th|tr|u|ul)(?:\s[^<>]*)?/?>"
 ENTITY = r"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});"
-BLEMISHES = {"edges": EDGE, "inner": INNER, "entities": ENTITY}
+BLEMISHES = {"edges": EDGE, "inner": INNER, "entities": ENTITY, "odd": ODD, "tags": TAG}
+
+INVISIBLE = "\u00ad\u200b\u2060\ufeff"
+"""What is no space, and is seen by nobody: a hyphen for the end of a line, spaces of no width."""
 
 LONGEST = 100_000
 """Longer values stay as they are: a table of old and new ones is held in memory, and read by people."""
@@ -30,7 +37,10 @@ SPACES = (
 r"""The characters that `[\s\p{Z}]` is in RE2."""
 
 _SEVERAL = re.compile(f"[{SPACES}]{{2,}}")
-_ENTITY = re.compile(ENTITY)
+_ENTITY, _TAG, _LINE = re.compile(ENTITY), re.compile(TAG), re.compile(r"(?i)</?(?:br|div|h[1-6]|hr|li|p|tr)\b")
+_ODD = {*SPACES, *INVISIBLE} - set(" \n\f\r\u1680\u2028\u2029")
+_PLAIN = {ord(sign): "" if sign in INVISIBLE else " " for sign in _ODD}
+_SIGNS = frozenset("&<") | _ODD
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]{1,2}\b)?")
 
 
@@ -41,18 +51,22 @@ class Tidy(Edits):
         trim: spaces before and after the value.
         collapse: several spaces in a row become one.
         unescape: HTML entities such as &amp; become the characters they stand for.
+        plain: tabs and spaces that do not break or are narrow become plain ones, and what nobody sees goes.
+        untag: HTML tags such as <b> go; a space is left of those that end a line.
         case: all letters "lower" or "upper", each word with a capital ("title"), or "keep".
     """
 
     trim: bool = True
     collapse: bool = False
     unescape: bool = False
+    plain: bool = False
+    untag: bool = False
     case: Literal["keep", "lower", "upper", "title"] = "keep"
 
 
 def is_untidy(value: Any) -> Any:
     """Whether a value has any of the blemishes, as an expression."""
-    return value.re_search(EDGE) | value.re_search(INNER) | value.re_search(ENTITY)
+    return reduce(or_, (value.re_search(form) for form in BLEMISHES.values()))
 
 
 def untidy_rows(data: Dataset) -> dict[str, dict[str, int]]:
@@ -64,7 +78,7 @@ def untidy_rows(data: Dataset) -> dict[str, dict[str, int]]:
     value = domains.value
     flags = {name: value.re_search(form) for name, form in BLEMISHES.items()}
     there = domains.filter(~is_blank(value)).select("column", "n", too_long=value.length() > LONGEST, **flags)
-    untidy = there.edges | there.inner | there.entities
+    untidy = reduce(or_, (there[name] for name in BLEMISHES))
     sums = {"rows": untidy, "long": untidy & there.too_long, **{name: there[name] for name in BLEMISHES}}
     counted = there.group_by("column").agg(**{name: there.n.sum(where=flag) for name, flag in sums.items()})
     records = counted.filter(_["rows"] > 0).to_pyarrow().to_pylist()
@@ -72,7 +86,7 @@ def untidy_rows(data: Dataset) -> dict[str, dict[str, int]]:
 
 
 def _may_be_untidy(pattern: str) -> bool:
-    return pattern != pattern.strip(SPACES) or "&" in pattern or _SEVERAL.search(pattern) is not None
+    return pattern != pattern.strip(SPACES) or not _SIGNS.isdisjoint(pattern) or _SEVERAL.search(pattern) is not None
 
 
 def rewritten(data: Dataset, column: str, p: Tidy) -> dict[str, str]:
@@ -86,15 +100,21 @@ def rewritten(data: Dataset, column: str, p: Tidy) -> dict[str, str]:
 
 
 def tidied(text: str, p: Tidy) -> str:
-    """A text without the blemishes.
+    r"""A text without the blemishes.
 
     >>> tidied(" R&amp;D  lab ", Tidy(unescape=True)), tidied("it&#39;s  A", Tidy(unescape=True, collapse=True))
     ('R&D  lab', "it's A")
     >>> tidied("it's o'NEIL", Tidy(case="title"))
     "It's O'Neil"
+    >>> tidied("<b>Ann</b>\u00a0Lee", Tidy(plain=True, untag=True))
+    'Ann Lee'
     """
+    if p.untag:
+        text = _TAG.sub(lambda found: " " if _LINE.match(found[0]) else "", text)
     if p.unescape:
         text = _ENTITY.sub(_sign, text)
+    if p.plain:
+        text = text.translate(_PLAIN)
     if p.trim:
         text = text.strip(SPACES)
     if p.collapse:
