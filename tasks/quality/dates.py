@@ -35,6 +35,10 @@ _MONTH_FIRST = re.compile(
 )
 _COMPACT = re.compile(r"^(?P<y>(?:19|20)[0-9]{2})(?P<m>[01][0-9])(?P<d>[0-3][0-9])$")
 
+_SERIAL = re.compile("^[1-9][0-9]{4}$")
+SERIAL_ZERO = dt.date(1899, 12, 30)
+"""The day before the first that spreadsheets count from, as they believe in a 29th of February 1900."""
+
 EITHER = "x"
 """In layouts: a month whose short name is its full one, such as May; no time of day has this letter."""
 
@@ -95,6 +99,18 @@ def read_date(text: str, locale: Locale = "en") -> Written | None:
         day = dated(int(found["y"]), int(found["m"]), int(found["d"]))
         return Written("00000000", {"ymd": day}) if day else None
     return None
+
+
+def read_serial(text: str, first: dt.date, last: dt.date) -> Written | None:
+    """A spreadsheet's number of a day between two days; None when it is none.
+
+    >>> read_serial("45123", dt.date(2023, 1, 1), dt.date(2023, 12, 31)).days
+    frozenset({datetime.date(2023, 7, 16)})
+    """
+    if not _SERIAL.match(text.strip()):
+        return None
+    day = SERIAL_ZERO + dt.timedelta(days=int(text))
+    return Written("serial", {"ymd": day}) if first <= day <= last else None
 
 
 def month_word(text: str) -> str | None:

@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from ibis import _
 from pydantic import Field
 
-from tasks.quality import canonical, layouts, misplaced, patterns, tidying, times
+from tasks.quality import addresses, canonical, layouts, misplaced, patterns, tidying, times
 from tasks.quality.canonical import CanonicalNumber
 from tasks.quality.casting import cast_text
 from tasks.quality.damage import damaged_values, read_again, redecoded
@@ -785,6 +785,63 @@ def _signed_otherwise(data: Dataset, column: ColumnProfile) -> _OtherSigns:
         there = telling_values(data, [column.name], _listed(certain.values()))[column.name]
         certain = {old: new for old, new in certain.items() if new in there}
     return _OtherSigns(pairs, certain, counts)
+
+
+# --- broken e-mail addresses --------------------------------------------------------------------------------
+
+
+class BrokenAddressSettings(KindSettings):
+    """Attributes: share: how many of a column's values must have an @ for it to be one of addresses, 0 to 1."""
+
+    share: float = Field(0.9, gt=0.5, le=1)
+
+
+@kind(
+    "Broken e-mail addresses",
+    dimension=Dimension.VALIDITY,
+    settings=BrokenAddressSettings,
+    recommend=map_options,
+)
+def broken_address(data: Dataset, settings: Settings[BrokenAddressSettings]) -> Iterable[Finding]:
+    """E-mail addresses to which no mail would come, but for what was meant: "ann (at) example.org", "ann@gmial.com".
+
+    What stands around an address, an @ or a dot in words, a comma for a dot are written as they are read. A domain is
+    a slip of one that is far more frequent in the column, of which it differs in one letter, not in the first.
+    """
+    likely = [
+        c.name
+        for c in data.profile.columns
+        if not too_few(c)
+        and sum(p.rows for p in c.patterns if "@" in p.text) >= settings.of(c.name).share * c.present_count
+    ]
+    whole = f"^{addresses.EMAIL}$"
+    for name, odd in telling_values(data, likely, lambda text: ~text.re_search(whole)).items():
+        pairs = {text: new for text in odd if (new := addresses.mended(text))}
+        counts = {text: odd[text] for text in pairs}
+        if slips := addresses.slips(_mail_domains(data, name)):
+            told = telling_values(data, [name], lambda text: _mail_domain(text).isin(sorted(slips)))[name]
+            counts |= told
+            pairs |= {text: text[: text.index("@") + 1] + slips[text.partition("@")[2].lower()] for text in told}
+        if pairs:
+            yield mapped(data, name, pairs, pairs, counts, _BROKEN, 0.95, 0.95)
+
+
+def _with_at(column: ColumnProfile) -> int:
+    return sum(p.rows for p in column.patterns if "@" in p.text)
+
+
+_BROKEN = ("address is broken", "addresses are broken")
+
+
+def _mail_domain(text: Any) -> Any:
+    return text.re_extract(f"^{addresses.EMAIL}$", 0).re_extract("@(.*)$", 1).lower()
+
+
+def _mail_domains(data: Dataset, name: str) -> dict[str, int]:
+    """The domains of a column's addresses, with their rows."""
+    own = data.domains.filter(data.domains.column == name)
+    told = own.group_by(domain=_mail_domain(own.value)).agg(n=own.n.sum()).order_by("domain").to_pyarrow()
+    return {domain: n for domain, n in zip(*(told[c].to_pylist() for c in ("domain", "n")), strict=True) if domain}
 
 
 # --- spaces, case and escapes -------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from tasks.quality.dates import (
     dated,
     month_word,
     read_date,
+    read_serial,
     shown_order,
     time_layout,
     written_as,
@@ -32,6 +33,9 @@ SHOWING = 10
 
 SETTLED = 0.2
 """Share of a column's dates that must show where two-digit years stand before it holds for the others."""
+
+SERIALS = 0.1
+"""So many numbers for each date may be a spreadsheet's days."""
 
 ISO = "0000-0-0"
 """How layouts of dates in ISO 8601 begin."""
@@ -94,8 +98,14 @@ def holds_dates(column: ColumnProfile) -> bool:
 
 
 def dates_in(values: Mapping[str, int], locale: Locale = "en") -> Told:
-    """The values that may be dates."""
-    return [(text, n, written) for text, n in values.items() if (written := read_date(text, locale))]
+    """The values that may be dates; of a few numbers amid days those that a spreadsheet writes for days among them."""
+    told = [(text, n, written) for text, n in values.items() if (written := read_date(text, locale))]
+    days = [day for _text, _n, written in told for day in written.days if len(written.days) == 1]
+    if not days or any(written.time for _text, _n, written in told):
+        return told
+    first, last = min(days), max(days)
+    serials = [(text, n, written) for text, n in values.items() if (written := read_serial(text, first, last))]
+    return [*told, *serials] if rows_of(serials) <= SERIALS * rows_of(told) else told
 
 
 def language_of(values: Mapping[str, int]) -> Locale:

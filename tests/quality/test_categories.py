@@ -28,6 +28,13 @@ def test_a_code_that_is_as_near_to_two_others_is_left_to_the_pilot():
         assert recommended_values(data, found(data, "typo"), "system")[-1] == "mpfi"
 
 
+def test_underscores_are_spaces_and_an_ampersand_is_and():
+    parts = ["north side", "south side", "sales and marketing"] * 40
+    with opened({"part": [*parts, "north_side", "sales & marketing", "Marketing und Sales"]}) as data:
+        after = recommended_values(data, found(data, "inconsistent_spelling"), "part")
+    assert after[120:] == ["north side", "sales and marketing", "sales and marketing"]
+
+
 @pytest.mark.parametrize("other", ["Road 2", "platinum", "sliver lining"])
 def test_digits_and_other_words_are_no_slips(other):
     with opened({"tier": [*(["Road 1"] * 90), *TIERS, other]}) as data:

@@ -419,6 +419,65 @@ def test_years_of_two_digits_are_of_the_century_that_the_other_years_are_in():
         assert recommended_values(data, found(data, "mixed_dates"), "born")[116:] == ["05/14/98"]
 
 
+def test_numbers_that_a_spreadsheet_writes_for_days_are_days_where_they_are_among_the_others():
+    most = [f"2023-{n % 12 + 1:02}-{n % 28 + 1:02}" for n in range(116)]
+    with opened({"day": [*most, "45123", "45000", "12345", "9"]}) as data:
+        after = recommended_values(data, found(data, "mixed_dates"), "day")
+    assert after[116:] == ["2023-07-16", "2023-03-15", "12345", "9"]
+    german = [f"{n % 28 + 1:02}.{n % 12 + 1:02}.2023" for n in range(116)]
+    with opened({"day": [*german, "45123"]}) as data:
+        assert recommended_values(data, found(data, "mixed_dates"), "day")[116:] == ["16.07.2023"]
+    timed = [f"{day} 10:00" for day in most]
+    with opened({"at": [*timed, "45123"]}) as data:
+        assert found(data, "mixed_dates", missing_ok=True) is None
+
+
+def test_tabs_unseen_characters_and_tags_are_taken_for_what_they_look_like_where_they_are_rare():
+    names = [f"Ann Lee {n}" for n in range(56)]
+    odd = ["Bob\u00a0Ray", "Cy\tFox", "Di\u200b Poe", "<b>Ed Roe</b>", "Al<br/>Fay", "a < b", "\ufeffEve"]
+    with opened({"name": [*names, *odd]}) as data:
+        issue = found(data, "untidy_text")
+        assert (issue.facts["odd"], issue.facts["tags"], issue.count) == (4, 2, 6)
+        after = recommended_values(data, issue, "name")
+    assert after[56:] == ["Bob Ray", "Cy Fox", "Di Poe", "Ed Roe", "Al Fay", "a < b", "Eve"]
+    with opened({"text": [f"<p>{name}</p>" for name in names]}) as data:
+        assert found(data, "untidy_text").recommended == "keep", "they are how it is written"
+
+
+def test_addresses_to_which_no_mail_would_come_are_mended_where_it_is_clear_how():
+    good = [f"ann.{n}@{['gmail.com', 'web.de', 'posteo.de'][n % 3]}" for n in range(90)]
+    odd = {
+        "bob (at) web.de": "bob@web.de",
+        "mailto:cy@web.de": "cy@web.de",
+        "di@web,de": "di@web.de",
+        "Ed Roe <ed@web.de>": "ed@web.de",
+        "fay@@web..de": "fay@web.de",
+        "gus at posteo dot de": "gus@posteo.de",
+        "Hal@gmial.com": "Hal@gmail.com",
+        "ida@ymail.com": "ida@ymail.com",
+        "jo@gmail": "jo@gmail",
+        "kim@web.de, lou@web.de": "kim@web.de, lou@web.de",
+        "none": None,
+    }
+    with opened({"mail": [*good, *odd]}) as data:
+        issue = found(data, "broken_address")
+        assert issue.count == 7
+        after = recommended_values(data, issue, "mail")
+    assert [new for new, old in zip(after[90:], odd, strict=True) if old != "none"] == [v for v in odd.values() if v]
+    with opened({"note": ["call ann@web.de or (at) bob", *(f"note {n}" for n in range(90))]}) as data:
+        assert found(data, "broken_address", missing_ok=True) is None
+
+
+def test_percentages_amid_parts_of_one_are_divided_where_they_are_as_large_then():
+    shares = [f"0.{n % 90 + 10}" for n in range(90)]
+    with opened({"share": [*shares, "22%", "7.5%"]}) as data:
+        issue = found(data, "mixed_number_format")
+        assert recommended_values(data, issue, "share")[90:] == ["0.22", "0.075"]
+    whole = [str(n % 90 + 10) for n in range(90)]
+    with opened({"share": [*whole, "22%"]}) as data:
+        assert recommended_values(data, found(data, "mixed_number_format"), "share")[90:] == ["22"]
+
+
 def test_letters_read_in_the_wrong_encoding_are_decoded_again_and_lost_ones_stay():
     with opened({"name": ["caf\u00c3\u00a9", "na\u00efve", "gar\ufffdon", "plain"]}) as data:
         issue = found(data, "encoding_damage")

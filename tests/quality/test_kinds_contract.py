@@ -58,6 +58,7 @@ def customers() -> dict[str, list[str | None]]:
     for column in columns.values():
         column += [column[1], column[2], column[5], column[11]]
     columns["town"][-2:] = ["Bon", "Köln "]
+    columns["mail"][7] = "p91 (at) example.org"
     return columns
 
 
