@@ -16,7 +16,7 @@ from tasks.quality.layouts import ParsedDates
 from tasks.quality.model import Severity
 from tasks.quality.numerals import decimal_mark, digits, read_numeral, shortest
 from tasks.quality.queries import suspects
-from tasks.quality.tidying import LONGEST, SPACES, Tidy, tidied
+from tasks.quality.tidying import INVISIBLE, LONGEST, SPACES, Tidy, tidied
 from tasks.quality.times import WrittenTimes
 from tasks.quality.values import has_letter, telling_values
 from tests.quality.opened import opened, records
@@ -593,7 +593,11 @@ def test_the_engine_and_the_remedy_mean_the_same_by_a_space():
     with opened({"a": [f"a{sign}" for sign in signs]}) as data:
         (issue,) = [i for i in _all(data) if i.kind == "untidy_text"]
         suspect = {row["value"] for row in records(suspects(data, issue))}
-    assert suspect == {f"a{sign}" for sign in SPACES}
+    assert suspect == {f"a{sign}" for sign in SPACES + INVISIBLE}
+    with opened({"a": [f"a{sign}b" for sign in signs]}) as data:
+        (issue,) = [i for i in _all(data) if i.kind == "untidy_text"]
+        suspect = {row["value"] for row in records(suspects(data, issue))}
+    assert suspect == {text for sign in signs if tidied(text := f"a{sign}b", Tidy(plain=True)) != text}
 
 
 def test_words_for_null_say_nothing_about_a_column():
