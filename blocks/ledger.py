@@ -42,6 +42,16 @@ _APPEND_ONLY = {
 }
 
 
+_ABOUT_DATA: Mapping[str, tuple[str, ...]] = {
+    "opened": ("contract", "goals"),
+    "answer": ("parameters",),
+    "decision": ("facts", "parameters", "sql"),
+    "policy": ("known", "parameters"),
+    "rewound": ("contract", "goals"),
+}
+"""Kind of entry → keys under which data and its columns are named."""
+
+
 @dataclass(frozen=True)
 class RunSummary:
     """A run as the ledger knows it."""
@@ -76,7 +86,8 @@ class Ledger(LedgerDatabase):
     ) -> Entry:
         """Write an entry, unless the run has one under this key: the first one written stays, and is given back.
 
-        Secrets in the payload are masked.
+        Secrets in the payload are masked, but not in what is decided about data: a word such as "Secretary" in a table
+        of values would be written as stars.
 
         Raises:
             TryAgain: the database is away, locked or full.
@@ -86,7 +97,7 @@ class Ledger(LedgerDatabase):
                 return existing
             previous = self._last(connection, run_id)
             at = datetime.now(UTC).isoformat(timespec="microseconds")
-            plain = redact(json.loads(canonical(payload)))
+            plain = redact(json.loads(canonical(payload)), exact=_ABOUT_DATA.get(kind, ()))
             entry = link(previous, run_id=run_id, key=key, kind=kind, payload=plain, actor=actor, method=method, at=at)
             row = {**entry.__dict__, "payload": canonical(entry.payload)}
             connection.execute(_table().insert().values(row))

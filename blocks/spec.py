@@ -338,7 +338,7 @@ class PipelineSpec(_Model):
 
     def to_public(self) -> dict[str, Any]:
         """The spec as plain data that may be shown: passwords and tokens in it are masked."""
-        public: dict[str, Any] = redact(self.model_dump(mode="json"))
+        public: dict[str, Any] = redact(self.model_dump(mode="json"), exact=("contract", "goals"))
         return public
 
     def __repr_args__(self) -> Any:

@@ -35,6 +35,26 @@ def test_secrets_are_masked_before_they_are_stored(url, tmp_path):
     assert b"hunter2" not in (tmp_path / "ledger.db").read_bytes()
 
 
+def test_what_is_decided_about_data_stays_as_it_is_whatever_it_is_called(url):
+    decided = {
+        "parameters": {"values": {"SECRETARY": "Secretary", "tokn: A12": "token: A12"}},
+        "facts": {"certain": {"SECRETARY": "Secretary"}},
+        "sql": "SELECT 1 WHERE \"token\" = 'abc'",
+        "comment": "password: hunter2",
+    }
+    with Ledger(url) as ledger:
+        written = ledger.append("r", "decision-1", "decision", decided).payload
+        assert {name: written[name] for name in ("parameters", "facts", "sql")} == {
+            name: decided[name] for name in ("parameters", "facts", "sql")
+        }
+        assert written["comment"] == "password: ***"
+        answer = ledger.append("r", "answer-1", "answer", {"actions": [{"parameters": decided["parameters"]}]}).payload
+        assert answer["actions"][0]["parameters"] == decided["parameters"]
+        contract = {"columns": {"token": {"type": "text"}, "secretary": {"required": True}}}
+        opened = ledger.append("r", "opened", "opened", {"spec": {"contract": contract, "url": "a://b:c@d"}}).payload
+        assert opened == {"spec": {"contract": contract, "url": "a://b:***@d"}}
+
+
 @pytest.mark.parametrize("statement", ["UPDATE gonogo_ledger SET actor='eve'", "DELETE FROM gonogo_ledger"])
 def test_the_database_refuses_changes(url, tmp_path, statement):
     with Ledger(url) as ledger:
