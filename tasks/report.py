@@ -13,7 +13,7 @@ from tasks.quality.checks import ContractCheck
 from tasks.quality.detect import expired, without_column
 from tasks.quality.model import Assessment
 from tasks.record import stage
-from tasks.reports.discreet import discreet
+from tasks.reports.discreet import decided, discreet, retold
 from tasks.reports.quality import QualityReport, issues_table, quality_html, quality_json, quality_markdown
 from tasks.reports.records import BadLine, Link, Seal
 from tasks.run import Examined, Run
@@ -42,13 +42,14 @@ def report(run: Run, examined: Examined, *, round: int) -> Examined:
 def quality_report(run: Run, examined: Examined) -> QualityReport:
     """Everything that the report of a round tells."""
     batch, spec, round = run.recall(Batch, "batch"), run.spec(), examined.round
+    hidden = frozenset().union(*(run.hidden_columns(run.assessment(each)) for each in range(1, round + 1)))
     return QualityReport(
         run=run.name,
         pipeline=run.pipeline,
         source=run.source,
         generated=now(),
-        assessment=shown(run, round),
-        previous=shown(run, round - 1) if round > 1 else None,
+        assessment=_told(run, round),
+        previous=_told(run, round - 1) if round > 1 else None,
         malformed=batch.quarantined,
         malformed_sample=_malformed(run, batch),
         rows_read=batch.rows_read,
@@ -59,7 +60,7 @@ def quality_report(run: Run, examined: Examined) -> QualityReport:
             *without_column(spec.settings, [*run.snapshots()[0].columns, *examined.snapshot.columns]),
             *expired(spec.settings, run.assessment(round).issues),
         ),
-        decisions=run.decisions(),
+        decisions=tuple(decided(decision, hidden) for decision in run.decisions()),
         changes=run.changes(),
         returned=run.history().rows_returned,
         links=(Link("Column profile", f"profile-{round}.html"),),
@@ -71,6 +72,11 @@ def shown(run: Run, round: int) -> Assessment:
     """The assessment of a round as people see it: without what personal data says, unless the pipeline shows it."""
     found = run.assessment(round)
     return discreet(found, run.hidden_columns(found))
+
+
+def _told(run: Run, round: int) -> Assessment:
+    found = run.assessment(round)
+    return retold(found, run.hidden_columns(found))
 
 
 def seal(run: Run) -> Seal:

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from tasks.quality.contract import Contract
-from tasks.quality.model import Assessment, Cell, Change, Issue, Muted, Option
+from tasks.quality.model import Assessment, Cell, Change, ColumnProfile, Decision, Issue, Muted, Option
 
 PERSONAL = "personal_data"
 """The kind of issue that says where personal data is."""
@@ -31,6 +31,7 @@ def alike(values: Iterable[str | None]) -> list[str | None]:
 
 
 _QUOTED = re.compile(r"(?<!\w)'.*?'(?!\w)", re.DOTALL)
+_LITERAL = re.compile(r"'((?:[^']|'')*)'")
 _BRACKETED = re.compile(r"\(.*\)$", re.DOTALL)
 
 
@@ -46,6 +47,45 @@ def discreet(assessment: Assessment, columns: AbstractSet[str]) -> Assessment:
     if not columns:
         return assessment
     return replace(assessment, issues=tuple(_issue(issue, columns) for issue in assessment.issues))
+
+
+def retold(assessment: Assessment, columns: AbstractSet[str]) -> Assessment:
+    """The same for a page on which nothing is decided: without their values in queries, facts and parameters, too.
+
+    The queries themselves are in the ledger; no number of these columns is told that is a value of theirs.
+    """
+    shown = discreet(assessment, columns)
+    if not columns:
+        return shown
+    profile = replace(shown.profile, columns=tuple(_profiled(column, columns) for column in shown.profile.columns))
+    return replace(shown, profile=profile, issues=tuple(_unsaid(issue, columns) for issue in shown.issues))
+
+
+def _profiled(column: ColumnProfile, columns: AbstractSet[str]) -> ColumnProfile:
+    if column.name not in columns:
+        return column
+    top = tuple((starred(value) or "", n) for value, n in column.top)
+    return replace(column, top=top, minimum=None, maximum=None, mean=None, median=None, histogram=())
+
+
+def _unsaid(issue: Issue, columns: AbstractSet[str]) -> Issue:
+    if not columns & set(issue.columns):
+        return issue
+    options = tuple(replace(option, parameters={}) for option in issue.options)
+    return replace(issue, sql=_query(issue), facts={}, options=options)
+
+
+def decided(decision: Decision, columns: AbstractSet[str]) -> Decision:
+    """A decision for a page on which nothing is decided: without what these columns hold."""
+    if not columns & set(decision.columns):
+        return decision
+    return replace(decision, sql=_query(decision), facts={}, parameters={})
+
+
+def _query(told: Issue | Decision) -> str:
+    """What selects the cells, with the names of the columns for its only literals."""
+    named = {*told.columns, ""}
+    return _LITERAL.sub(lambda found: found[0] if found[1] in named else "'…'", told.sql)
 
 
 def starred(value: str | None) -> str | None:

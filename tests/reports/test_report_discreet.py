@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 
 from tasks.quality.contract import Contract
 from tasks.quality.detect import assess
-from tasks.quality.model import Assessment
-from tasks.reports.discreet import alike, discreet, personal_columns, starred
+from tasks.quality.model import Assessment, Decision
+from tasks.reports.discreet import alike, decided, discreet, personal_columns, retold, starred
 from tests.quality.opened import opened, snapshot
 
 NAMES = ["ann", "bob", "cyd", "dee"]
@@ -43,6 +44,23 @@ def test_what_can_be_decided_stays_the_same(found):
         assert (issue.id, issue.count, issue.sql, issue.facts) == (shown.id, shown.count, shown.sql, shown.facts)
         for one, other in zip(issue.options, shown.options, strict=True):
             assert (one.key, one.parameters, one.safe) == (other.key, other.parameters, other.safe)
+
+
+def test_a_page_says_nothing_of_them_in_queries_facts_parameters_and_column_statistics_either(found):
+    shown = retold(found, {"mail"})
+    told = json.dumps(asdict(shown), default=str)
+    assert "bob1" in json.dumps(asdict(found), default=str)
+    assert [name for name in NAMES if f"{name}1" in told or f"{name}2" in told] == []
+    assert "small" in told
+    made = Decision(
+        1, "quality-1", "i", "k", "m", "r", "o", "l", ("mail",), {"v": "bob1"}, {"v": "bob1"}, "IN ('bob1')", "x"
+    )
+    assert "bob1" not in json.dumps(asdict(decided(made, {"mail"})))
+    assert decided(made, {"size"}) == made
+    for one, other in zip(found.issues, shown.issues, strict=True):
+        assert (one.id, one.count, one.title) == (other.id, other.count, other.title)
+        if "mail" not in one.columns:
+            assert one.sql == other.sql
 
 
 def test_options_that_only_hidden_values_told_apart_are_numbered(found):
