@@ -139,7 +139,10 @@ def broken_dependency(data: Dataset, settings: Settings[DependencySettings]) -> 
 
 
 def _mined(data: Dataset, mined: Sequence[Dependency]) -> Iterator[tuple[str, Determinant]]:
-    """What determines which column, with the other columns that bear witness."""
+    """What determines which column, with the other columns that bear witness.
+
+    None does so strictly with amounts, which may well be others for once, as a price that was reduced.
+    """
     alike: dict[tuple[str, ...], list[Dependency]] = {}
     for dependency in mined:
         alike.setdefault(dependency.columns, []).append(dependency)
@@ -152,7 +155,7 @@ def _mined(data: Dataset, mined: Sequence[Dependency]) -> Iterator[tuple[str, De
                 columns=dependency.columns,
                 accuracy=dependency.accuracy,
                 witnesses=tuple(witnesses[:MOST_WITNESSES]),
-                strict=_by_errors(dependency, others),
+                strict=_by_errors(dependency, others) and data.profile.column(dependency.dependent).kind != "number",
             ),
         )
 

@@ -87,6 +87,18 @@ def test_values_at_home_elsewhere_are_errors_where_they_come_at_random_and_the_o
         ]
 
 
+def test_a_price_that_was_reduced_for_once_is_no_error():
+    product = [f"Product {n * 7 % 30}" for n in range(600)]
+    group = [f"Group {n * 7 % 30 // 3}" for n in range(600)]
+    price = [f"{n * 7 % 30 * 13 % 29 + 9}.90" for n in range(600)]
+    for n in range(5, 600, 61):
+        group[n + 4], price[n] = group[n + 2], f"{n * 7 % 30 * 13 % 29 + 9 - n % 4}.40"
+    with opened({"product": product, "group": group, "price": price}) as data:
+        assert ("product", "price") in {(d.determinant, d.dependent) for d in dependencies(data) if d.strict}
+        issues = {issue.columns[0]: issue for issue in every(data, "broken_dependency")}
+        assert "price" not in issues or recommended_values(data, issues["price"], "price") == price
+
+
 def test_a_town_to_which_somebody_moved_is_no_error():
     clean = teams()
     moved = [
