@@ -190,11 +190,14 @@ def _heard(voters: Sequence[Voter]) -> Iterator[str]:
     )
     totals = "sum(n) OVER part AS total, max(n) OVER part AS most"
     yield f"known AS (SELECT *, {totals} FROM ({counted}) WINDOW part AS (PARTITION BY i, k, x))"
-    beside = (
-        f"SELECT before, k, held, count(*) AS n FROM (SELECT before, unnest([{rest}], recursive := true) "
-        "FROM base SEMI JOIN doubted ON base.before = doubted.before) GROUP BY ALL"
-    )
-    yield f"beside AS (SELECT *, sum(n) OVER (PARTITION BY before, k) AS times FROM ({beside}))"
+    beside = ""
+    if any(voter.strict for voter in voters):
+        held_beside = (
+            f"SELECT before, k, held, count(*) AS n FROM (SELECT before, unnest([{rest}], recursive := true) "
+            "FROM base SEMI JOIN doubted ON base.before = doubted.before) GROUP BY ALL"
+        )
+        yield f"beside AS (SELECT *, sum(n) OVER (PARTITION BY before, k) AS times FROM ({held_beside}))"
+        beside = "LEFT JOIN beside USING (before, k, held) "
     tests = {
         "known": "known.n = most",
         "apart": "known.n = most AND 2 * (beside.n - 1) <= times - 1",
@@ -206,10 +209,7 @@ def _heard(voters: Sequence[Voter]) -> Iterator[str]:
         for name, test in tests.items()
         if voter.strict or name != "apart"
     )
-    yield (
-        f"heard AS (SELECT {ROW}, {sums} FROM asked JOIN known USING (i, k, x, held) "
-        f"LEFT JOIN beside USING (before, k, held) GROUP BY {ROW})"
-    )
+    yield f"heard AS (SELECT {ROW}, {sums} FROM asked JOIN known USING (i, k, x, held) {beside}GROUP BY {ROW})"
 
 
 def _judged(voters: Sequence[Voter], joins: str) -> str:

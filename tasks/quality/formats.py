@@ -811,8 +811,7 @@ def broken_address(data: Dataset, settings: Settings[BrokenAddressSettings]) -> 
     likely = [
         c.name
         for c in data.profile.columns
-        if not too_few(c)
-        and sum(p.rows for p in c.patterns if "@" in p.text) >= settings.of(c.name).share * c.present_count
+        if not too_few(c) and _with_at(c) >= settings.of(c.name).share * c.present_count
     ]
     whole = f"^{addresses.EMAIL}$"
     for name, odd in telling_values(data, likely, lambda text: ~text.re_search(whole)).items():
