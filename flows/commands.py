@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -70,7 +71,7 @@ def run_pipeline(pipeline: Path, *, accepts: bool, answers: Path | None, name: s
 
     load_or_default(pipeline)  # what is wrong with the file is said before anything starts
     given = _given(answers, accepts=accepts)
-    with cockpit() as at:
+    with cockpit(carries=True) as at:
         from flows.drive import start
 
         _carry(at, start(at.client, pipeline, name), given)
@@ -81,7 +82,7 @@ def decide_run(name: str, *, accepts: bool, answers: Path | None, code: str = ""
     given = _given(answers, accepts=accepts)
     if remember and given is None:
         raise typer.BadParameter("--remember goes with --answers or --accept-recommended; at a terminal you are asked")
-    with cockpit() as at:
+    with cockpit(carries=True) as at:
         from flows.drive import gate_of
 
         run = at.find(name)
@@ -92,7 +93,7 @@ def decide_run(name: str, *, accepts: bool, answers: Path | None, code: str = ""
 def resume_run(name: str, *, accepts: bool, answers: Path | None) -> None:
     """Carry on a run whose process died or that failed."""
     given = _given(answers, accepts=accepts)
-    with cockpit() as at:
+    with cockpit(carries=True) as at:
         from flows.drive import revive
 
         run = at.find(name)
@@ -138,20 +139,41 @@ def run_id_of(home: Home, name: str) -> str:
 
 
 @contextmanager
-def cockpit(console: Console | None = None) -> Iterator[Cockpit]:
-    """Everything that a command on runs works with; starts the embedded server when none runs."""
+def cockpit(console: Console | None = None, *, carries: bool = False) -> Iterator[Cockpit]:
+    """Everything that a command on runs works with; starts the embedded server when none runs.
+
+    Args:
+        console: the terminal.
+        carries: the command will carry a run; what that needs is loaded while the server starts.
+    """
     console, home = console or Console(highlight=False), Home.here()
     home.activate()
     from flows.local import server
 
     with ExitStack() as stack:
         with console.status("getting the Prefect server ready …") as status:
-            stack.enter_context(server(home, tell=lambda text: status.update(escape(text))))
+            meanwhile = _load if carries else None
+            stack.enter_context(server(home, tell=lambda text: status.update(escape(text)), meanwhile=meanwhile))
             from prefect.client.orchestration import get_client
 
             client = stack.enter_context(get_client(sync_client=True))
             stack.callback(_deliver)
         yield Cockpit(home, client, console)
+
+
+def _load() -> None:
+    """Load what carrying a run needs: the stages, the kinds of issues and the profiler, which take seconds."""
+    gc.disable()  # nothing of it is garbage, and looking for some takes a sixth of the time
+    try:
+        import flows.pipeline  # noqa: F401
+        from tasks.quality.registry import kinds
+        from tasks.reports import profile_page
+
+        kinds()
+        profile_page.load()
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def _deliver() -> None:

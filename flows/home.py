@@ -13,6 +13,16 @@ from tasks.quality.errors import TryAgain
 if TYPE_CHECKING:
     from blocks.approvers import Approvers
 
+_RECORDER = {
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "2",
+}
+"""The server writes down every two seconds what happened to tasks.
+
+By default it does so event by event, just while the run asks for its resolver's subflow: SQLite refused that each time,
+and Prefect's client asked again two seconds later.
+"""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -105,6 +115,7 @@ class Home:
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
             "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
             "PREFECT_CLI_PROMPT": "false",
+            **_RECORDER,
             **self._authentication(),
         }
 

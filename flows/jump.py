@@ -90,7 +90,7 @@ def _skip(name: str, parts: dict[str, Any], comment: str) -> None:
         said = {"verdict": "go", "answered_by": getpass.getuser(), "rest": "keep", "comment": why}
         return answer_of(question, said, method=METHOD.format("gonogo jump"))
 
-    with cockpit() as at:
+    with cockpit(carries=True) as at:
         from flows.drive import gate_of
 
         run = at.find(name)

@@ -55,7 +55,7 @@ def revise(
     if any(entry.kind == "outcome" for entry in run.entries()):
         tell(change(run, ""))
         return
-    with cockpit() as at:
+    with cockpit(carries=True) as at:
         from flows.drive import has_worker, reopen
         from flows.locks import holding, taken
 

@@ -54,6 +54,12 @@ def sample_step(rows: int, most: int = SAMPLE_ROWS) -> int:
     return max(-(-rows // most), 1)
 
 
+def load() -> None:
+    """Load the profiler, which takes seconds; the first page would wait for it."""
+    with _quiet():
+        import data_profiling  # noqa: F401
+
+
 def profile_html(frame: pd.DataFrame, title: str, sampled_note: str = "") -> str:
     """The profile of a frame as one self-contained page; the same frame gives the same page.
 
