@@ -6,9 +6,7 @@ of words that it has, or one that the contract names. Recommended are only lines
 
 from __future__ import annotations
 
-import os
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,10 +21,20 @@ from tasks.quality.patterns import too_few
 from tasks.quality.profile import is_blank, may_hold
 from tasks.quality.queries import cells_where, only, rows_where
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
+from tasks.quality.slips import (
+    TypoSettings,
+    codes_apart,
+    is_nearest,
+    misread_digits,
+    misspelled,
+    misspells,
+    most_of_a_slip,
+    slipped,
+)
 from tasks.quality.values import LONGEST, has_letter, telling_values
-from tasks.quality.vocabulary import TO_DIGITS, in_full, recased, recoded, relisted, spelled_out, turned
+from tasks.quality.vocabulary import in_full, recased, recoded, relisted, spelled_out, turned
 from tasks.quality.wording import plural
-from tasks.quality.words import unaccented
+from tasks.quality.words import fingerprint, joined
 
 MOST_VALUES = 100_000
 """A column with more distinct values is no list of names; its spellings are not compared."""
@@ -97,8 +105,8 @@ def inconsistent_spelling(data: Dataset, settings: Settings[SpellingSettings]) -
         reworded = recased(counts, FEW, column.present_count) | turned(counts, FEW) | relisted(counts, FEW)
         told = {old: new for old, new in reworded.items() if new in counts}
         alike = _spelled_alike({value: n for value, n in counts.items() if value not in coded}, fingerprint)
-        joined = _spelled_alike({value: n for value, n in counts.items() if value not in coded.keys() | alike}, _joined)
-        pairs = coded | told | joined | alike
+        apart = {value: n for value, n in counts.items() if value not in coded.keys() | alike}
+        pairs = coded | told | _spelled_alike(apart, joined) | alike
         if pairs:
             chosen, usual = settings.of(name), {value: n for value, n in counts.items() if value not in pairs}
             listed = _is_list(column, usual, OFTEN, MOST_NAMES)
@@ -221,43 +229,6 @@ def _spelled_alike(counts: Mapping[str, int], key: Callable[[str], str]) -> dict
         first = members[0]
         pairs.update({old: first for old in members[1:] if counts[first] > counts[old]})
     return pairs
-
-
-def _joined(value: str) -> str:
-    """What "dark blue" and "darkblue" share."""
-    return "".join(value.casefold().split())
-
-
-def fingerprint(value: str) -> str:
-    """What all spellings of a name share: its words without case, accents and punctuation, in order (OpenRefine).
-
-    An underscore separates words, "and" is "&". Signs that say something stay: a question mark is doubt, brackets are
-    an editor's, a plus or hash is a name's, and so is a minus behind a letter or three, as in grades and groups of
-    blood.
-
-    >>> fingerprint("Müller,Jörg."), fingerprint("jorg MULLER"), fingerprint("C++"), fingerprint("AB-")
-    ('jorg muller', 'jorg muller', 'c++', 'ab-')
-    """
-    plain = unaccented(value)
-    if not _SEPARATORS.isdisjoint(plain):
-        plain = _SEPARATOR.sub(" ", plain)
-    if _GRADE.fullmatch(plain):
-        return plain
-    if value.isascii():
-        kept = plain.translate(_APART if "-" in plain else _DROPPED)
-    else:
-        kept = _SIGN.sub(" " if "-" in plain else "", plain)
-    words = ["&" if word in _AND else word for word in kept.split()]
-    return (" ".join(sorted(set(words))) if len(words) > 1 else kept.strip()) or value
-
-
-_GRADE = re.compile("[a-z]{1,3}[-−]")
-_SEPARATORS = frozenset(",;|_")
-_SEPARATOR = re.compile(r"(?<![0-9])[,;|_]|[,;|_](?![0-9])")
-_AND = frozenset({"and", "und", "et"})
-_SIGN = re.compile(r"[^\w\s+#%?&/\[\]]|_")
-_DROPPED = {code: None for code in range(128) if _SIGN.match(chr(code))}
-_APART = dict.fromkeys(_DROPPED, " ")
 
 
 DIFFER = (
@@ -393,27 +364,6 @@ def _reworded(
 # --- typo of a frequent value -----------------------------------------------------------------------------------
 
 
-class TypoSettings(KindSettings):
-    """What a typing error looks like.
-
-    Attributes:
-        times: how many times more frequent the right value must be.
-        most: an erroneous value occurs no more often than this, unless the right one is 50 times more frequent.
-        letters_per_edit: one edit is allowed per so many letters, three at most.
-    """
-
-    times: int = Field(10, ge=2)
-    most: int = Field(5, ge=1)
-    letters_per_edit: int = Field(5, ge=2)
-
-
-MOST_EDITS = 3
-FAR_RARER = 50
-
-MOST_COMPARED = 20_000_000
-"""Pairs of values that are compared per column; of more, those of the most frequent values."""
-
-
 @kind("Typing errors", dimension=Dimension.ACCURACY, settings=TypoSettings, recommend=map_options)
 def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
     """Rare values one or two edits away from a far more frequent value of their column; digits are never edited.
@@ -433,141 +383,27 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
     )
     for name, counts in values.items():
         chosen = settings.of(name)
-        misread = _misread_digits(counts, digits[name], chosen) | recoded(counts, chosen.times)
+        misread = misread_digits(counts, digits[name], chosen) | recoded(counts, chosen.times)
         apart = relisted(counts, FEW)
-        pairs = {old: new for old, new in _misspelled(counts, chosen).items() if old not in apart} | misread
+        pairs = {old: new for old, new in misspelled(counts, chosen).items() if old not in apart} | misread
         if not pairs:
             continue
         listed = _is_list(data.profile.column(name), counts, chosen.most)
         supported = _supported(data, name, pairs)
-        most = _most_of_a_slip(counts, chosen)
+        most = most_of_a_slip(counts, chosen)
         common = [value for value, n in counts.items() if n > most]
         alone = {
             old
             for old, new in pairs.items()
-            if listed and _slipped(counts[old], counts[new]) and _is_nearest(old, new, common)
+            if listed and slipped(counts[old], counts[new]) and is_nearest(old, new, common)
         }
         certain = {
             old: new
             for old, new in pairs.items()
-            if old in misread or (supported.get(old, 0) >= (0 if old in alone else 1) and not _codes_apart(old, new))
+            if old in misread or (supported.get(old, 0) >= (0 if old in alone else 1) and not codes_apart(old, new))
         }
         sure = round(0.9 * sum(counts[old] for old in certain) / sum(counts[old] for old in pairs), 4)
         yield mapped(data, name, pairs, certain, counts, AWAY, sure, 0.9)
-
-
-def _codes_apart(old: str, new: str) -> bool:
-    """Whether two values with digits differ in a letter or two that stand by themselves, as course 100L and 100A.
-
-    >>> _codes_apart("100L", "100A"), _codes_apart("Route 66a", "Rout 66a")
-    (True, False)
-    """
-    if not (_DIGIT.search(old) and _DIGIT.search(new)):
-        return False
-    one, other = (Counter(_LETTERS.findall(value)) for value in (old, new))
-    differing = [*(one - other), *(other - one)]
-    return bool(differing) and all(len(letters) <= 2 for letters in differing)  # noqa: PLR2004
-
-
-_DIGIT, _LETTERS = re.compile("[0-9]"), re.compile(r"[^\W\d_]+")
-
-ONCE, SELDOM = 20, 100
-"""How much more frequent the right value is where nothing else speaks for it: of a slip made once, and of others."""
-
-
-def _slipped(rare: int, frequent: int) -> bool:
-    return frequent >= (ONCE if rare == 1 else SELDOM * rare)
-
-
-def _is_nearest(rare: str, frequent: str, common: Sequence[str]) -> bool:
-    """Whether a rare value is as near to no other value that is not rare itself."""
-    from rapidfuzz.distance import OSA
-
-    edits = OSA.distance(rare, frequent)
-    return all(OSA.distance(rare, other, score_cutoff=edits) > edits for other in common if other != frequent)
-
-
-def _most_of_a_slip(counts: Mapping[str, int], chosen: TypoSettings) -> int:
-    """How often a value may occur that is a slip."""
-    return max(chosen.most, max(counts.values(), default=0) // FAR_RARER)
-
-
-def _misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
-    """Each rare value and the one frequent value that it is near to; none when several are as near."""
-    import numpy as np
-    from rapidfuzz import process
-    from rapidfuzz.distance import OSA
-
-    frequent = [v for v, n in counts.items() if n >= chosen.times and len(v) >= 4]  # noqa: PLR2004
-    most = _most_of_a_slip(counts, chosen)
-    rare = [v for v, n in counts.items() if n <= most and len(v) >= 3]  # noqa: PLR2004
-    if not frequent or not rare:
-        return {}
-    frequent = frequent[: max(1, MOST_COMPARED // len(rare))]
-    distances = process.cdist(
-        rare, frequent, scorer=OSA.distance, score_cutoff=MOST_EDITS, dtype=np.uint8, workers=os.cpu_count() or 1
-    )
-    pairs = _looking_alike(rare, frequent)
-    for place, old in enumerate(rare):
-        if old in pairs:
-            continue
-        letters = max(len(old), 4)  # as many as the frequent ones have: of three one was left out
-        allowed = min(MOST_EDITS, (letters + 1) // chosen.letters_per_edit)
-        near = np.flatnonzero(distances[place] <= allowed)
-        best = [frequent[i] for i in near if distances[place][i] == distances[place][near].min()]
-        far = chosen.times if counts[old] <= chosen.most else FAR_RARER
-        if len(best) == 1 and counts[best[0]] >= far * counts[old] and _misspells(old, best[0]):
-            pairs[old] = best[0]
-    return pairs
-
-
-LOOKS = str.maketrans("013568|", "olesbbl"), str.maketrans("013568|", "oiesbbi")
-"""Digits that are taken for letters, and the other way round, by people and by character recognition."""
-
-
-LETTERED = 0.1
-"""Where more values have letters than this share of those without, letters belong there: room B12 is not room 812."""
-
-SPARSE = 0.01
-"""Share of the numbers of one length that a column's codes take up at most."""
-
-
-def _misread_digits(counts: Mapping[str, int], digits: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
-    """Rare values with letters that look like the digits of a frequent value, where hardly a value has letters.
-
-    Of numbers that are as long, few must be frequent: another digit would hardly have made one, too.
-    """
-    if sum(counts.values()) > LETTERED * sum(digits.values()):
-        return {}
-    lengths = Counter(map(len, digits))
-    read = {old: old.translate(TO_DIGITS) for old, n in counts.items() if n <= chosen.most}
-    return {
-        old: new
-        for old, new in read.items()
-        if digits.get(new, 0) >= chosen.times * counts[old] and lengths[len(new)] <= SPARSE * 10 ** len(new)
-    }
-
-
-def _looking_alike(rare: Sequence[str], frequent: Sequence[str]) -> dict[str, str]:
-    """Rare values with digits that look like a frequent value without any."""
-    known = {v.casefold(): v for v in reversed(frequent) if not re.search("[0-9]", v)}
-    pairs = {}
-    for old in rare:
-        found = {known[seen] for looks in LOOKS if (seen := old.casefold().translate(looks)) in known}
-        if len(found) == 1 and re.search("[0-9|]", old):
-            pairs[old] = found.pop()
-    return pairs
-
-
-def _misspells(old: str, new: str) -> bool:
-    """Whether an edit may be a typing error: digits are the same, and more than case, spaces and punctuation differs.
-
-    >>> _misspells("Bon", "Bonn"), _misspells("Road 1", "Road 2"), _misspells("K0eln", "Koeln")
-    (True, False, True)
-    """
-    inside = re.sub(r"(?<=[^\W\d_])[0-9](?=[^\W\d_])", "", old)
-    same_digits = re.findall("[0-9]+", inside) == re.findall("[0-9]+", new)
-    return same_digits and fingerprint(old) != fingerprint(new) and _joined(old) != _joined(new)
 
 
 def _is_list(column: ColumnProfile, counts: Mapping[str, int], most: int, longest: int = MOST_CATEGORIES) -> bool:
@@ -749,7 +585,7 @@ def _nearest(counts: Mapping[str, int], allowed: Sequence[str]) -> dict[str, str
         same = prints.get(fingerprint(old), [])
         edits = min(2, len(old.strip()) // 4)
         near = same or [
-            v for v in allowed if OSA.distance(old.strip(), v, score_cutoff=edits) <= edits and _misspells(old, v)
+            v for v in allowed if OSA.distance(old.strip(), v, score_cutoff=edits) <= edits and misspells(old, v)
         ]
         if len(near) == 1:
             pairs[old] = near[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 NULL_WORDS = (
@@ -37,3 +38,40 @@ def bare(text: str) -> str:
     ('orderid', 'orderid')
     """
     return "".join(c for c in text.casefold() if c.isalnum())
+
+
+def joined(value: str) -> str:
+    """What "dark blue" and "darkblue" share."""
+    return "".join(value.casefold().split())
+
+
+def fingerprint(value: str) -> str:
+    """What all spellings of a name share: its words without case, accents and punctuation, in order (OpenRefine).
+
+    An underscore separates words, "and" is "&". Signs that say something stay: a question mark is doubt, brackets are
+    an editor's, a plus or hash is a name's, and so is a minus behind a letter or three, as in grades and groups of
+    blood.
+
+    >>> fingerprint("Müller,Jörg."), fingerprint("jorg MULLER"), fingerprint("C++"), fingerprint("AB-")
+    ('jorg muller', 'jorg muller', 'c++', 'ab-')
+    """
+    plain = unaccented(value)
+    if not _SEPARATORS.isdisjoint(plain):
+        plain = _SEPARATOR.sub(" ", plain)
+    if _GRADE.fullmatch(plain):
+        return plain
+    if value.isascii():
+        kept = plain.translate(_APART if "-" in plain else _DROPPED)
+    else:
+        kept = _SIGN.sub(" " if "-" in plain else "", plain)
+    words = ["&" if word in _AND else word for word in kept.split()]
+    return (" ".join(sorted(set(words))) if len(words) > 1 else kept.strip()) or value
+
+
+_GRADE = re.compile("[a-z]{1,3}[-−]")
+_SEPARATORS = frozenset(",;|_")
+_SEPARATOR = re.compile(r"(?<![0-9])[,;|_]|[,;|_](?![0-9])")
+_AND = frozenset({"and", "und", "et"})
+_SIGN = re.compile(r"[^\w\s+#%?&/\[\]]|_")
+_DROPPED = {code: None for code in range(128) if _SIGN.match(chr(code))}
+_APART = dict.fromkeys(_DROPPED, " ")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.quality.categories import extended, fingerprint
+from tasks.quality.categories import extended
 from tasks.quality.contract import Contract
+from tasks.quality.words import fingerprint
 from tests.quality.opened import opened
 from tests.quality.remedied import chosen_values, every, found, recommended_values
 

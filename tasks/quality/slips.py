@@ -1,0 +1,153 @@
+"""Which values of a column read like slips of other ones: edits of the keyboard, and signs that look alike.
+
+Everything is told by how often each value is in the column; what other columns say is asked elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field
+
+from tasks.quality.registry import KindSettings
+from tasks.quality.vocabulary import TO_DIGITS
+from tasks.quality.words import fingerprint, joined
+
+MOST_EDITS = 3
+FAR_RARER = 50
+
+
+class TypoSettings(KindSettings):
+    """What a typing error looks like.
+
+    Attributes:
+        times: how many times more frequent the right value must be.
+        most: an erroneous value occurs no more often than this, unless the right one is 50 times more frequent.
+        letters_per_edit: one edit is allowed per so many letters, three at most.
+    """
+
+    times: int = Field(10, ge=2)
+    most: int = Field(5, ge=1)
+    letters_per_edit: int = Field(5, ge=2)
+
+
+MOST_COMPARED = 20_000_000
+"""Pairs of values that are compared per column; of more, those of the most frequent values."""
+
+
+def codes_apart(old: str, new: str) -> bool:
+    """Whether two values with digits differ in a letter or two that stand by themselves, as course 100L and 100A.
+
+    >>> codes_apart("100L", "100A"), codes_apart("Route 66a", "Rout 66a")
+    (True, False)
+    """
+    if not (_DIGIT.search(old) and _DIGIT.search(new)):
+        return False
+    one, other = (Counter(_LETTERS.findall(value)) for value in (old, new))
+    differing = [*(one - other), *(other - one)]
+    return bool(differing) and all(len(letters) <= 2 for letters in differing)  # noqa: PLR2004
+
+
+_DIGIT, _LETTERS = re.compile("[0-9]"), re.compile(r"[^\W\d_]+")
+
+ONCE, SELDOM = 20, 100
+"""How much more frequent the right value is where nothing else speaks for it: of a slip made once, and of others."""
+
+
+def slipped(rare: int, frequent: int) -> bool:
+    """Whether a value is frequent enough beside a rare one, where nothing else speaks for it."""
+    return frequent >= (ONCE if rare == 1 else SELDOM * rare)
+
+
+def is_nearest(rare: str, frequent: str, common: Sequence[str]) -> bool:
+    """Whether a rare value is as near to no other value that is not rare itself."""
+    from rapidfuzz.distance import OSA
+
+    edits = OSA.distance(rare, frequent)
+    return all(OSA.distance(rare, other, score_cutoff=edits) > edits for other in common if other != frequent)
+
+
+def most_of_a_slip(counts: Mapping[str, int], chosen: TypoSettings) -> int:
+    """How often a value may occur that is a slip."""
+    return max(chosen.most, max(counts.values(), default=0) // FAR_RARER)
+
+
+def misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
+    """Each rare value and the one frequent value that it is near to; none when several are as near."""
+    import numpy as np
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    frequent = [v for v, n in counts.items() if n >= chosen.times and len(v) >= 4]  # noqa: PLR2004
+    most = most_of_a_slip(counts, chosen)
+    rare = [v for v, n in counts.items() if n <= most and len(v) >= 3]  # noqa: PLR2004
+    if not frequent or not rare:
+        return {}
+    frequent = frequent[: max(1, MOST_COMPARED // len(rare))]
+    distances = process.cdist(
+        rare, frequent, scorer=OSA.distance, score_cutoff=MOST_EDITS, dtype=np.uint8, workers=os.cpu_count() or 1
+    )
+    pairs = _looking_alike(rare, frequent)
+    for place, old in enumerate(rare):
+        if old in pairs:
+            continue
+        letters = max(len(old), 4)  # as many as the frequent ones have: of three one was left out
+        allowed = min(MOST_EDITS, (letters + 1) // chosen.letters_per_edit)
+        near = np.flatnonzero(distances[place] <= allowed)
+        best = [frequent[i] for i in near if distances[place][i] == distances[place][near].min()]
+        far = chosen.times if counts[old] <= chosen.most else FAR_RARER
+        if len(best) == 1 and counts[best[0]] >= far * counts[old] and misspells(old, best[0]):
+            pairs[old] = best[0]
+    return pairs
+
+
+LOOKS = str.maketrans("013568|", "olesbbl"), str.maketrans("013568|", "oiesbbi")
+"""Digits that are taken for letters, and the other way round, by people and by character recognition."""
+
+
+LETTERED = 0.1
+"""Where more values have letters than this share of those without, letters belong there: room B12 is not room 812."""
+
+SPARSE = 0.01
+"""Share of the numbers of one length that a column's codes take up at most."""
+
+
+def misread_digits(counts: Mapping[str, int], digits: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
+    """Rare values with letters that look like the digits of a frequent value, where hardly a value has letters.
+
+    Of numbers that are as long, few must be frequent: another digit would hardly have made one, too.
+    """
+    if sum(counts.values()) > LETTERED * sum(digits.values()):
+        return {}
+    lengths = Counter(map(len, digits))
+    read = {old: old.translate(TO_DIGITS) for old, n in counts.items() if n <= chosen.most}
+    return {
+        old: new
+        for old, new in read.items()
+        if digits.get(new, 0) >= chosen.times * counts[old] and lengths[len(new)] <= SPARSE * 10 ** len(new)
+    }
+
+
+def _looking_alike(rare: Sequence[str], frequent: Sequence[str]) -> dict[str, str]:
+    """Rare values with digits that look like a frequent value without any."""
+    known = {v.casefold(): v for v in reversed(frequent) if not re.search("[0-9]", v)}
+    pairs = {}
+    for old in rare:
+        found = {known[seen] for looks in LOOKS if (seen := old.casefold().translate(looks)) in known}
+        if len(found) == 1 and re.search("[0-9|]", old):
+            pairs[old] = found.pop()
+    return pairs
+
+
+def misspells(old: str, new: str) -> bool:
+    """Whether an edit may be a typing error: digits are the same, and more than case, spaces and punctuation differs.
+
+    >>> misspells("Bon", "Bonn"), misspells("Road 1", "Road 2"), misspells("K0eln", "Koeln")
+    (True, False, True)
+    """
+    inside = re.sub(r"(?<=[^\W\d_])[0-9](?=[^\W\d_])", "", old)
+    same_digits = re.findall("[0-9]+", inside) == re.findall("[0-9]+", new)
+    return same_digits and fingerprint(old) != fingerprint(new) and joined(old) != joined(new)
