@@ -257,7 +257,7 @@ def _proposed(numbers: Sequence[int], column: str) -> str:
 
 
 def _slip() -> str:
-    """One edit or a third, or half where it is written unlike the other; never from amount to amount."""
+    """One edit or a third, or half where it is written unlike the other; never all of it, nor from amount to amount."""
     old, new = (f"substr({side}, 1, {COMPARED})" for side in ("before", "candidate"))
     edits, longest = f"levenshtein({old}, {new})", f"greatest(length({old}), length({new}))"
     numbers = " AND ".join(
@@ -266,7 +266,7 @@ def _slip() -> str:
     )
     odd = f"{_pattern('before')} <> {_pattern('candidate')}"
     near = f"{edits} <= 1 OR {edits} <= 0.34 * {longest} OR ({odd} AND {edits} <= 0.5 * {longest})"
-    return f"({near}) AND NOT ({numbers})"
+    return f"({near}) AND {edits} < {longest} AND NOT ({numbers})"
 
 
 def _pattern(side: str) -> str:

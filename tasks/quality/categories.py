@@ -23,16 +23,18 @@ from tasks.quality.queries import cells_where, only, rows_where
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.slips import (
     TypoSettings,
+    careless,
     codes_apart,
     is_nearest,
     misread_digits,
     misspelled,
     misspells,
     most_of_a_slip,
+    reread,
     slipped,
 )
 from tasks.quality.values import LONGEST, has_letter, telling_values
-from tasks.quality.vocabulary import in_full, recased, recoded, relisted, spelled_out, turned
+from tasks.quality.vocabulary import TURNED_ROUND, in_full, recased, recoded, relisted, spelled_out, turned
 from tasks.quality.wording import plural
 from tasks.quality.words import fingerprint, joined
 
@@ -211,8 +213,12 @@ SHORTEST_NAME = 4
 
 
 def _a_sign_of_its_own(old: str, new: str, in_one_case: bool) -> bool:  # noqa: FBT001  (what is known of the column)
-    """Whether two short values may be different signs although their case alone differs."""
-    return len(old) < SHORTEST_NAME and old.casefold() == new.casefold() and not in_one_case
+    """Whether two short values may be different signs although their case alone differs.
+
+    Three letters are none in capitals, in small letters or with both exchanged: GBp is not GBP, but gbp is.
+    """
+    whole = len(old) == SHORTEST_NAME - 1 and old in (new.upper(), new.lower(), new.swapcase())
+    return len(old) < SHORTEST_NAME and old.casefold() == new.casefold() and not in_one_case and not whole
 
 
 def _in_one_case(values: Collection[str]) -> bool:
@@ -278,7 +284,7 @@ SHORT = ("value has a word shortened that others have whole", "values have a wor
 
 @kind("Unusual case", dimension=Dimension.CONSISTENCY, settings=WordingSettings, recommend=map_options)
 def unusual_case(data: Dataset, settings: Settings[WordingSettings]) -> Iterable[Finding]:
-    """Values in capitals or small letters where few are, all words of which others write otherwise.
+    """Values in capitals or small letters where few are, all words of which others write otherwise; and aNN jONES.
 
     A value that the column has in its usual case, too, is an inconsistent spelling where values repeat themselves.
     """
@@ -288,18 +294,19 @@ def unusual_case(data: Dataset, settings: Settings[WordingSettings]) -> Iterable
 
 
 def _oddly_cased(data: Dataset) -> list[str]:
-    """Columns of text with values in capitals, or in small letters, and others that are not."""
+    """Columns of text with values in capitals, in small letters or with both exchanged, and others that are not."""
     names = _worded(data, lambda pattern: "a" in pattern)
     if not names:
         return []
     there = data.domains.filter(data.domains.column.isin(names), data.domains.value.length() <= LONGEST)
     upper, lower = there.value.upper(), there.value.lower()
-    said = there.filter(upper != lower).select("column", high=there.value == upper, low=there.value == lower)
-    ways = said.group_by("column").agg(values=_.count(), high=_.high.sum(), low=_.low.sum()).order_by("column")
+    said = there.filter(upper != lower).select(
+        "column", high=there.value == upper, low=there.value == lower, round=there.value.re_search(TURNED_ROUND)
+    )
+    tallies = {way: said[way].sum() for way in ("high", "low", "round")}
+    ways = said.group_by("column").agg(values=_.count(), **tallies).order_by("column")
     return [
-        way["column"]
-        for way in ways.to_pyarrow().to_pylist()
-        if 0 < way["high"] < way["values"] or 0 < way["low"] < way["values"]
+        way["column"] for way in ways.to_pyarrow().to_pylist() if any(0 < way[each] < way["values"] for each in tallies)
     ]
 
 
@@ -371,6 +378,7 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
     A line is certain when other columns say the same (what nearly all rows of the frequent value share, this row has,
     too), or when the column is a list of categories, frequent values make up nearly all of it, and the rare one is
     there once: the same slip is seldom made twice. None is certain that is as near to another value that is not rare.
+    In a short list nearly all of whose rare values are slips of its names, each is one, and so is 0ther amid other.
     Names of places and people differ by a letter and are both right; such columns are no lists. Codes with digits
     differ by a letter, too (100L is not 100A). Certain are letters that look like the digits of a frequent value
     without any letter, and codes that are a frequent one but for zeros, or letters like them: L3 and LOO3 amid L003.
@@ -384,8 +392,10 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
     for name, counts in values.items():
         chosen = settings.of(name)
         misread = misread_digits(counts, digits[name], chosen) | recoded(counts, chosen.times)
-        apart = relisted(counts, FEW)
-        pairs = {old: new for old, new in misspelled(counts, chosen).items() if old not in apart} | misread
+        misread |= {} if digits[name] else reread(counts, chosen.times)
+        apart, again = relisted(counts, FEW), careless(counts, chosen)
+        near = {old: new for old, new in (misspelled(counts, chosen) | again).items() if old not in apart}
+        pairs = near | misread
         if not pairs:
             continue
         listed = _is_list(data.profile.column(name), counts, chosen.most)
@@ -395,7 +405,7 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
         alone = {
             old
             for old, new in pairs.items()
-            if listed and slipped(counts[old], counts[new]) and is_nearest(old, new, common)
+            if again.get(old) == new or (listed and slipped(counts[old], counts[new]) and is_nearest(old, new, common))
         }
         certain = {
             old: new

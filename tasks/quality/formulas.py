@@ -78,6 +78,13 @@ class _Table:
         """Columns' numbers in some rows, nan where there is none."""
         return {name: self._numbers[name][self._columns[name].codes[rows]] for name in names}
 
+    def usual(self, name: str) -> float:
+        """A column's most frequent number."""
+        import numpy as np
+
+        there = np.flatnonzero(~np.isnan(self._numbers[name]))
+        return float(self._numbers[name][there[np.argmax(self._columns[name].counts[there])]]) if there.size else np.nan
+
     def missing(self, name: str, rows: slice) -> NDArray[np.bool_]:
         """Whether a column's cells in some rows are null or blank."""
         return self._columns[name].nothing[self._columns[name].codes[rows]]
@@ -134,32 +141,43 @@ def tolerance(decimals: int) -> float:
 def _best_formula(
     table: _Table, target: str, formulas: Sequence[Formula], share: float
 ) -> tuple[Formula, dict[str, Any]] | None:
-    """The formula that holds most often, if it holds often enough, with its counts."""
+    """The formula that holds most often, if it holds often enough, with its counts.
+
+    It holds for values beside the most frequent one, too: that 0 = 1 ÷ 1000, rounded, says nothing of the columns.
+    """
     if not formulas:
         return None
     best: Formula | None = None
     held: Counter[str] = Counter()
     for formula, tally in zip(formulas, _tallies(table, target, formulas), strict=True):
         complete, holds = tally["complete"], tally["holds"]
-        enough = complete >= FEWEST_ROWS and holds >= share * complete
+        enough = complete >= FEWEST_ROWS and holds >= share * complete and 2 * tally["varies"] >= tally["various"]
         if enough and holds / complete > (held["holds"] / held["complete"] if held else 0):
             best, held = formula, tally
-    return (best, dict(held)) if best else None
+    return (best, {what: held[what] for what in ("complete", "holds", "gaps")}) if best else None
 
 
 def _tallies(table: _Table, target: str, formulas: Sequence[Formula]) -> list[Counter[str]]:
-    """Per formula the rows that are `complete`, in which it `holds`, and the `gaps` that it would fill."""
+    """Per formula the rows that are `complete`, in which it `holds`, and the `gaps` that it would fill.
+
+    Of the complete rows `various` ones do not have the target's most frequent number; in those of them it `varies`
+    that the formula holds.
+    """
     import numpy as np
 
     names = {target, *(name for f in formulas for name in (f.left, f.right))}
     counts: list[Counter[str]] = [Counter() for _formula in formulas]
+    usual = table.usual(target)
     for rows in table.parts():
         told, missing = table.numbers(names, rows), table.missing(target, rows)
         for tally, formula in zip(counts, formulas, strict=True):
             known = _known(told, formula)
-            complete = int((known & ~np.isnan(told[target])).sum())
-            tally["complete"] += complete
-            tally["holds"] += complete - int(_off(told, formula).sum())
+            complete, off = known & ~np.isnan(told[target]), _off(told, formula)
+            various = complete & (told[target] != usual)
+            tally["complete"] += int(complete.sum())
+            tally["holds"] += int(complete.sum()) - int(off.sum())
+            tally["various"] += int(various.sum())
+            tally["varies"] += int((various & ~off).sum())
             tally["gaps"] += int((known & missing).sum())
     return counts
 

@@ -498,9 +498,15 @@ def _standing_out(data: Dataset, column: ColumnProfile, repeated: Mapping[str, i
     domain = data.domains.filter((data.domains.column == column.name) & ~data.domains.value.isin(sorted(places)))
     scale = domain.value.left(10).try_cast("date").epoch_seconds() / 86_400 if dates else number(domain.value)
     span = domain.agg(low=scale.min(), high=scale.max(), n=_.count()).to_pyarrow().to_pylist()[0]
-    if span["n"] < 5 or span["low"] is None:  # noqa: PLR2004  (too few others to stand out from)
-        return {}
+    if span["n"] < FEWEST_OTHERS or span["low"] is None:
+        places = {value: place for value, place in places.items() if span["n"] > 1 and _BELOW_ALL.fullmatch(value)}
     return {v: repeated[v] for v, place in places.items() if _beyond(place, span["low"], span["high"], dates=dates)}
+
+
+FEWEST_OTHERS = 5
+"""Other values that most sentinels need to stand out from; −999 stands out from two, as 0 and 1."""
+
+_BELOW_ALL = re.compile("-9{3,}")
 
 
 def _place(value: str, *, dates: bool) -> float:

@@ -128,8 +128,11 @@ def other_signs(column: ColumnProfile) -> dict[str, str]:
     known = [p for p in column.patterns if re.search("[9@:/]", p.text) and not _POWER.search(p.text)]
     years = all(YEAR.match(value.strip("()")) for value, _n in column.top)
     found, rows = {}, dict[str, int]()
+    crossed = any("9#" in pattern.text for pattern in column.patterns)
     for odd in column.patterns:
         text = odd.text.translate(_SQUARED) if years else odd.text
+        if crossed and "#" in text:
+            continue
         often = [p for p in known if p.rows >= FAR_RARER * odd.rows and _same_but_for_signs(text, p.text)]
         if often:
             usual = max(often, key=lambda p: (p.rows, p.text))

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from tasks.quality.registry import KindSettings
 from tasks.quality.vocabulary import TO_DIGITS
-from tasks.quality.words import fingerprint, joined
+from tasks.quality.words import NO_VALUE, fingerprint, joined
 
 MOST_EDITS = 3
 FAR_RARER = 50
@@ -140,6 +140,90 @@ def _looking_alike(rare: Sequence[str], frequent: Sequence[str]) -> dict[str, st
         if len(found) == 1 and re.search("[0-9|]", old):
             pairs[old] = found.pop()
     return pairs
+
+
+REREAD = 2
+"""How much more frequent than the word is what has digits in its place."""
+
+DIGITS_STRAY = 0.02
+"""Share of a column's rows with other digits, from which on digits belong to its words."""
+
+
+def reread(counts: Mapping[str, int], times: int) -> dict[str, str]:
+    """Words with signs of others that look alike, as 0ther amid other, where hardly a value else has digits.
+
+    However many there are: who reads a letter wrongly reads it so again. Of "rn" for "m" only few, as words have both.
+
+    Args:
+        counts: the values of one column and how many rows hold each.
+        times: how many times more frequent the right word must be where letters alone differ.
+
+    >>> reread({"other": 9, "0ther": 4, "farm": 20, "farrn": 1, "no": 9, "n0": 1}, 10)
+    {'0ther': 'other', 'n0': 'no', 'farrn': 'farm'}
+    """
+    known = {v.casefold(): v for v in reversed(list(counts)) if not _DIGIT.search(v)}
+    pairs, strays = {}, 0
+    for old, n in counts.items():
+        if not _DIGIT.search(old):
+            continue
+        told = {known[seen] for looks in LOOKS if (seen := old.casefold().translate(looks)) in known}
+        if len(told) == 1 and counts[new := told.pop()] >= REREAD * n:
+            pairs[old] = new
+        else:
+            strays += n
+    if strays > DIGITS_STRAY * sum(counts.values()):
+        pairs = {}
+    for old, n in counts.items():
+        one = known.get(old.casefold().replace("rn", "m")) if "rn" in old.casefold() else None
+        if one and counts[one] >= times * n:
+            pairs[old] = one
+    return pairs
+
+
+MOST_NAMES, NAMED = 12, 0.02
+"""Names of a short list, and the share of its rows that each has at least."""
+
+NEARLY, FEWEST_SLIPS, MOSTLY = 0.9, 3, 0.8
+"""Share of the rows that have a name of the list; rare values that are slips, and the share of rare ones they are."""
+
+SHORT = 4
+"""Letters of a word in which one may be a slip; in shorter ones any other is another word."""
+
+TRUTHS = frozenset(("yes", "no")), frozenset(("true", "false"))
+"""Two names that are a list of their own, of which no short word is a third."""
+
+
+def careless(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
+    """The slips in a short list of names, nearly all of whose rare values are such: who is careless is so again.
+
+    >>> careless({"control": 90, "treated": 80, "coxtrol": 4, "treatd": 1, "controll": 1}, TypoSettings())
+    {'coxtrol': 'control', 'treatd': 'treated', 'controll': 'control'}
+    """
+    from rapidfuzz.distance import OSA
+
+    rows = sum(counts.values())
+    names = [v for v, n in counts.items() if n >= max(chosen.times, NAMED * rows)]
+    rare = [v for v in counts if v not in names and v.strip().casefold() not in NO_VALUE]
+    if not 0 < len(names) <= MOST_NAMES or sum(counts[v] for v in names) < NEARLY * rows or len(rare) < FEWEST_SLIPS:
+        return {}
+    truths = {name.casefold() for name in names} in TRUTHS
+    found = {}
+    for old in rare:
+        told = {name: OSA.distance(old.casefold(), name.casefold()) for name in names}
+        new = min(told, key=lambda name: (told[name], name))
+        allowed = min(MOST_EDITS, max(int(truths), (len(new) + 1) // chosen.letters_per_edit))
+        alone = sum(edits == told[new] for edits in told.values()) == 1
+        if 0 < told[new] <= allowed and alone and (truths or _in_a_word(old, new)):
+            found[old] = new
+    if len(found) < max(FEWEST_SLIPS, MOSTLY * len(rare)):
+        return {}
+    return {old: new for old, new in found.items() if counts[new] >= chosen.times * counts[old]}
+
+
+def _in_a_word(old: str, new: str) -> bool:
+    """Whether only longer words of the new value differ, by no digit of theirs: Stage II is not Stage III."""
+    one, other = (Counter(re.findall(r"\w+", value.casefold())) for value in (old, new))
+    return misspells(old, new) and all(len(word) >= SHORT for word in other - one)
 
 
 def misspells(old: str, new: str) -> bool:

@@ -37,12 +37,12 @@ def recased(values: Counts, share: float, rows: int = 0) -> dict[str, str]:
         share: of the rows with letters, which values in such a case may have at most.
         rows: of the column, if it has other values, too.
 
-    >>> recased({"Ann Jones": 9, "Bob Miller": 9, "ANN MILLER": 1, "IBM CORP": 1}, 0.1)
-    {'ANN MILLER': 'Ann Miller'}
+    >>> recased({"Ann Jones": 9, "Bob Miller": 9, "ANN MILLER": 1, "IBM CORP": 1, "cID mOORE": 1}, 0.2)
+    {'ANN MILLER': 'Ann Miller', 'cID mOORE': 'Cid Moore'}
     """
     lettered = {value: n for value, n in values.items() if value.upper() != value.lower()}
     odd: set[str] = set()
-    for in_case in (str.isupper, str.islower):
+    for in_case in (str.isupper, str.islower, _turned_round):
         own = [value for value in lettered if in_case(value)]
         if sum(lettered[value] for value in own) <= share * sum(lettered.values()):
             odd.update(own)
@@ -52,6 +52,9 @@ def recased(values: Counts, share: float, rows: int = 0) -> dict[str, str]:
     form = _sized_form(usual, rows) if odd and one else ""
     pairs = {}
     for value in sorted(odd):
+        if _turned_round(value):
+            pairs[value] = value.swapcase()
+            continue
         words = list(_WORD.finditer(value))
         sure = [word for word in words if _key(word) in known]
         lengths = [len(word[0]) for word in words]
@@ -60,6 +63,18 @@ def recased(values: Counts, share: float, rows: int = 0) -> dict[str, str]:
         elif one and (any(len(word[0]) > 1 for word in sure) or pattern_of(one(value)) == form):
             pairs[value] = one(value)
     return {old: new for old, new in pairs.items() if new != old}
+
+
+TURNED_ROUND = r"\b[a-z][A-Z]{4,}\b"
+"""A word as the key that locks capitals makes it: jONES; eGFR is none."""
+
+_CAPITALISED = re.compile(r"[A-Z](?:[a-z]|\W+(?:[A-Z](?=[a-z]))?)*")
+"""Words of which no letter but the first is a capital."""
+
+
+def _turned_round(value: str) -> bool:
+    """Whether capitals and small letters are exchanged: aNN jONES."""
+    return re.search(TURNED_ROUND, value) is not None and _CAPITALISED.fullmatch(value.swapcase()) is not None
 
 
 def _sized_form(values: Counts, rows: int) -> str:
