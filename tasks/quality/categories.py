@@ -25,6 +25,7 @@ from tasks.quality.slips import (
     TypoSettings,
     careless,
     codes_apart,
+    in_a_word,
     is_nearest,
     misread_digits,
     misspelled,
@@ -215,10 +216,13 @@ SHORTEST_NAME = 4
 def _a_sign_of_its_own(old: str, new: str, in_one_case: bool) -> bool:  # noqa: FBT001  (what is known of the column)
     """Whether two short values may be different signs although their case alone differs.
 
-    Three letters are none in capitals, in small letters or with both exchanged: GBp is not GBP, but gbp is.
+    Three letters are none in capitals, in small letters or with both exchanged; GBp is not GBP anywhere.
     """
-    whole = len(old) == SHORTEST_NAME - 1 and old in (new.upper(), new.lower(), new.swapcase())
-    return len(old) < SHORTEST_NAME and old.casefold() == new.casefold() and not in_one_case and not whole
+    if len(old) >= SHORTEST_NAME or old.casefold() != new.casefold():
+        return False
+    if old in (new.upper(), new.lower(), new.swapcase()):
+        return len(old) < SHORTEST_NAME - 1 and not in_one_case
+    return old != new.capitalize() or not in_one_case
 
 
 def _in_one_case(values: Collection[str]) -> bool:
@@ -402,15 +406,12 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
         supported = _supported(data, name, pairs)
         most = most_of_a_slip(counts, chosen)
         common = [value for value, n in counts.items() if n > most]
-        alone = {
-            old
-            for old, new in pairs.items()
-            if again.get(old) == new or (listed and slipped(counts[old], counts[new]) and is_nearest(old, new, common))
-        }
+        slips = {old: new for old, new in pairs.items() if listed and slipped(counts[old], counts[new])}
+        slips = {old: new for old, new in slips.items() if is_nearest(old, new, common) and in_a_word(old, new)} | again
         certain = {
             old: new
             for old, new in pairs.items()
-            if old in misread or (supported.get(old, 0) >= (0 if old in alone else 1) and not codes_apart(old, new))
+            if old in misread or (supported.get(old, 0) >= (0 if old in slips else 1) and not codes_apart(old, new))
         }
         sure = round(0.9 * sum(counts[old] for old in certain) / sum(counts[old] for old in pairs), 4)
         yield mapped(data, name, pairs, certain, counts, AWAY, sure, 0.9)

@@ -372,6 +372,7 @@ def wrong_type(data: Dataset, settings: Settings[WrongTypeSettings]) -> Iterable
     """Values that are no number, date or yes/no where the contract wants one, or where nearly all others are.
 
     Numbers with units or separators are not counted as wrong (they are `mixed_number_format`), nor are digits alone.
+    Confidence: 1 − 10 × the share that is wrong; 0.9 × the share of these that are digits but for a sign, at least.
     """
     for column in data.profile.columns:
         promised = data.contract.column(column.name)
@@ -383,6 +384,10 @@ def wrong_type(data: Dataset, settings: Settings[WrongTypeSettings]) -> Iterable
         if not count or (not promised.reads_as and too_few(column)):
             continue
         said = "the contract says so" if promised.reads_as else f"the other {column.present_count - count:,} are"
+        sure = 0.95 if promised.reads_as else breach(count, column.present_count)
+        if sure < GARBLED_SURE and type_ in ("integer", "number"):
+            garbled = rows_where(data, column.name, partial(_garbled, wrong))
+            sure = max(sure, round(GARBLED_SURE * garbled / count, 4))
         yield Finding(
             (column.name,),
             cells_where(data, column.name, wrong),
@@ -391,8 +396,19 @@ def wrong_type(data: Dataset, settings: Settings[WrongTypeSettings]) -> Iterable
             f"{some_of(count, column.present_count, 'value', 'is', 'are')} no {_TYPE_NAMES[type_]}; {said}",
             Severity.HIGH if promised.reads_as else Severity.MEDIUM,
             facts={"type": type_},
-            confidence=0.95 if promised.reads_as else breach(count, column.present_count),
+            confidence=sure,
         )
+
+
+GARBLED_SURE = 0.9
+
+
+def _garbled(wrong: Suspect, value: Any) -> Any:
+    return wrong(value) & value.re_search(_GARBLED)
+
+
+_GARBLED = r"^[-+]?(?:[0-9]+[.]?)?[oOlIxX#?*][0-9.]*$"
+"""A number with one sign that is no digit, in place of one."""
 
 
 class Cast(Edits):

@@ -187,7 +187,7 @@ NEARLY, FEWEST_SLIPS, MOSTLY = 0.9, 3, 0.8
 """Share of the rows that have a name of the list; rare values that are slips, and the share of rare ones they are."""
 
 SHORT = 4
-"""Letters of a word in which one may be a slip; in shorter ones any other is another word."""
+"""Letters of a word in which one may be a slip; shorter ones may be signs."""
 
 TRUTHS = frozenset(("yes", "no")), frozenset(("true", "false"))
 """Two names that are a list of their own, of which no short word is a third."""
@@ -213,25 +213,54 @@ def careless(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
         new = min(told, key=lambda name: (told[name], name))
         allowed = min(MOST_EDITS, max(int(truths), (len(new) + 1) // chosen.letters_per_edit))
         alone = sum(edits == told[new] for edits in told.values()) == 1
-        if 0 < told[new] <= allowed and alone and (truths or _in_a_word(old, new)):
+        if 0 < told[new] <= allowed and alone and (truths or in_a_word(old, new)):
             found[old] = new
     if len(found) < max(FEWEST_SLIPS, MOSTLY * len(rare)):
         return {}
     return {old: new for old, new in found.items() if counts[new] >= chosen.times * counts[old]}
 
 
-def _in_a_word(old: str, new: str) -> bool:
-    """Whether only longer words of the new value differ, by no digit of theirs: Stage II is not Stage III."""
-    one, other = (Counter(re.findall(r"\w+", value.casefold())) for value in (old, new))
-    return misspells(old, new) and all(len(word) >= SHORT for word in other - one)
+def in_a_word(old: str, new: str) -> bool:
+    """Whether only words of the new value differ that are no signs: Stage II is not Stage III, nor XXL XXS.
+
+    >>> in_a_word("buy vidoe", "buy video"), in_a_word("byy video", "buy video"), in_a_word("Size XXS", "Size XXL")
+    (True, True, False)
+    """
+    written = re.findall(r"\w+", new)
+    known = Counter(re.findall(r"\w+", old.casefold()))
+    return misspells(old, new) and all(_is_word(word) for word in written if not known[word.casefold()])
+
+
+def _is_word(text: str) -> bool:
+    return len(text) >= SHORT or (len(text) == SHORT - 1 and text.islower() and not _ROMAN.fullmatch(text))
+
+
+_ROMAN = re.compile("[ivxlcdm]+")
+
+
+WORN = 0.34
+"""Share of the letters of the words that differ, which are edited at most: Bearded is not Border."""
 
 
 def misspells(old: str, new: str) -> bool:
     """Whether an edit may be a typing error: digits are the same, and more than case, spaces and punctuation differs.
 
+    Words that differ keep most of their letters, and none of a letter or two is there beside the same words.
+
     >>> misspells("Bon", "Bonn"), misspells("Road 1", "Road 2"), misspells("K0eln", "Koeln")
     (True, False, True)
+    >>> misspells("Bearded Collie", "Border Collie"), misspells("Coffee Lake-R", "Coffee Lake")
+    (False, False)
     """
+    from rapidfuzz.distance import OSA
+
     inside = re.sub(r"(?<=[^\W\d_])[0-9](?=[^\W\d_])", "", old)
     same_digits = re.findall("[0-9]+", inside) == re.findall("[0-9]+", new)
-    return same_digits and fingerprint(old) != fingerprint(new) and joined(old) != joined(new)
+    if not same_digits or fingerprint(old) == fingerprint(new) or joined(old) == joined(new):
+        return False
+    one, other = (Counter(re.findall(r"\w+", value.casefold())) for value in (old, new))
+    more, less = (one - other).total(), (other - one).total()
+    if not more or not less:
+        return sum(map(len, [*(one - other), *(other - one)])) >= SHORT
+    letters = max(sum(map(len, (one - other).elements())), sum(map(len, (other - one).elements())))
+    return OSA.distance(old.casefold(), new.casefold()) <= max(1.0, WORN * letters)

@@ -47,13 +47,14 @@ def recased(values: Counts, share: float, rows: int = 0) -> dict[str, str]:
         if sum(lettered[value] for value in own) <= share * sum(lettered.values()):
             odd.update(own)
     usual = {value: n for value, n in lettered.items() if value not in odd}
+    capitalised = sum(n for value, n in usual.items() if _CAPITALISED.fullmatch(value)) >= NEARLY * sum(usual.values())
     known = _known(usual) if odd else {}
     one = next((change for change in (str.upper, str.lower) if all(v == change(v) for v in usual)), None)
     form = _sized_form(usual, rows) if odd and one else ""
-    pairs = {}
+    pairs: dict[str, str] = {}
     for value in sorted(odd):
         if _turned_round(value):
-            pairs[value] = value.swapcase()
+            pairs |= {value: value.swapcase()} if capitalised else {}
             continue
         words = list(_WORD.finditer(value))
         sure = [word for word in words if _key(word) in known]

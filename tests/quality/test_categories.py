@@ -260,6 +260,69 @@ def test_a_rare_word_that_comes_again_is_no_slip_unless_it_is_very_rare():
         assert recommended_values(data, found(data, "typo"), "drug")[-1] == "prednisone"
 
 
+@pytest.mark.parametrize(
+    ("usual", "odd", "after"),
+    [
+        (["yes", "no"], ["yex", "eys", "on", "nk", "n0", "ye5"], ["yes", "yes", "no", "no", "no", "yes"]),
+        (["control", "treatment"], ["coxtrol"] * 5 + ["conxrol", "treatmxnt"], ["control"] * 6 + ["treatment"]),
+        (["Stage I", "Stage II"], ["Stage III", "Stage IV", "Stage IIa"], ["Stage III", "Stage IV", "Stage IIa"]),
+        (["US", "UK"], ["IS", "DK", "FR", "UA"], ["IS", "DK", "FR", "UA"]),
+        (["yes", "no"], ["maybe", "later", "yess"], ["maybe", "later", "yess"]),
+        (["golden", "silver"], ["golde", "silvr", "bronze"] * 2, ["golde", "silvr", "bronze"] * 2),
+    ],
+)
+def test_in_a_short_list_whose_rare_values_are_nearly_all_slips_each_is_one(usual, odd, after):
+    with opened({"answer": [*(usual * 60), *odd]}) as data:
+        issue = found(data, "typo", missing_ok=True)
+        recommended = issue is not None and issue.recommended != "keep"
+        assert (recommended_values(data, issue, "answer")[len(usual) * 60 :] if recommended else odd) == after
+
+
+@pytest.mark.parametrize(
+    ("usual", "odd", "after"),
+    [
+        (["other", "private"], ["0ther"] * 9 + ["pr1vate"], ["other"] * 9 + ["private"]),
+        (["no", "yes"], ["n0"] * 12, ["no"] * 12),
+        (["Medium", "Bad"], ["Mediurn"], ["Medium"]),
+        (["N1", "No", "N2"], ["N0"], ["N0"]),
+        (["modem", "cable"], ["modern"] * 20, ["modern"] * 20),
+    ],
+)
+def test_words_with_digits_for_their_letters_are_read_however_many_there_are(usual, odd, after):
+    with opened({"sector": [*(usual * 40), *odd]}) as data:
+        issue = found(data, "typo", missing_ok=True)
+        assert (recommended_values(data, issue, "sector")[len(usual) * 40 :] if issue else odd) == after
+
+
+def test_short_words_in_another_case_are_spellings_and_signs_are_none():
+    with opened({"month": ["Jan", "Feb", "USA"] * 60 + ["jan", "FEB", "usa"], "at": ["Co"] * 182 + ["CO"]}) as data:
+        issue = next(issue for issue in every(data, "inconsistent_spelling") if issue.columns == ("month",))
+        assert recommended_values(data, issue, "month")[180:] == ["Jan", "Feb", "USA"]
+        assert all(i.recommended == "keep" for i in every(data, "inconsistent_spelling") if i.columns == ("at",))
+    with opened({"currency": ["GBP", "EUR"] * 60 + ["GBp"]}) as data:
+        assert found(data, "inconsistent_spelling").recommended == "keep"
+
+
+def test_a_key_that_locked_capitals_is_undone_where_words_begin_with_one():
+    names = [f"{a} {b}" for a in ("Ann", "Bob", "Cid", "Dan", "Eve") for b in ("Jones", "Miller", "Moore", "Price")] * 2
+    with opened({"name": [*names, "d pEDROIA", "tATIANNA bELL"], "at": [*names, "x", "y"]}) as data:
+        issue = found(data, "unusual_case")
+        assert recommended_values(data, issue, "name")[-2:] == ["D Pedroia", "Tatianna Bell"]
+    packages = [f"{a}{n}" for a in ("ggplot", "lme", "MASS", "Rcpp") for n in range(12)]
+    with opened({"package": [*packages, "aMNLFA", "gLRTH", "dHSIC"]}) as data:
+        assert found(data, "unusual_case", missing_ok=True) is None
+
+
+def test_other_words_and_words_too_many_are_no_slips():
+    breeds = ["Border Collie"] * 60 + ["Coffee Lake"] * 60
+    with opened({"breed": [*breeds, "Bearded Collie", "Coffee Lake-R", "Bordr Collie"]}) as data:
+        assert recommended_values(data, found(data, "typo"), "breed")[120:] == [
+            "Bearded Collie",
+            "Coffee Lake-R",
+            "Border Collie",
+        ]
+
+
 def test_a_fingerprint_keeps_what_says_something():
     assert fingerprint("St. Paul") == fingerprint("st paul")
     assert fingerprint("London?") != fingerprint("London")

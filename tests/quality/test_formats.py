@@ -536,6 +536,16 @@ def test_a_rare_pattern_is_suspect_where_digits_are_usual_and_names_are_left_alo
     assert [(i.columns, i.count) for i in issues] == [(("code",), 1)]
 
 
+def test_numbers_with_a_sign_in_place_of_a_digit_are_surely_wrong_and_lose_no_sign_of_it():
+    odd = ["1#4", "x10", "2o", "#7", "9#", "3l"]
+    with opened({"price": [str(100 + n % 37) for n in range(94)] + odd, "at": [str(n) for n in range(100)]}) as data:
+        issue = found(data, "wrong_type")
+        assert (issue.count, issue.confidence, issue.recommended) == (6, 0.9, "keep")
+        assert found(data, "unusual_signs", missing_ok=True) is None
+    with opened({"price": [str(100 + n % 37) for n in range(96)] + ["#104", "#108"]}) as data:
+        assert recommended_values(data, found(data, "unusual_signs"), "price")[96:] == ["104", "108"]
+
+
 def test_the_contracts_type_is_what_counts():
     contract = Contract.model_validate({"columns": {"n": {"type": "integer"}}})
     with opened({"n": ["1", "two", None, "N/A"]}, contract) as data:

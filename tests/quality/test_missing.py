@@ -212,6 +212,13 @@ def test_a_number_that_most_rows_have_is_offered_as_a_sentinel_and_not_recommend
         assert issue.recommended == recommended
 
 
+@pytest.mark.parametrize(("number", "recommended"), [("-999", "to-null"), ("9", None), ("99", None), ("-1", None)])
+def test_amid_two_values_only_what_is_far_below_all_is_a_sentinel(number, recommended):
+    with opened({"urgent": ["0", "1"] * 50 + [number] * 8}) as data:
+        issue = issues(data).get("disguised-missing-urgent")
+        assert (issue.recommended if issue else None) == recommended
+
+
 def test_sentinels_are_found_however_they_are_written():
     numbers = ["-1.0", "-1.0", "1.5", "2.5", "3.5", "4.5", "5.5"]
     days = ["1900-01-01 00:00:00"] * 2 + [f"2024-03-0{n} 10:00:00" for n in range(1, 6)]
