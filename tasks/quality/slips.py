@@ -196,6 +196,8 @@ TRUTHS = frozenset(("yes", "no")), frozenset(("true", "false"))
 def careless(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
     """The slips in a short list of names, nearly all of whose rare values are such: who is careless is so again.
 
+    Of yes, true and false each is one; ns amid no may say "not sure".
+
     >>> careless({"control": 90, "treated": 80, "coxtrol": 4, "treatd": 1, "controll": 1}, TypoSettings())
     {'coxtrol': 'control', 'treatd': 'treated', 'controll': 'control'}
     """
@@ -204,7 +206,7 @@ def careless(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
     rows = sum(counts.values())
     names = [v for v, n in counts.items() if n >= max(chosen.times, NAMED * rows)]
     rare = [v for v in counts if v not in names and v.strip().casefold() not in NO_VALUE]
-    if not 0 < len(names) <= MOST_NAMES or sum(counts[v] for v in names) < NEARLY * rows or len(rare) < FEWEST_SLIPS:
+    if not 0 < len(names) <= MOST_NAMES or sum(counts[v] for v in names) < NEARLY * rows:
         return {}
     truths = {name.casefold() for name in names} in TRUTHS
     found = {}
@@ -215,9 +217,9 @@ def careless(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
         alone = sum(edits == told[new] for edits in told.values()) == 1
         if 0 < told[new] <= allowed and alone and (truths or in_a_word(old, new)):
             found[old] = new
-    if len(found) < max(FEWEST_SLIPS, MOSTLY * len(rare)):
-        return {}
-    return {old: new for old, new in found.items() if counts[new] >= chosen.times * counts[old]}
+    many = len(found) >= max(FEWEST_SLIPS, MOSTLY * len(rare))
+    sure = {old: new for old, new in found.items() if many or (truths and len(new) > len("no"))}
+    return {old: new for old, new in sure.items() if counts[new] >= chosen.times * counts[old]}
 
 
 def in_a_word(old: str, new: str) -> bool:

@@ -267,7 +267,7 @@ def test_a_rare_word_that_comes_again_is_no_slip_unless_it_is_very_rare():
         (["control", "treatment"], ["coxtrol"] * 5 + ["conxrol", "treatmxnt"], ["control"] * 6 + ["treatment"]),
         (["Stage I", "Stage II"], ["Stage III", "Stage IV", "Stage IIa"], ["Stage III", "Stage IV", "Stage IIa"]),
         (["US", "UK"], ["IS", "DK", "FR", "UA"], ["IS", "DK", "FR", "UA"]),
-        (["yes", "no"], ["maybe", "later", "yess"], ["maybe", "later", "yess"]),
+        (["yes", "no"], ["maybe", "later", "ns", "yex"], ["maybe", "later", "ns", "yes"]),
         (["golden", "silver"], ["golde", "silvr", "bronze"] * 2, ["golde", "silvr", "bronze"] * 2),
     ],
 )
