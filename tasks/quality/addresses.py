@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-EMAIL = r"[^\s@,;:<>()\[\]\"]+@(?:[\p{L}0-9-]+\.)+\p{L}{2,}"
+_ADDRESS = r"[^\s@,;:<>()\[\]\"]+@(?:%s+\.)+%s{2,}"
+EMAIL = _ADDRESS % (r"[\p{L}0-9-]", r"\p{L}")
 """An address, in RE2."""
 
 FAR_MORE = 20
@@ -14,7 +15,7 @@ FAR_MORE = 20
 SHORTEST_NAME = 5
 """Letters of a domain's name from which on one that differs in a letter is a slip of it."""
 
-_EMAIL = re.compile(EMAIL.replace(r"\p{L}", r"[^\W\d_]").replace(r"[[^\W\d_]0-9-]", r"[\w-]"))
+_EMAIL = re.compile(_ADDRESS % (r"[\w-]", r"[^\W\d_]"))
 _NAMED = re.compile(r"[^<>]*<\s*([^<>]+?)\s*>")
 _AT, _DOT = (re.compile(rf"\s*[\[({{]\s*{word}\s*[\])}}]\s*", re.IGNORECASE) for word in ("(?:at|@)", r"(?:dot|\.)"))
 _AT_WORD, _DOT_WORD = re.compile(r"\s+at\s+", re.IGNORECASE), re.compile(r"\s+dot\s+", re.IGNORECASE)
@@ -66,10 +67,9 @@ def _name(domain: str) -> str:
 
 
 def _one_slip(old: str, new: str) -> bool:
-    """Whether two domains under one top level differ in one letter, or two that changed places."""
+    """Whether two domains under one top level differ by a slip in a letter that is not their first."""
+    from rapidfuzz.distance import OSA
+
     a, b = _name(old), _name(new)
-    if old.rpartition(".")[2] != new.rpartition(".")[2] or a == b or a[:1] != b[:1] or not (a + b).isalpha():
-        return False
-    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    x, y = a[start:], b[start:]
-    return x[1:] == y[1:] or x[1:] == y or x == y[1:] or (x[:2] == y[1::-1] and x[2:] == y[2:])
+    alike = old.rpartition(".")[2] == new.rpartition(".")[2] and a[:1] == b[:1] and (a + b).isalpha()
+    return alike and OSA.distance(a, b, score_cutoff=1) == 1

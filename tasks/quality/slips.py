@@ -180,8 +180,8 @@ def reread(counts: Mapping[str, int], times: int) -> dict[str, str]:
     return pairs
 
 
-MOST_NAMES, NAMED = 12, 0.02
-"""Names of a short list, and the share of its rows that each has at least."""
+MOST_NAMES, NAMED, MOST_RARE = 12, 0.02, 1_000
+"""Names of a short list, the share of its rows that each has at least, and the other values beside them at most."""
 
 NEARLY, FEWEST_SLIPS, MOSTLY = 0.9, 3, 0.8
 """Share of the rows that have a name of the list; rare values that are slips, and the share of rare ones they are."""
@@ -206,7 +206,8 @@ def careless(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
     rows = sum(counts.values())
     names = [v for v, n in counts.items() if n >= max(chosen.times, NAMED * rows)]
     rare = [v for v in counts if v not in names and v.strip().casefold() not in NO_VALUE]
-    if not 0 < len(names) <= MOST_NAMES or sum(counts[v] for v in names) < NEARLY * rows:
+    short = 0 < len(names) <= MOST_NAMES and len(rare) <= MOST_RARE
+    if not short or sum(counts[v] for v in names) < NEARLY * rows:
         return {}
     truths = {name.casefold() for name in names} in TRUTHS
     found = {}
