@@ -285,6 +285,5 @@ def _changes(cells: ibis.Table, sample: int) -> tuple[int, int, tuple[Change, ..
 
 def _removed(data: Dataset, exits: ibis.Table, sample: int) -> tuple[int, tuple[int, ...]]:
     rows = only(data.table, (ROW,)).semi_join(exits, ROW)
-    found = rows.order_by(ROW).limit(sample).to_pyarrow()[ROW].to_pylist()
-    count = int(rows.count().to_pyarrow().as_py()) if len(found) == sample else len(found)
-    return count, tuple(found)
+    found = rows.mutate(rows=_.count().over()).order_by(ROW).limit(sample).to_pyarrow().to_pylist()
+    return (found[0]["rows"] if found else 0), tuple(row[ROW] for row in found)
