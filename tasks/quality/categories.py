@@ -216,12 +216,14 @@ SHORTEST_NAME = 4
 def _a_sign_of_its_own(old: str, new: str, in_one_case: bool) -> bool:  # noqa: FBT001  (what is known of the column)
     """Whether two short values may be different signs although their case alone differs.
 
-    Three letters are none in capitals, in small letters or with both exchanged; GBp is not GBP anywhere.
+    A word of three letters, as Jan, is none in capitals, in small letters or with both exchanged; a code, as eng, may
+    be, unless all are in one case; and GBp is not GBP anywhere.
     """
     if len(old) >= SHORTEST_NAME or old.casefold() != new.casefold():
         return False
     if old in (new.upper(), new.lower(), new.swapcase()):
-        return len(old) < SHORTEST_NAME - 1 and not in_one_case
+        word = len(new) == SHORTEST_NAME - 1 and new == new.capitalize()
+        return not word and not in_one_case
     return old != new.capitalize() or not in_one_case
 
 
