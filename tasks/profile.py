@@ -64,7 +64,7 @@ def _ydata(run: Run, table: ibis.Table, snapshot: Snapshot, round: int, hidden: 
     every = sample_step(snapshot.rows)
     sample = table.filter(table[ROW] % every == 0) if every > 1 else table
     long = [column.name for column in run.profile(round).columns if column.max_length > LONGEST]
-    sample = sample.mutate(**{name: _cut(sample[name]) for name in long}) if long else sample
+    sample = sample.mutate(*(_cut(sample[name]).name(name) for name in long)) if long else sample
     frame = sample.order_by(ROW).drop(ROW).to_pandas()
     shown = frame.assign(**{name: alike(frame[name]) for name in frame.columns if name in hidden})
     notes = [f"every {every}th of {snapshot.rows:,} rows"] if every > 1 else []

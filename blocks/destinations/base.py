@@ -421,22 +421,22 @@ def _beyond_ours(
 
 def _spelt(table: ibis.Table, types: Mapping[str, ColumnType]) -> ibis.Table:
     """The table with such columns spelt plainly: as we read them, in UTC, and as they are where we cannot."""
-    spelt = {
-        name: ibis.cases(
+    spelt = [
+        ibis.cases(
             (_lost(table[name], type, None), table[name].strip()), else_=read(table[name], type).cast("string")
-        )
+        ).name(name)
         for name, type in types.items()
-    }
-    return table.mutate(**spelt) if spelt else table
+    ]
+    return table.mutate(*spelt) if spelt else table
 
 
 def _looked_at(batch: LoadBatch, types: Mapping[str, ColumnType]) -> ibis.Table:
     """The batch with typed columns, and one more: whether a row has a value that its type would lose."""
     table, columns = batch.table, names(batch)
-    values = {name: read(table[name], types.get(name, "text"), batch.formats.get(name)) for name in columns}
+    values = [read(table[name], types.get(name, "text"), batch.formats.get(name)).name(name) for name in columns]
     lost = (_lost(table[name], type, batch.formats.get(name)) for name, type in types.items())
     free = next(name for name in map("lost{}".format, range(len(columns) + 1)) if name not in columns)
-    return table.select(ROW, **values, **{free: reduce(or_, lost, ibis.literal(value=False))})
+    return table.select(ROW, *values, reduce(or_, lost, ibis.literal(value=False)).name(free))
 
 
 def _lost(text: Any, type: ColumnType, format: str | None) -> Any:

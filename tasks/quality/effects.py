@@ -174,7 +174,7 @@ def _mapped(table: ibis.Table, effect: ValueMap) -> ibis.Table:
     if not pairs:
         return table
     if len(pairs) <= FEW:
-        return table.mutate(**{effect.column: looked_up(table.get_backend(), pairs)(table[effect.column])})
+        return table.mutate(looked_up(table.get_backend(), pairs)(table[effect.column]).name(effect.column))
     return _by_join(table, effect.column, pairs)
 
 
@@ -189,7 +189,7 @@ def _by_join(table: ibis.Table, column: str, pairs: Mapping[str | None, str | No
     after = joined[old].notnull().ifelse(joined[new], joined[column])
     if None in pairs:
         after = joined[column].isnull().ifelse(ibis.literal(pairs[None], "string"), after)
-    return joined.mutate(**{column: after}).select(*names)
+    return joined.mutate(after.name(column)).select(*names)
 
 
 def _overwritten(table: ibis.Table, effect: CellWrites) -> ibis.Table:
@@ -198,7 +198,7 @@ def _overwritten(table: ibis.Table, effect: CellWrites) -> ibis.Table:
     values = effect.values.select(**{row: _[ROW], value: _.after.cast("string")})
     joined = table.left_join(values, table[ROW] == values[row])
     after = joined[row].notnull().ifelse(joined[value], joined[effect.column])
-    return joined.mutate(**{effect.column: after}).select(*names)
+    return joined.mutate(after.name(effect.column)).select(*names)
 
 
 def _added(table: ibis.Table, effect: ColumnAdd) -> ibis.Table:
@@ -208,7 +208,7 @@ def _added(table: ibis.Table, effect: ColumnAdd) -> ibis.Table:
     joined = table.left_join(flagged, table[ROW] == flagged[row])
     there, elsewhere = ibis.literal(effect.value, "string"), ibis.literal(effect.otherwise, "string")
     value = joined[row].notnull().ifelse(there, elsewhere)
-    return joined.mutate(**{effect.column: value}).select(*names, effect.column)
+    return joined.mutate(value.name(effect.column)).select(*names, effect.column)
 
 
 def _exits(effects: Sequence[Effect]) -> ibis.Table | None:
@@ -245,7 +245,7 @@ def _differing(data: Dataset, effects: Sequence[Effect], exits: ibis.Table | Non
     before = unused("_before", (ROW, column))
     cells = only(data.table, (ROW, column)).mutate(**{before: _[column]})
     if column in _columns(effects, ColumnDrop):
-        after = cells.mutate(**{column: ibis.null("string")})
+        after = cells.mutate(ibis.null("string").name(column))
     else:
         own = [e for e in effects if isinstance(e, (ValueMap, CellWrites)) and e.column == column]
         after = reduce(_written, own, cells)

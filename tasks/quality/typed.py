@@ -51,10 +51,12 @@ def typed_view(
         formats: column → how its dates are written (`%d/%m/%Y`); ISO 8601 without it.
     """
     written = formats or {}
-    columns = {
-        name: read(table[name], types.get(name, "text"), written.get(name)) for name in table.columns if name != ROW
-    }
-    return table.select(ROW, **columns) if ROW in table.columns else table.select(**columns)
+    columns = [
+        read(table[name], types.get(name, "text"), written.get(name)).name(name)
+        for name in table.columns
+        if name != ROW
+    ]
+    return table.select(ROW, *columns) if ROW in table.columns else table.select(*columns)
 
 
 def read(text: Any, type: ColumnType, format: str | None = None) -> Any:

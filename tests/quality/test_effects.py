@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tasks.quality.effects import FEW, apply, conserve, preview
 from tasks.quality.errors import ConservationError, PilotMustDecide
 from tasks.quality.model import ROW, CellWrites, ColumnAdd, ColumnDrop, Disposition, RowExits, ValueMap
+from tasks.quality.typed import typed_view
 from tests.quality.opened import again, opened, records, values
 
 CITIES = {"city": ["Bonn", "bonn", None, "Köln", "bonn"], "n": ["1", "2", "3", "4", "5"]}
@@ -29,6 +30,18 @@ def test_a_value_map_can_fill_nulls_and_write_nulls():
     with opened(CITIES) as data:
         applied = apply(data, [ValueMap("city", ((None, "?"), ("Köln", None)))])
         assert values(applied.table, "city") == ["Bonn", "bonn", "?", None, "bonn"]
+
+
+@pytest.mark.parametrize("name", ["self", "exprs", "args", "kwargs", "table"])
+def test_a_column_may_be_called_as_parameters_are(name):
+    many = tuple((f"v{n}", "v") for n in range(FEW + 1))
+    with opened({name: ["a", "b", "v7"], "n": ["1", "2", "3"]}) as data:
+        assert values(apply(data, [ValueMap(name, (("a", "A"),))]).table, name) == ["A", "b", "v7"]
+        assert values(apply(data, [ValueMap(name, many)]).table, name) == ["a", "b", "v"]
+        told = ibis.memtable({ROW: [1], "after": ["B"]})
+        assert values(apply(data, [CellWrites(name, told)]).table, name) == ["a", "B", "v7"]
+        assert preview(data, [ColumnDrop(name)]).columns_dropped == (name,)
+        assert typed_view(data.table, {name: "text", "n": "integer"}).columns == (ROW, name, "n")
 
 
 def test_writing_what_is_there_already_is_no_change():
