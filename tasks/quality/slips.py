@@ -133,17 +133,24 @@ def misread_digits(counts: Mapping[str, int], digits: Mapping[str, int], chosen:
 
 def _looking_alike(rare: Sequence[str], frequent: Sequence[str]) -> dict[str, str]:
     """Rare values with digits that look like a frequent value without any."""
-    known = {v.casefold(): v for v in reversed(frequent) if not re.search("[0-9]", v)}
-    pairs = {}
-    for old in rare:
-        found = {known[seen] for looks in LOOKS if (seen := old.casefold().translate(looks)) in known}
-        if len(found) == 1 and re.search("[0-9|]", old):
-            pairs[old] = found.pop()
-    return pairs
+    words = _without_digits(frequent)
+    told = {old: _seen_as(old, words) for old in rare if re.search("[0-9|]", old)}
+    return {old: new for old, new in told.items() if new}
+
+
+def _without_digits(values: Sequence[str]) -> dict[str, str]:
+    """Values without digits by their letters; of two that differ in case the first."""
+    return {value.casefold(): value for value in reversed(values) if not _DIGIT.search(value)}
+
+
+def _seen_as(value: str, words: Mapping[str, str]) -> str | None:
+    """The one word that a value with signs for letters looks like."""
+    told = {words[seen] for looks in LOOKS if (seen := value.casefold().translate(looks)) in words}
+    return told.pop() if len(told) == 1 else None
 
 
 REREAD = 2
-"""How much more frequent than the word is what has digits in its place."""
+"""How much more frequent a word must be than what has digits in its letters' place."""
 
 DIGITS_STRAY = 0.02
 """Share of a column's rows with other digits, from which on digits belong to its words."""
@@ -161,20 +168,13 @@ def reread(counts: Mapping[str, int], times: int) -> dict[str, str]:
     >>> reread({"other": 9, "0ther": 4, "farm": 20, "farrn": 1, "no": 9, "n0": 1}, 10)
     {'0ther': 'other', 'n0': 'no', 'farrn': 'farm'}
     """
-    known = {v.casefold(): v for v in reversed(list(counts)) if not _DIGIT.search(v)}
-    pairs, strays = {}, 0
-    for old, n in counts.items():
-        if not _DIGIT.search(old):
-            continue
-        told = {known[seen] for looks in LOOKS if (seen := old.casefold().translate(looks)) in known}
-        if len(told) == 1 and counts[new := told.pop()] >= REREAD * n:
-            pairs[old] = new
-        else:
-            strays += n
-    if strays > DIGITS_STRAY * sum(counts.values()):
+    words = _without_digits(list(counts))
+    told = {old: _seen_as(old, words) for old in counts if _DIGIT.search(old)}
+    pairs = {old: new for old, new in told.items() if new and counts[new] >= REREAD * counts[old]}
+    if sum(counts[old] for old in told.keys() - pairs.keys()) > DIGITS_STRAY * sum(counts.values()):
         pairs = {}
     for old, n in counts.items():
-        one = known.get(old.casefold().replace("rn", "m")) if "rn" in old.casefold() else None
+        one = words.get(old.casefold().replace("rn", "m")) if "rn" in old.casefold() else None
         if one and counts[one] >= times * n:
             pairs[old] = one
     return pairs
@@ -229,9 +229,9 @@ def in_a_word(old: str, new: str) -> bool:
     >>> in_a_word("buy vidoe", "buy video"), in_a_word("byy video", "buy video"), in_a_word("Size XXS", "Size XXL")
     (True, True, False)
     """
-    written = re.findall(r"\w+", new)
-    known = Counter(re.findall(r"\w+", old.casefold()))
-    return misspells(old, new) and all(_is_word(word) for word in written if not known[word.casefold()])
+    known = re.findall(r"\w+", old.casefold())
+    differing = [word for word in re.findall(r"\w+", new) if word.casefold() not in known]
+    return misspells(old, new) and all(map(_is_word, differing))
 
 
 def _is_word(text: str) -> bool:
@@ -262,8 +262,8 @@ def misspells(old: str, new: str) -> bool:
     if not same_digits or fingerprint(old) == fingerprint(new) or joined(old) == joined(new):
         return False
     one, other = (Counter(re.findall(r"\w+", value.casefold())) for value in (old, new))
-    more, less = (one - other).total(), (other - one).total()
+    more, less = one - other, other - one
     if not more or not less:
-        return sum(map(len, [*(one - other), *(other - one)])) >= SHORT
-    letters = max(sum(map(len, (one - other).elements())), sum(map(len, (other - one).elements())))
+        return sum(map(len, more or less)) >= SHORT
+    letters = max(sum(map(len, words.elements())) for words in (more, less))
     return OSA.distance(old.casefold(), new.casefold()) <= max(1.0, WORN * letters)

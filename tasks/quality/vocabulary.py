@@ -47,15 +47,12 @@ def recased(values: Counts, share: float, rows: int = 0) -> dict[str, str]:
         if sum(lettered[value] for value in own) <= share * sum(lettered.values()):
             odd.update(own)
     usual = {value: n for value, n in lettered.items() if value not in odd}
-    capitalised = sum(n for value, n in usual.items() if _CAPITALISED.fullmatch(value)) >= NEARLY * sum(usual.values())
     known = _known(usual) if odd else {}
     one = next((change for change in (str.upper, str.lower) if all(v == change(v) for v in usual)), None)
     form = _sized_form(usual, rows) if odd and one else ""
-    pairs: dict[str, str] = {}
-    for value in sorted(odd):
-        if _turned_round(value):
-            pairs |= {value: value.swapcase()} if capitalised else {}
-            continue
+    locked = sorted(filter(_turned_round, odd))
+    pairs = {}
+    for value in sorted(odd.difference(locked)):
         words = list(_WORD.finditer(value))
         sure = [word for word in words if _key(word) in known]
         lengths = [len(word[0]) for word in words]
@@ -63,6 +60,8 @@ def recased(values: Counts, share: float, rows: int = 0) -> dict[str, str]:
             pairs[value] = _WORD.sub(lambda word: known[_key(word)], value)
         elif one and (any(len(word[0]) > 1 for word in sure) or pattern_of(one(value)) == form):
             pairs[value] = one(value)
+    if locked and _capitalised(usual):
+        pairs |= {value: value.swapcase() for value in locked}
     return {old: new for old, new in pairs.items() if new != old}
 
 
@@ -71,6 +70,11 @@ TURNED_ROUND = r"\b[a-z][A-Z]{4,}\b"
 
 _CAPITALISED = re.compile(r"[A-Z](?:[a-z]|\W+(?:[A-Z](?=[a-z]))?)*")
 """Words of which no letter but the first is a capital."""
+
+
+def _capitalised(values: Counts) -> bool:
+    """Whether nearly all values are such words."""
+    return sum(n for value, n in values.items() if _CAPITALISED.fullmatch(value)) >= NEARLY * sum(values.values())
 
 
 def _turned_round(value: str) -> bool:
