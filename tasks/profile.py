@@ -66,11 +66,12 @@ def _ydata(run: Run, table: ibis.Table, snapshot: Snapshot, round: int, hidden: 
     long = [column.name for column in run.profile(round).columns if column.max_length > LONGEST]
     sample = sample.mutate(*(_cut(sample[name]).name(name) for name in long)) if long else sample
     frame = sample.order_by(ROW).drop(ROW).to_pandas()
-    shown = frame.assign(**{name: alike(frame[name]) for name in frame.columns if name in hidden})
+    for name in [name for name in frame.columns if name in hidden]:
+        frame[name] = alike(frame[name])
     notes = [f"every {every}th of {snapshot.rows:,} rows"] if every > 1 else []
     notes += [f"only the first {LONGEST:,} characters of values in {', '.join(long)}"] if long else []
     notes += [f"stars for the personal data in {', '.join(sorted(hidden))}"] if hidden else []
-    return profile_html(shown, f"{run.name}, round {round}", "; ".join(notes))
+    return profile_html(frame, f"{run.name}, round {round}", "; ".join(notes))
 
 
 def _cut(text: ibis.expr.types.StringValue) -> ibis.expr.types.StringValue:

@@ -79,11 +79,12 @@ class _Table:
         return {name: self._numbers[name][self._columns[name].codes[rows]] for name in names}
 
     def usual(self, name: str) -> float:
-        """A column's most frequent number."""
+        """A column's most frequent number, of several the smallest; nan where there is none."""
         import numpy as np
 
         there = np.flatnonzero(~np.isnan(self._numbers[name]))
-        return float(self._numbers[name][there[np.argmax(self._columns[name].counts[there])]]) if there.size else np.nan
+        counts = self._columns[name].counts[there]
+        return float(self._numbers[name][there[counts == counts.max()]].min()) if there.size else np.nan
 
     def missing(self, name: str, rows: slice) -> NDArray[np.bool_]:
         """Whether a column's cells in some rows are null or blank."""
