@@ -14,12 +14,13 @@ import ibis
 from ibis import _
 from pydantic import Field
 
+from tasks.quality.beside import support
 from tasks.quality.contract import Contract
 from tasks.quality.maps import map_options, mapped
 from tasks.quality.model import ColumnProfile, Dataset, Dimension, Effect, Finding, Issue, Option, Severity
 from tasks.quality.patterns import too_few
 from tasks.quality.profile import is_blank, may_hold
-from tasks.quality.queries import cells_where, only, rows_where
+from tasks.quality.queries import cells_where, rows_where
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.slips import (
     TypoSettings,
@@ -405,7 +406,7 @@ def typo(data: Dataset, settings: Settings[TypoSettings]) -> Iterable[Finding]:
         if not pairs:
             continue
         listed = _is_list(data.profile.column(name), counts, chosen.most)
-        supported = _supported(data, name, pairs)
+        supported = support(data, name, pairs)
         most = most_of_a_slip(counts, chosen)
         common = [value for value, n in counts.items() if n > most]
         slips = {old: new for old, new in pairs.items() if listed and slipped(counts[old], counts[new])}
@@ -423,81 +424,6 @@ def _is_list(column: ColumnProfile, counts: Mapping[str, int], most: int, longes
     """Whether values that occur more than so often, not too many of them, make up nearly all of a column."""
     frequent = [n for n in counts.values() if n > most]
     return len(frequent) <= longest and sum(frequent) >= 0.9 * sum(counts.values()) and column.present_count >= 100  # noqa: PLR2004
-
-
-def _supported(data: Dataset, name: str, pairs: Mapping[str, str]) -> dict[str, int]:
-    """Per rare value, how many columns say that its rows are rows of the frequent one, minus those that deny it.
-
-    A column speaks when four fifths of the frequent value's rows have one value in it that is not usual elsewhere.
-    """
-    others = [
-        c.name
-        for c in data.profile.columns
-        if c.name != name and 1 < c.distinct_count <= 0.9 * c.rows and c.present_count
-    ][:30]
-    if not others:
-        return {}
-    table = only(data.table, (name, *others))
-    told: dict[str, int] = {}
-    rare = table.filter(table[name].isin(sorted(pairs))).to_pyarrow().to_pylist()
-    usual = _usual_beside(data, table, name, others, sorted(set(pairs.values())))
-    for row in rare:
-        old, new = row[name], pairs[row[name]]
-        for other in others:
-            if (said := usual.get((new, other))) is None or row[other] is None:
-                continue
-            if row[other] == said[0]:
-                told[old] = told.get(old, 0) + said[1]
-            else:
-                told[old] = told.get(old, 0) - (EXPLAINS if _same_edit((old, new), (row[other], said[0])) else said[1])
-    return told
-
-
-EXPLAINS = 100
-"""A column that differs in the same way, as a code and the state it begins with, explains a difference for good."""
-
-
-def _same_edit(one: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Whether two pairs of texts differ by the same letters.
-
-    >>> _same_edit(("ak_hf-1", "al_hf-1"), ("ak", "al")), _same_edit(("Bon", "Bonn"), ("ak", "al"))
-    (True, False)
-    """
-    from rapidfuzz.distance import Levenshtein
-
-    def edits(pair: tuple[str, str]) -> list[tuple[str, str]]:
-        steps = Levenshtein.opcodes(*pair)
-        return [
-            (pair[0][s.src_start : s.src_end], pair[1][s.dest_start : s.dest_end]) for s in steps if s.tag != "equal"
-        ]
-
-    return edits(one) == edits(other)
-
-
-ROWS_BESIDE = 50_000
-"""Rows of the frequent values in which it is counted what stands beside them; of more, those of some hashes."""
-
-
-def _usual_beside(
-    data: Dataset, table: ibis.Table, name: str, others: Sequence[str], wanted: Sequence[str]
-) -> dict[tuple[str, str], tuple[str, int]]:
-    """(wanted value, other column) → what nearly all its rows have there, and 1 if few other rows have it."""
-    beside = table.filter(table[name].isin(wanted))
-    if (every := -(-data.profile.rows // ROWS_BESIDE)) > 1:
-        whole = ibis.struct({f"f{i}": beside[other] for i, other in enumerate(others)}).hash()
-        beside = beside.filter(whole.abs() % every == 0)
-    cells = [ibis.struct({"place": ibis.literal(i, "int16"), "said": beside[other]}) for i, other in enumerate(others)]
-    long = beside.select(value=beside[name], cell=ibis.array(cells).unnest()).unpack("cell")
-    counted = long.filter(long.said.notnull(), ~is_blank(long.said)).group_by("value", "place", "said").agg(n=_.count())
-    shares = counted.mutate(total=_.n.sum().over(group_by=["value", "place"]))
-    nearly = shares.filter(_.n >= 0.8 * _.total, _.total >= 5).select("value", "place", "said")  # noqa: PLR2004
-    often = {other: dict(data.profile.column(other).top) for other in others}
-    found = {}
-    for record in nearly.to_pyarrow().to_pylist():
-        other = others[record["place"]]
-        telling = often[other].get(record["said"], 0) <= 0.2 * data.profile.rows
-        found[record["value"], other] = (record["said"], int(telling))
-    return found
 
 
 # --- not in the allowed set -------------------------------------------------------------------------------------
@@ -555,7 +481,8 @@ def not_allowed(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Fin
         if allowed is None:
             continue
         suspect = _not_among(allowed)
-        count = rows_where(data, column.name, suspect)
+        cells = cells_where(data, column.name, suspect)
+        count = rows_where(data, column.name, cells)
         if not count:
             continue
         own = data.domains.filter(data.domains.column == column.name)
@@ -567,7 +494,7 @@ def not_allowed(data: Dataset, settings: Settings[KindSettings]) -> Iterable[Fin
         shown = ", ".join(f"'{value}' {n:,}×" for value, n in list(counts.items())[:5])
         yield Finding(
             (column.name,),
-            cells_where(data, column.name, suspect),
+            cells,
             count,
             column.present_count,
             f"{plural(len(counts), 'value is', 'values are')} not among the {len(allowed)} that the contract allows: "

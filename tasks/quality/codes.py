@@ -76,6 +76,10 @@ class Coded:
         """The values of some codes."""
         return self.values.take(pa.array(codes, mask=codes < 0))
 
+    def places(self, wanted: Iterable[str | None]) -> dict[str | None, int]:
+        """The code of each value, −1 for null and where it is not there."""
+        return dict(_codes_in(self.values, wanted))
+
 
 Alike: TypeAlias = tuple[str, str | None, str | None, int, int]
 """Cells that change alike: their column, before, after, how many they are, `_row` of the first."""
@@ -393,6 +397,24 @@ def numbers(data: Dataset, columns: Sequence[Coded]) -> list[NDArray[np.float64]
 def _numbers_sql() -> str:
     values = ibis.table({"value": "string"}, name="_values")
     return str(ibis.to_sql(values.select(number=number(values["value"])), dialect="duckdb"))
+
+
+MIXING = 0x5851F42D4C957F2D
+"""A large odd number, by which hashes are told apart by their place."""
+
+
+def row_hashes(size: int, columns: Sequence[Coded], hashed: Sequence[Numbers]) -> Numbers:
+    """A number for each row that depends on nothing but what is in its columns, whose `hashes` these are."""
+    import numpy as np
+
+    found = np.zeros(size, np.int64)
+    for rows in parts(size):
+        part = found[rows]
+        for column, of_values in zip(columns, hashed, strict=True):
+            part *= MIXING
+            part += of_values[column.codes[rows]]
+        part ^= part >> 32
+    return found
 
 
 def hashes(data: Dataset, columns: Sequence[Coded]) -> list[Numbers]:

@@ -247,7 +247,7 @@ def _detected(kind: Kind, data: Dataset, settings: Settings[Any]) -> tuple[Issue
 
 def _issue(data: Dataset, kind: Kind, finding: Finding) -> Issue:
     where = ", ".join(finding.columns)
-    sql = finding.sql or as_sql(finding.cells)
+    sql = finding.sql or (finding.cells if isinstance(finding.cells, str) else as_sql(finding.cells))
     if finding.count <= MOST_KEPT:
         _kept(data, finding, sql)
     return Issue(

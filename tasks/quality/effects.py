@@ -28,7 +28,7 @@ from tasks.quality.model import (
     RowExits,
     ValueMap,
 )
-from tasks.quality.queries import is_in, looked_up, only, unused
+from tasks.quality.queries import asked, is_in, looked_up, only, quoted, ready, unused
 from tasks.quality.wording import plural
 
 SAMPLE = 5
@@ -76,7 +76,9 @@ def apply(data: Dataset, effects: Sequence[Effect], decision: int = 0) -> Applie
         table = table.rename({to: column for column, to in renamed})
     return Applied(
         table,
-        _changed(data, effects, exits).mutate(decision=ibis.literal(decision, "int64")),
+        _in_order(data, _changed(data, effects, exits), _touched(effects)).mutate(
+            decision=ibis.literal(decision, "int64")
+        ),
         _left(data, exits).mutate(decision=ibis.literal(decision, "int64")),
         dropped,
         added,
@@ -94,7 +96,9 @@ def preview(data: Dataset, effects: Sequence[Effect], sample: int = SAMPLE) -> P
     """
     check(data, effects)
     exits = _exits(effects)
-    cells, rows, changes = _changes(_changed(data, effects, exits), sample) if _touched(effects) else (0, 0, ())
+    cells, rows, changes = 0, 0, tuple[Change, ...]()
+    if _touched(effects):
+        cells, rows, changes = _changes(data, _changed(data, effects, exits), sample)
     removed, first = _removed(data, exits, sample) if exits is not None else (0, ())
     dropped, added = _columns(effects, ColumnDrop), _columns(effects, ColumnAdd)
     return Preview(rows, cells, removed, dropped, added, changes, first, columns_renamed=_renames(effects))
@@ -236,9 +240,12 @@ def _changed(data: Dataset, effects: Sequence[Effect], exits: ibis.Table | None)
     parts = [_differing(data, effects, exits, column) for column in _touched(effects)]
     if not parts:
         return _cells(data.table.limit(0), "", ibis.null("string"), ibis.null("string"))
-    cells = ibis.union(*parts) if len(parts) > 1 else parts[0]
-    position = ibis.array(list(data.columns)).index(cells.column) if len(parts) > 1 else ibis.literal(0)
-    return cells.order_by(ROW, position)
+    return ibis.union(*parts) if len(parts) > 1 else parts[0]
+
+
+def _in_order(data: Dataset, cells: ibis.Table, columns: Sequence[str]) -> ibis.Table:
+    place = [ibis.array(list(data.columns)).index(cells.column)] if len(columns) > 1 else []
+    return cells.order_by(ROW, *place)
 
 
 def _differing(data: Dataset, effects: Sequence[Effect], exits: ibis.Table | None, column: str) -> ibis.Table:
@@ -272,18 +279,25 @@ def _left(data: Dataset, exits: ibis.Table | None) -> ibis.Table:
     return joined.order_by(ROW).select(ROW, **{name: joined[names[name]] for name in told}, **former)
 
 
-def _changes(cells: ibis.Table, sample: int) -> tuple[int, int, tuple[Change, ...]]:
-    alike = cells.group_by("column", "before", "after").agg(n=_.count(), row=_[ROW].min())
-    counted = alike.mutate(cells=_.n.sum().over(), columns=_.column.nunique().over())
-    most = counted.order_by(ibis.desc("n"), "row", "column").limit(sample).to_pyarrow().to_pylist()
+def _changes(data: Dataset, cells: ibis.Table, sample: int) -> tuple[int, int, tuple[Change, ...]]:
+    sql, row = ready(cells), quoted(ROW)
+    most = asked(
+        data,
+        f'WITH alike AS (SELECT min({row}) AS first, "column", before, after, count(*) AS n FROM ({sql}) GROUP BY ALL) '
+        'SELECT *, sum(n) OVER (), min("column") OVER () = max("column") OVER () FROM alike '
+        f'ORDER BY n DESC, first, "column" LIMIT {sample}',
+    )
     if not most:
         return 0, 0, ()
-    total = int(most[0]["cells"])
-    rows = total if most[0]["columns"] == 1 else int(cells[ROW].nunique().to_pyarrow().as_py())
-    return total, rows, tuple(Change(r["row"], r["column"], r["before"], r["after"]) for r in most)
+    *_first, total, of_one_column = most[0]
+    rows = total if of_one_column else asked(data, f"SELECT count(DISTINCT {row}) FROM ({sql})")[0][0]
+    return int(total), int(rows), tuple(Change(*told[:4]) for told in most)
 
 
 def _removed(data: Dataset, exits: ibis.Table, sample: int) -> tuple[int, tuple[int, ...]]:
-    rows = only(data.table, (ROW,)).semi_join(exits, ROW)
-    found = rows.mutate(rows=_.count().over()).order_by(ROW).limit(sample).to_pyarrow().to_pylist()
-    return (found[0]["rows"] if found else 0), tuple(row[ROW] for row in found)
+    row, there, gone = quoted(ROW), ready(only(data.table, (ROW,))), ready(exits)
+    found = asked(
+        data,
+        f"SELECT {row}, count(*) OVER () FROM ({there}) SEMI JOIN ({gone}) USING ({row}) ORDER BY 1 LIMIT {sample}",
+    )
+    return (found[0][1] if found else 0), tuple(place for place, _rows in found)

@@ -135,12 +135,12 @@ def _mixed_numbers(
     forms, facts = canonical.forms_of(numbers), canonical.facts_about(numbers, plan)
     plan = plan.model_copy(update={"convert": facts["fits"]})
     if changed := canonical.rewritten(numbers, plan):
-        predicate = canonical.otherwise(plan, changed)
+        cells = cells_where(data, column.name, canonical.otherwise(plan, changed))
         shown = ", ".join(f"{name} {n:,}×" for name, n in forms.most_common(5))
         yield Finding(
             (column.name,),
-            cells_where(data, column.name, predicate),
-            rows_where(data, column.name, predicate),
+            cells,
+            rows_where(data, column.name, cells),
             column.rows,
             f"numbers are written in {len(forms)} ways: {shown}",
             Severity.MEDIUM,
@@ -380,17 +380,18 @@ def wrong_type(data: Dataset, settings: Settings[WrongTypeSettings]) -> Iterable
         if not type_ or type_ == "text" or not column.present_count:
             continue
         wrong = patterns.contrary(type_, promised.format) if promised.reads_as else patterns.not_like(type_)
-        count = rows_where(data, column.name, wrong)
+        cells = cells_where(data, column.name, wrong)
+        count = rows_where(data, column.name, cells)
         if not count or (not promised.reads_as and too_few(column)):
             continue
         said = "the contract says so" if promised.reads_as else f"the other {column.present_count - count:,} are"
         sure = 0.95 if promised.reads_as else breach(count, column.present_count)
         if sure < GARBLED_SURE and type_ in ("integer", "number"):
-            garbled = rows_where(data, column.name, partial(_garbled, wrong))
+            garbled = rows_where(data, column.name, cells_where(data, column.name, partial(_garbled, wrong)))
             sure = max(sure, round(GARBLED_SURE * garbled / count, 4))
         yield Finding(
             (column.name,),
-            cells_where(data, column.name, wrong),
+            cells,
             count,
             column.present_count,
             f"{some_of(count, column.present_count, 'value', 'is', 'are')} no {_TYPE_NAMES[type_]}; {said}",
@@ -696,7 +697,8 @@ def pattern_violation(data: Dataset, settings: Settings[PatternSettings]) -> Ite
 def _unlike(
     data: Dataset, column: ColumnProfile, suspect: Suspect, usual: Sequence[Pattern], *, promised: bool
 ) -> Iterator[Finding]:
-    count = rows_where(data, column.name, suspect)
+    cells = cells_where(data, column.name, suspect)
+    count = rows_where(data, column.name, cells)
     if not count:
         return
     shown = ", ".join(f"'{p.text}' {p.rows:,}×" for p in usual)
@@ -707,7 +709,7 @@ def _unlike(
     )
     yield Finding(
         (column.name,),
-        cells_where(data, column.name, suspect),
+        cells,
         count,
         column.present_count,
         why,

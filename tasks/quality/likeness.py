@@ -127,7 +127,7 @@ def _in_small_blocks(data: Dataset, column: str, settings: NearDuplicateSettings
     known = blocks.chunk(0).dictionary.to_numpy() if read else np.empty(0, np.int64)
     sizes = np.zeros(known.size, np.int64)
     for place, (_block, n) in zip(blocks.chunks, read, strict=True):
-        np.add.at(sizes, place.indices.to_numpy(), n)
+        sizes += np.bincount(place.indices.to_numpy(), weights=n, minlength=known.size).astype(np.int64)
     small = (known != 0) & (sizes > 1) & (sizes <= settings.block_size)
     known, sizes = known[small], sizes[small]
     order = np.lexsort((known, sizes))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from tasks.quality.codes import Coded, codes, hashes, parts
+from tasks.quality.codes import Coded, codes, hashes, row_hashes
 from tasks.quality.model import ColumnProfile, Dataset
 from tasks.quality.parallel import side_by_side
 
@@ -44,9 +44,6 @@ that is nearly constant is not determined by everything."""
 
 SPARSE = 8
 """Numbers are counted in one array, without sorting them, unless it has so many places for each."""
-
-MIXING = 0x5851F42D4C957F2D
-"""A large odd number, by which hashes are told apart by their place."""
 
 FEWEST_ERRORS, FEWEST_ERRORS_OF_SOME = 5, 20
 """Differing rows from which they can be told to be errors: of all rows, and of some of them."""
@@ -100,7 +97,7 @@ def dependencies(data: Dataset, share: float = 0.95) -> tuple[Dependency, ...]:
         return tuple(known)
     determinants = [c for c in data.profile.columns if _may_determine(c)][:MOST_COLUMNS]
     dependents = [c.name for c in data.profile.columns if _may_depend(c)][:MOST_COLUMNS]
-    wide = [c.name for c in data.profile.columns if _is_wide(c) and c.name in dependents] if determinants else []
+    wide = [c.name for c in data.profile.columns if is_wide(c) and c.name in dependents] if determinants else []
     names = tuple(dict.fromkeys((*(c.name for c in determinants), *dependents))) if determinants else ()
     coded = codes(data).of([name for name in names if name not in wide]).columns
     sampled = list(_sampled(data, determinants, coded))
@@ -132,7 +129,7 @@ def _may_depend(column: ColumnProfile) -> bool:
     return few and column.distinct_count >= 2 and column.present_count >= GROUP * FEWEST_GROUPS  # noqa: PLR2004
 
 
-def _is_wide(column: ColumnProfile) -> bool:
+def is_wide(column: ColumnProfile) -> bool:
     """Whether a column of many rows has so many values that only those that are looked at are read.
 
     Where it is determined, it is by columns with nearly as many values, whose values are looked at with all their rows.
@@ -164,8 +161,9 @@ def _sampled(
     import numpy as np
 
     few = [c for c in determinants if _every(c) > 1]
-    hashed = dict(zip(coded, hashes(data, list(coded.values())), strict=True)) if few else {}
-    ordered = np.argsort(_whole(data.profile.rows, coded, hashed)) if few else np.empty(0, np.int64)
+    columns = list(coded.values()) if few else []
+    hashed = dict(zip(coded, hashes(data, columns), strict=True)) if few else {}
+    ordered = np.argsort(row_hashes(data.profile.rows, columns, list(hashed.values()))) if few else np.empty(0, int)
     for column in determinants:
         own, every = coded[column.name], _every(column)
         looked_at = ~own.nothing[own.codes] if column.blank_count else own.codes >= 0
@@ -194,20 +192,6 @@ def _fewest_errors(column: ColumnProfile) -> float:
     if column.kind == "number":
         return math.inf
     return FEWEST_ERRORS_OF_SOME if _every(column) > 1 else FEWEST_ERRORS
-
-
-def _whole(size: int, coded: Mapping[str, Coded], hashed: Mapping[str, Any]) -> Any:
-    """A number for each row that depends on what is in its columns."""
-    import numpy as np
-
-    found = np.zeros(size, np.int64)
-    for rows in parts(size):
-        part = found[rows]
-        for name, column in coded.items():
-            part *= MIXING
-            part += hashed[name][column.codes[rows]]
-        part ^= part >> 32
-    return found
 
 
 def _determined_by(told: Mapping[str, Any], determinant: str, share: float, fewest: float) -> list[Dependency]:

@@ -136,7 +136,7 @@ def _likely(
     table = only(data.table, (ROW, target.name, *(c.name for c in sources)))
     gaps = table.filter(is_missing(table[target.name])).order_by(ROW).limit(GAPS_SCREENED).to_pyarrow()
     tallies = [
-        (sum(_tail_of(value, length) in known for value in gaps[source.name].to_pylist()), -place, -length)
+        (_count_ending(gaps[source.name].to_pylist(), known, length), -place, -length)
         for place, source in enumerate(sources)
         for length in range(1, words + 1)
     ]
@@ -148,12 +148,20 @@ def _ending_anyway(data: Dataset, target: ColumnProfile, source: str, words: int
     """In what share of the first rows that have a target the source ends with one of its values ("FC Paris"), too."""
     table = only(data.table, (ROW, target.name, source))
     filled = table.filter(~is_missing(table[target.name])).order_by(ROW).limit(GAPS_SCREENED).to_pyarrow()
-    return sum(_tail_of(value, words) in known for value in filled[source].to_pylist()) / max(int(filled.num_rows), 1)
+    return _count_ending(filled[source].to_pylist(), known, words) / max(int(filled.num_rows), 1)
 
 
-def _tail_of(value: str | None, words: int) -> str:
+def _count_ending(values: Sequence[str | None], known: Collection[str], words: int) -> int:
+    """How many of the values end with a known one of so many words; what ends in other letters is not taken apart."""
+    letters = min(map(len, known))
+    endings = {text[-letters:] for text in known}
+    likely = (value for value in values if value and value.rstrip()[-letters:] in endings)
+    return sum(_tail_of(value, words) in known for value in likely)
+
+
+def _tail_of(value: str, words: int) -> str:
     """A value's last words as they are written, if something stands before them."""
-    found = re.search(_form(words), value) if value and len(value) <= LONGEST_SPILL else None
+    found = re.search(_form(words), value) if len(value) <= LONGEST_SPILL else None
     return found[2] if found else ""
 
 

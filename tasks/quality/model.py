@@ -520,13 +520,14 @@ class Finding:
     """What a detector returns; `tasks.quality.detect` makes an `Issue` of it.
 
     Attributes:
-        cells: `_row`, `column`, `value` of the suspect cells (rows: `column` and `value` null).
-        sql: the same as a query of `snapshot` and `domains`, where `cells` reads what was kept of it.
+        cells: `_row`, `column`, `value` of the suspect cells (rows: `column` and `value` null), as an expression or
+            as a query of `snapshot` and `domains`.
+        sql: the same as such a query, where `cells` reads what was kept of it.
         about: what it says of the table as a whole (`Issue.about`); its id names it, and no suspect is needed.
     """
 
     columns: tuple[str, ...]
-    cells: ibis.Table
+    cells: ibis.Table | str
     count: int
     checked: int
     why: str

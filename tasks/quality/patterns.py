@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import or_
+from string import ascii_letters, digits
 from typing import Any
 
 from tasks.quality.model import ColumnProfile, Pattern
@@ -224,7 +225,12 @@ def shape(value: str) -> str:
     >>> shape("AB 12/7")
     'aa 99/9'
     """
+    if value.isascii():
+        return value.translate(_SHAPES)
     return re.sub(r"[^\W\d_]", "a", re.sub("[0-9]", "9", value))
+
+
+_SHAPES = str.maketrans(ascii_letters + digits, "a" * len(ascii_letters) + "9" * len(digits))
 
 
 LONGEST_WRITTEN = 1_000

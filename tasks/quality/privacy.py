@@ -134,15 +134,15 @@ def personal_data(data: Dataset, settings: Settings[PersonalSettings]) -> Iterab
 def _exposed(
     data: Dataset, column: ColumnProfile, family: Family, forms: Sequence[Form], share: float
 ) -> Iterator[Finding]:
-    suspect = _suspect(family, forms)
-    count = rows_where(data, column.name, suspect)
+    cells = cells_where(data, column.name, _suspect(family, forms))
+    count = rows_where(data, column.name, cells)
     if not count or count < share * column.present_count:
         return
     forbidden = data.contract.column(column.name).personal is False
     name = NAMES[family][0].upper() + NAMES[family][1:]
     yield Finding(
         (column.name,),
-        cells_where(data, column.name, suspect),
+        cells,
         count,
         column.present_count,
         f"{some_of(count, column.present_count, 'value', 'holds', 'hold')} {NAMES[family]}"

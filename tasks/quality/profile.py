@@ -25,7 +25,7 @@ from ibis import _
 from tasks.quality.lettering import patterns
 from tasks.quality.model import ROW, ColumnProfile, Pattern, Profile
 from tasks.quality.parallel import side_by_side
-from tasks.quality.queries import lent, only
+from tasks.quality.queries import lent, only, ready
 
 BLANK = r"^[\s\x0b\x1c-\x1f\x85\p{Z}]*$"
 """Values without a visible character: nothing, or white space in the sense of Unicode."""
@@ -197,10 +197,8 @@ class _Domains:
     """Value domains that planned queries are asked of."""
 
     def __init__(self, domains: ibis.Table) -> None:
-        backend = domains.get_backend()
-        backend._run_pre_execute_hooks(domains)  # noqa: SLF001  (registers memtables, as every execution of Ibis does)
-        self._connection: Any = backend.con
-        self._sql = backend.compile(domains)
+        self._connection: Any = domains.get_backend().con
+        self._sql = ready(domains)
 
     def records(self, query: _Query, **tables: pa.Table) -> list[dict[str, Any]]:
         """What a query selects, which may also read these tables; in no order."""

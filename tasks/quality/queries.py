@@ -49,6 +49,13 @@ def as_sql(table: ibis.Table) -> str:
     return str(table.get_backend().compile(table, pretty=True))
 
 
+def ready(table: ibis.Table) -> str:
+    """The query of an expression, of which all that it needs is there for as long as the expression."""
+    backend: Any = table.get_backend()
+    backend._run_pre_execute_hooks(table)  # noqa: SLF001  (registers memtables, as every execution does)
+    return str(backend.compile(table))
+
+
 def now(data: Dataset, sql: str) -> str:
     """A query over `snapshot` and `domains`, or one for its result where that is kept."""
     known = data.kept.get(sql)
@@ -112,10 +119,11 @@ def lent(connection: Any, tables: Mapping[str, pa.Table]) -> Iterator[None]:
             connection.unregister(name)
 
 
-def cells_where(data: Dataset, column: str, suspect: Callable[[Any], Any]) -> ibis.Table:
-    """`_row`, `column`, `value` of the cells whose value is suspect, as `Finding.cells` wants them."""
-    table = only(data.table, (ROW, column))
-    return table.filter(suspect(table[column])).select(ROW, column=ibis.literal(column), value=table[column])
+def cells_where(data: Dataset, column: str, suspect: Callable[[Any], Any]) -> str:
+    """A query for `_row`, `column`, `value` of the cells whose value is suspect, as `Finding.cells` wants them."""
+    rows = ibis.table({ROW: "int64", column: "string"}, name="snapshot")
+    cells = rows.filter(suspect(rows[column])).select(ROW, column=ibis.literal(column), value=rows[column])
+    return str(data.table.get_backend().compile(cells, pretty=True))
 
 
 def cells_of(rows: ibis.Table, columns: Sequence[str]) -> ibis.Table:
@@ -124,10 +132,11 @@ def cells_of(rows: ibis.Table, columns: Sequence[str]) -> ibis.Table:
     return rows.select(ROW, cell=ibis.array(cells).unnest()).unpack("cell").select(ROW, "column", "value")
 
 
-def rows_where(data: Dataset, column: str, suspect: Callable[[Any], Any]) -> int:
-    """How many rows hold a suspect value, from the value domains; null is never one."""
-    own = data.domains.filter(data.domains.column == column)
-    return int(own.filter(suspect(own.value)).n.sum().to_pyarrow().as_py() or 0)
+def rows_where(data: Dataset, column: str, cells: str) -> int:
+    """How many cells such a query selects: it is asked of the value domains, each value once; null is none."""
+    values = f'SELECT n AS {quoted(ROW)}, value AS {quoted(column)} FROM domains WHERE "column" = {text(column)}'
+    ((count,),) = asked(data, f"WITH snapshot AS ({values}) SELECT sum({quoted(ROW)}) FROM ({cells})")
+    return int(count or 0)
 
 
 def quoted(name: str) -> str:

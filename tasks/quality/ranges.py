@@ -61,9 +61,9 @@ def _found(
     **more: Any,
 ) -> Iterator[Finding]:
     """The finding about a column's suspect cells, when there are any and at most so many."""
-    count = rows_where(data, column.name, suspect)
+    cells = cells_where(data, column.name, suspect)
+    count = rows_where(data, column.name, cells)
     if 0 < count <= most:
-        cells = cells_where(data, column.name, suspect)
         yield Finding((column.name,), cells, count, column.present_count, why(count), severity, **more)
 
 
@@ -223,7 +223,7 @@ def _negatives(data: Dataset, column: ColumnProfile, chosen: RangeSettings) -> I
     def strange(text: Any) -> Any:
         return negative(text) & ~number(text).abs().between(least, most)
 
-    if not rows_where(data, column.name, strange):
+    if not rows_where(data, column.name, cells_where(data, column.name, strange)):
         yield from _found(
             data,
             column,
@@ -669,7 +669,8 @@ def _infinite(data: Dataset, column: ColumnProfile) -> Iterator[Finding]:
 
     def met() -> int:
         """Values that no failed computation writes."""
-        return rows_where(data, column.name, lambda text: infinite(text) & ~text.strip().lower().isin(FAILED))
+        others = cells_where(data, column.name, lambda text: infinite(text) & ~text.strip().lower().isin(FAILED))
+        return rows_where(data, column.name, others)
 
     for finding in _found(
         data,

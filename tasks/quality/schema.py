@@ -222,10 +222,11 @@ def _retyped(data: Dataset, then: ColumnProfile) -> Iterator[Finding]:
     def unlike(text: Any) -> Any:
         return ~is_missing(text) & _UNLIKE[was](text)
 
-    count = rows_where(data, name, unlike)
+    cells = cells_where(data, name, unlike)
+    count = rows_where(data, name, cells)
     yield Finding(
         (name,),
-        cells_where(data, name, unlike),
+        cells,
         count,
         now.present_count,
         f"{some_of(count, now.present_count, 'value', 'is', 'are')} no {was}, as all were in the last run",
@@ -340,11 +341,12 @@ def shift(data: Dataset, settings: Settings[ShiftSettings]) -> Iterable[Finding]
         yield from _gaps(data, before.column(name), settings.of(name))
     limits = {name: (settings.of(name).psi, settings.of(name).ks) for name in there}
     for name, moved in shifts(data, before, limits).items():
-        count = rows_where(data, name, moved.grown)
+        cells = cells_where(data, name, moved.grown)
+        count = rows_where(data, name, cells)
         shown = ", ".join(f"'{value[:30]}'" for value in moved.values[:3]) or "some values"
         yield Finding(
             (name,),
-            cells_where(data, name, moved.grown),
+            cells,
             count,
             now.column(name).present_count,
             f"{shown} have a greater share than in the last run ({moved.measure} {moved.value:.2f})",
@@ -423,10 +425,11 @@ def _too_old(data: Dataset, column: str, days: int) -> Iterator[Finding]:
     def is_newest(text: Any) -> Any:
         return (moment(text) == ibis.literal(newest, "timestamp")).fill_null(False)
 
+    cells = cells_where(data, column, is_newest)
     yield Finding(
         (column,),
-        cells_where(data, column, is_newest),
-        rows_where(data, column, is_newest),
+        cells,
+        rows_where(data, column, cells),
         data.profile.column(column).present_count,
         f"the newest {column} is {newest.date()}, {plural(age, 'day')} ago; {days:,} are allowed",
         Severity.HIGH,

@@ -51,7 +51,7 @@ def codes_apart(old: str, new: str) -> bool:
     return bool(differing) and all(len(letters) <= 2 for letters in differing)  # noqa: PLR2004
 
 
-_DIGIT, _LETTERS = re.compile("[0-9]"), re.compile(r"[^\W\d_]+")
+_DIGIT, _NO_LETTER, _LETTERS = re.compile("[0-9]"), re.compile("[2479]"), re.compile(r"[^\W\d_]+")
 
 ONCE, SELDOM = 20, 100
 """How much more frequent the right value is where nothing else speaks for it: of a slip made once, and of others."""
@@ -169,9 +169,13 @@ def reread(counts: Mapping[str, int], times: int) -> dict[str, str]:
     {'0ther': 'other', 'n0': 'no', 'farrn': 'farm'}
     """
     words = _without_digits(list(counts))
-    told = {old: _seen_as(old, words) for old in counts if _DIGIT.search(old)}
-    pairs = {old: new for old, new in told.items() if new and counts[new] >= REREAD * counts[old]}
-    if sum(counts[old] for old in told.keys() - pairs.keys()) > DIGITS_STRAY * sum(counts.values()):
+    digits = {old for old in counts if _DIGIT.search(old)}
+    most = DIGITS_STRAY * sum(counts.values())
+    pairs = {}
+    if sum(counts[old] for old in digits if _NO_LETTER.search(old)) <= most:
+        told = {old: _seen_as(old, words) for old in digits}
+        pairs = {old: new for old, new in told.items() if new and counts[new] >= REREAD * counts[old]}
+    if sum(counts[old] for old in digits - pairs.keys()) > most:
         pairs = {}
     for old, n in counts.items():
         one = words.get(old.casefold().replace("rn", "m")) if "rn" in old.casefold() else None

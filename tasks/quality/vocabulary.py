@@ -192,15 +192,16 @@ def recoded(values: Counts, times: int) -> dict[str, str]:
         lengths[len(value)] += n
     if max(lengths.values(), default=0) < MOSTLY * lengths.total():
         return {}
+    shapes = {value: shape(value) for value in values}
     for value, n in values.items():
-        rows[shape(value)] += n
+        rows[shapes[value]] += n
     usual = min(rows, key=lambda form: (-rows[form], form), default="")
     if "9" not in usual or "a" not in usual or rows[usual] < MOSTLY * rows.total():
         return {}
     runs = [len(run) if run[0] == "9" else 0 for run in _RUN.findall(usual)]
     pairs = {}
     for value, n in values.items():
-        if shape(value) == usual:
+        if shapes[value] == usual:
             continue
         if len(value) == len(usual):
             new = "".join(s.translate(TO_DIGITS) if u == "9" else s for s, u in zip(value, usual, strict=True))

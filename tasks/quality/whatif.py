@@ -32,7 +32,7 @@ from tasks.quality.model import (
     RowExits,
     ValueMap,
 )
-from tasks.quality.queries import asked, now, only, quoted, text
+from tasks.quality.queries import asked, now, only, quoted, ready, text
 
 _BITS = 62
 """Sets of rows in one number."""
@@ -129,8 +129,7 @@ class Engine:
     def sql(self, table: ibis.Table) -> str:
         """The query of an expression; what it needs is kept for as long as this engine."""
         if id(table) not in self._known:
-            self._backend._run_pre_execute_hooks(table)  # noqa: SLF001  (registers memtables, as every execution does)
-            self._known[id(table)] = str(self._backend.compile(table))
+            self._known[id(table)] = ready(table)
             self._alive.append(table)
         return self._known[id(table)]
 
