@@ -487,11 +487,8 @@ def _conversion(unit: str, plan: CanonicalNumber) -> Decimal:
     return own / into
 
 
-def otherwise(plan: CanonicalNumber, changed: Collection[str]) -> Callable[[Any], Any]:
-    """Which values the plan writes otherwise, as an expression: few are listed, many are told by their form."""
-    if len(changed) <= MOST_LISTED:
-        few = sorted(changed)
-        return lambda value: value.isin(few)
+def otherwise(plan: CanonicalNumber) -> Callable[[Any], Any]:
+    """Which values the plan writes otherwise, as an expression that tells them by their form."""
     whole = r"[1-9][0-9]{0,2}(?:[^0-9][0-9]{3})*" if plan.grouped else r"(?:0|[1-9][0-9]*)"
     plain = rf"^-?{whole}(?:\.[0-9]*[1-9])?" if plan.shorten else rf"^-?{whole}(?:[.,][0-9]+)?"
     form = plain.replace("^-?", f"^-?{re.escape(plan.prefix)}", 1) + re.escape(plan.suffix) + "$"

@@ -11,7 +11,7 @@ in n − 1 of n cases. Of numbers some of which may be meant as they are written
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from statistics import median
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -43,7 +43,7 @@ from tasks.quality.months import Locale
 from tasks.quality.numerals import MEASURES
 from tasks.quality.patterns import Suspect, breach, too_few, usual_type
 from tasks.quality.profile import NUMBER, is_missing, pattern
-from tasks.quality.queries import cells_of, cells_where, only, rows_where, suspects
+from tasks.quality.queries import cells_in, cells_of, cells_where, only, rows_where, suspects
 from tasks.quality.registry import KindSettings, Parameters, Settings, kind, remedy
 from tasks.quality.tidying import LONGEST, Tidy
 from tasks.quality.times import Ways, WrittenTimes
@@ -59,11 +59,6 @@ RARELY = 0.1
 
 MOST_CASED = 50_000
 """Distinct values of a column up to which it is offered to write all in one case: each is a line of a table."""
-
-
-def _listed(values: Collection[str]) -> Suspect:
-    listed = sorted(values)
-    return lambda value: value.isin(listed)
 
 
 # --- mixed number formats -----------------------------------------------------------------------------------
@@ -135,7 +130,9 @@ def _mixed_numbers(
     forms, facts = canonical.forms_of(numbers), canonical.facts_about(numbers, plan)
     plan = plan.model_copy(update={"convert": facts["fits"]})
     if changed := canonical.rewritten(numbers, plan):
-        cells = cells_where(data, column.name, canonical.otherwise(plan, changed))
+        few = len(changed) <= canonical.MOST_LISTED
+        name = column.name
+        cells = cells_in(name, changed) if few else cells_where(data, name, canonical.otherwise(plan))
         shown = ", ".join(f"{name} {n:,}×" for name, n in forms.most_common(5))
         yield Finding(
             (column.name,),
@@ -203,12 +200,12 @@ def mixed_dates(data: Dataset, settings: Settings[MixedDateSettings]) -> Iterabl
         if dates and rows_of(dates) >= settings.of(name).share * sum(values.values()):
             found, column = layouts.layouts_of(dates, locale), data.profile.column(name)
             if found.others:
-                yield _mixed_dates(data, column, found)
+                yield _mixed_dates(column, found)
             if found.ambiguous:
-                yield _ambiguous_dates(data, column, found)
+                yield _ambiguous_dates(column, found)
 
 
-def _mixed_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Finding:
+def _mixed_dates(column: ColumnProfile, found: Layouts) -> Finding:
     few, total = rows_of(found.others), sum(map(rows_of, found.members.values()))
     told = [each for own in found.members.values() for each in own]
     written = layouts.rewritten(told, found.plan)
@@ -216,7 +213,7 @@ def _mixed_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Findin
     shown = ", ".join(f"'{own[0][0]}' {rows_of(own):,}×" for own in found.members.values())
     return Finding(
         (column.name,),
-        cells_where(data, column.name, _listed({text for text, _n, _w in found.others})),
+        cells_in(column.name, {text for text, _n, _w in found.others}),
         few,
         column.rows,
         f"dates are written in {len(found.members)} ways: {shown}",
@@ -237,7 +234,7 @@ def _mixed_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Findin
     )
 
 
-def _ambiguous_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Finding:
+def _ambiguous_dates(column: ColumnProfile, found: Layouts) -> Finding:
     ambiguous = found.ambiguous
     orders = sorted({order for _t, _n, written in ambiguous for order in written.readings})
     example, _rows, written = max(ambiguous, key=lambda each: (each[1], each[0]))
@@ -245,7 +242,7 @@ def _ambiguous_dates(data: Dataset, column: ColumnProfile, found: Layouts) -> Fi
     readings = median([len(w.days) for _t, _n, w in ambiguous])
     return Finding(
         (column.name,),
-        cells_where(data, column.name, _listed({text for text, _n, _w in ambiguous})),
+        cells_in(column.name, {text for text, _n, _w in ambiguous}),
         rows_of(ambiguous),
         column.rows,
         f"'{example}' is {days}; nothing in the column says which",
@@ -301,10 +298,10 @@ def mixed_times(data: Dataset, settings: Settings[MixedTimeSettings]) -> Iterabl
         if told and rows_of(told) >= settings.of(name).share * sum(values.values()):
             ways = times.ways_of(told)
             if ways.others and times.of_day(ways, values):
-                yield _mixed_times(data, data.profile.column(name), ways)
+                yield _mixed_times(data.profile.column(name), ways)
 
 
-def _mixed_times(data: Dataset, column: ColumnProfile, ways: Ways) -> Finding:
+def _mixed_times(column: ColumnProfile, ways: Ways) -> Finding:
     odd, told = ways.odd, [*ways.usual, *ways.odd]
     few, rare = rows_of(odd), rows_of(odd) <= 0.2 * rows_of(told)
     written, *more = (
@@ -314,7 +311,7 @@ def _mixed_times(data: Dataset, column: ColumnProfile, ways: Ways) -> Finding:
     shown = ", ".join(f"'{own[0][0]}' {rows_of(own):,}×" for own in (ways.usual, *ways.others))
     return Finding(
         (column.name,),
-        cells_where(data, column.name, _listed({text for text, _n, _timed in odd})),
+        cells_in(column.name, {text for text, _n, _timed in odd}),
         few,
         column.rows,
         f"times are written in {1 + len(ways.others)} ways: {shown}",
@@ -606,7 +603,7 @@ def broken_codes(data: Dataset, settings: Settings[BrokenCodeSettings]) -> Itera
         lost, count = sum(counts[text] for text in suspect if not suspect[text]), sum(counts[text] for text in suspect)
         yield Finding(
             (name,),
-            cells_where(data, name, _listed(suspect)),
+            cells_in(name, suspect),
             count,
             column.present_count,
             f"nearly all are {width} digits; {plural(count, 'other is', 'others are')} in groups or in scientific "
@@ -800,7 +797,7 @@ def _signed_otherwise(data: Dataset, column: ColumnProfile) -> _OtherSigns:
     pairs = patterns.with_usual_signs(counts, usual, shapes)
     certain = {old: new for old, new in pairs.items() if patterns.fits(new, usual.values(), shapes)}
     if certain and 2 * column.distinct_count <= column.present_count:
-        there = telling_values(data, [column.name], _listed(certain.values()))[column.name]
+        there = telling_values(data, [column.name], lambda text: text.isin(sorted(certain.values())))[column.name]
         certain = {old: new for old, new in certain.items() if new in there}
     return _OtherSigns(pairs, certain, counts)
 
@@ -953,7 +950,7 @@ def encoding_damage(data: Dataset, settings: Settings[KindSettings]) -> Iterable
             count = sum(damaged.values())
             yield Finding(
                 (column.name,),
-                cells_where(data, column.name, _listed(damaged)),
+                cells_in(column.name, damaged),
                 count,
                 column.rows,
                 f"{plural(count, 'value holds', 'values hold')} letters that were damaged on their way",

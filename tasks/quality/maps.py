@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tasks.quality.model import Dataset, Finding, Issue, Option, Severity
-from tasks.quality.queries import cells_where
+from tasks.quality.queries import cells_in
 from tasks.quality.wording import plural
 
 
@@ -35,7 +35,7 @@ def mapped(
     column = data.profile.column(name)
     return Finding(
         (name,),
-        cells_where(data, name, lambda value: value.isin(olds)),
+        cells_in(name, olds),
         sum(counts[old] for old in olds),
         column.rows,
         f"{plural(len(olds), *differ)}: {_shown(pairs, counts)}",

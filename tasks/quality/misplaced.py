@@ -12,7 +12,7 @@ from ibis import _
 
 from tasks.quality.model import ROW, ColumnProfile, Dataset
 from tasks.quality.profile import is_blank, is_missing, number
-from tasks.quality.queries import cells_of, only
+from tasks.quality.queries import apart, cells_of, only
 from tasks.quality.words import NO_VALUE
 
 MOST_STRANGERS = 2_000
@@ -41,12 +41,12 @@ def strangers(data: Dataset, times: int) -> dict[tuple[str, str], list[str]]:
     odd = [c.name for c in numeric if c.numeric_count < c.present_count]
     blank = [c.name for c in data.profile.columns if c.blank_count]
     here = data.domains.filter(~data.domains.column.isin([c.name for c in numeric if c.name not in odd]))
-    if odd:
-        here = here.filter(~(here.column.isin(odd) & number(here.value).notnull()))
-    if blank:
-        here = here.filter(~(here.column.isin(blank) & is_blank(here.value)))
     home = data.domains.filter(data.domains.n >= times).select(home="column", value="value", often="n")
-    met = here.join(home, "value").filter(_.column != _.home, _.n * times <= _.often)
+    met = apart(here.join(home, "value").filter(_.column != _.home, _.n * times <= _.often))
+    if odd:
+        met = met.filter(~(met.column.isin(odd) & number(met.value).notnull()))
+    if blank:
+        met = met.filter(~(met.column.isin(blank) & is_blank(met.value)))
     found: dict[tuple[str, str], list[str]] = {}
     for cell in met.order_by("column", "home", "value").limit(50 * MOST_STRANGERS).to_pyarrow().to_pylist():
         if cell["value"].strip().lower() not in NO_VALUE:

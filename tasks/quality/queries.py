@@ -15,7 +15,7 @@ from ibis.expr.operations import DatabaseTable
 from tasks.quality.model import ROW, Dataset, Issue
 
 _NUMBERS = itertools.count()
-_CELL = {ROW: "int64", "column": "string", "value": "string"}
+_CELL = ibis.schema({ROW: "int64", "column": "string", "value": "string"})
 
 
 def suspects(data: Dataset, issue: Issue) -> ibis.Table:
@@ -25,13 +25,14 @@ def suspects(data: Dataset, issue: Issue) -> ibis.Table:
     return data.table.get_backend().sql(issue.sql, schema=_CELL)
 
 
-def kept(data: Dataset, sql: str, cheaper: ibis.Table | str | None = None) -> ibis.Table:
+def kept(data: Dataset, sql: str, cheaper: ibis.Table | str | None = None, schema: ibis.Schema = _CELL) -> ibis.Table:
     """The result of a query over `snapshot` and `domains`, computed once: Ibis takes longer to plan than to run it.
 
     Args:
         data: the table.
         sql: the query.
         cheaper: the same result, made from what is kept already; or a query for it.
+        schema: of the result; of cells, if nothing is said.
     """
     if isinstance(cheaper, ibis.Table) and isinstance(cheaper.op(), DatabaseTable):
         data.kept.setdefault(sql, cheaper)
@@ -39,7 +40,7 @@ def kept(data: Dataset, sql: str, cheaper: ibis.Table | str | None = None) -> ib
         backend, name = data.table.get_backend(), f"kept_{next(_NUMBERS)}"
         made_by = cheaper or sql if not isinstance(cheaper, ibis.Table) else as_sql(cheaper)
         backend.raw_sql(f"CREATE TEMP TABLE {name} AS {made_by}")
-        data.kept[sql] = backend.table(name)
+        data.kept[sql] = _held(backend, name, schema)
     table: ibis.Table = data.kept[sql]
     return table
 
@@ -75,7 +76,12 @@ def stored(data: Dataset, table: pa.Table) -> ibis.Table:
     backend, name = data.table.get_backend(), f"kept_{next(_NUMBERS)}"
     with lent(backend.con, {"_stored": table}):
         backend.raw_sql(f"CREATE TEMP TABLE {name} AS SELECT * FROM _stored")
-    return backend.table(name)
+    return _held(backend, name, ibis.Schema.from_pyarrow(table.schema))
+
+
+def _held(backend: Any, name: str, schema: ibis.Schema) -> ibis.Table:
+    """A table that the engine has, without asking it what columns that has."""
+    return DatabaseTable(name, schema=schema, source=backend).to_expr()
 
 
 def looked_up(backend: Any, pairs: Mapping[str | None, str | None]) -> Callable[[ibis.Value], ibis.Value]:
@@ -130,6 +136,16 @@ def cells_of(rows: ibis.Table, columns: Sequence[str]) -> ibis.Table:
     """`_row`, `column`, `value` of the rows' cells in these columns."""
     cells = [ibis.struct({"column": ibis.literal(name), "value": rows[name]}) for name in columns]
     return rows.select(ROW, cell=ibis.array(cells).unnest()).unpack("cell").select(ROW, "column", "value")
+
+
+def cells_in(column: str, values: Iterable[str]) -> str:
+    """The same query for the cells that hold one of some values: of thousands Ibis would take long to make it."""
+    listed = ",\n    ".join(text(value) for value in sorted(values)) or "NULL"
+    cell = quoted(column)
+    return (
+        f'SELECT\n  {quoted(ROW)},\n  {text(column)} AS "column",\n  {cell} AS "value"\nFROM "snapshot"\n'
+        f"WHERE\n  {cell} IN (\n    {listed}\n  )"
+    )
 
 
 def rows_where(data: Dataset, column: str, cells: str) -> int:

@@ -151,7 +151,7 @@ def relisted(values: Counts, share: float) -> dict[str, str]:
     >>> relisted({"red, blue": 9, "blue, green": 9, "green": 9, "red/green": 1}, 0.1)
     {'red/green': 'red, green'}
     """
-    lists = {value: _SEPARATOR.findall(value) for value in values if _SEPARATOR.search(value)}
+    lists = {value: marks for value in values if (marks := _SEPARATOR.findall(value))}
     rows = Counter[str]()
     for value, marks in lists.items():
         if len(set(marks)) == 1:

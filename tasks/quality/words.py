@@ -64,7 +64,9 @@ def fingerprint(value: str) -> str:
         kept = plain.translate(_APART if "-" in plain else _DROPPED)
     else:
         kept = _SIGN.sub(" " if "-" in plain else "", plain)
-    words = ["&" if word in _AND else word for word in kept.split()]
+    words = kept.split()
+    if not _AND.isdisjoint(words):
+        words = ["&" if word in _AND else word for word in words]
     return (" ".join(sorted(set(words))) if len(words) > 1 else kept.strip()) or value
 
 
