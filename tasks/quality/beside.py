@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from tasks.quality.codes import Coded, codes, hashes, row_hashes
-from tasks.quality.mining import is_wide
+from tasks.quality.codes import Coded, codes, hashes, is_wide, row_hashes
 from tasks.quality.model import Dataset
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute
 from ibis import _
 
-from tasks.quality.model import ROW, Dataset
+from tasks.quality.model import ROW, ColumnProfile, Dataset
 from tasks.quality.parallel import side_by_side
 from tasks.quality.profile import BLANK, number
 from tasks.quality.queries import lent, quoted
@@ -37,6 +37,9 @@ PART_ROWS, MOST_PARTS = 1_000_000, 100
 
 PARTS_BY_VALUE, ROWS_OF_A_PART = 16, 10_000
 """Rows are counted in so many parts, unless these would be small."""
+
+WIDE_ROWS = 100_000
+"""Rows from which a column that has a value for every other one of them is not read as a whole unless it must be."""
 
 BATCH_ROWS = 122_880
 BATCH_CHARACTERS = 200_000_000
@@ -225,9 +228,13 @@ class Codes:
         return rows - known[0] if as_numbered else np.searchsorted(known, rows)
 
     def of(self, names: Sequence[str]) -> CodedRows:
-        """All rows, and some columns."""
+        """All rows, and some columns; where there is room others are read with them, which are asked for later."""
         unknown = [name for name in dict.fromkeys(names) if name not in self._known]
         width = max(1, CELLS_AT_ONCE // max(self._data.profile.rows, 1))
+        if unknown and self._data.profile.rows > WIDE_ROWS:
+            others = [c.name for c in self._data.profile.columns if c.name not in self._known and not is_wide(c)]
+            more = [name for name in others if name not in unknown]
+            unknown += more[: -len(unknown) % width]
         for start in range(0, len(unknown), width):
             self._read(unknown[start : start + width])
         return CodedRows(self.rows, {name: self._known[name] for name in names})
@@ -332,6 +339,14 @@ def _renumbered(column: Coded) -> Coded:
 def parts(size: int) -> Iterator[slice]:
     """So many rows in parts, one empty one where there are none: what is computed of a part is forgotten with it."""
     yield from (slice(start, start + PART_ROWS) for start in range(0, max(size, 1), PART_ROWS))
+
+
+def is_wide(column: ColumnProfile) -> bool:
+    """Whether a column of many rows has so many values that only those that are looked at are read.
+
+    Where it is determined, it is by columns with nearly as many values, whose values are looked at with all their rows.
+    """
+    return column.rows > WIDE_ROWS and column.distinct_count > column.present_count / 2
 
 
 def codes(data: Dataset) -> Codes:

@@ -10,7 +10,7 @@ Chance is reckoned before anything is raised: few answers, many rows, and identi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any, Literal
 
 import ibis
@@ -528,20 +528,22 @@ def _mined_key(data: Dataset, settings: KeyDuplicateSettings) -> tuple[str, ...]
     filled = sorted(filled, key=lambda c: -c.distinct_count)[:5]
     candidates = [(c.name,) for c in filled if c.distinct_count >= settings.distinct_share * rows]
     chance = chance_of_agreement(data)
-    for key in (*candidates, *_near_unique_pairs(data, filled, settings.distinct_share)):
+    for key in chain(candidates, _near_unique_pairs(data, filled, settings.distinct_share)):
         if _repeats_agree(data, key, chance, settings.agreement):
             return key
     return ()
 
 
-def _near_unique_pairs(data: Dataset, columns: Sequence[ColumnProfile], share: float) -> list[tuple[str, str]]:
+def _near_unique_pairs(data: Dataset, columns: Sequence[ColumnProfile], share: float) -> Iterator[tuple[str, str]]:
+    """Pairs of columns that tell nearly all rows apart, not all; each is counted when it is its turn."""
     rows = data.profile.rows
     likely = [(a, b) for a, b in combinations(columns, 2) if a.distinct_count * b.distinct_count >= share * rows]
     pairs = [(a.name, b.name) for a, b in likely if max(a.distinct_count, b.distinct_count) < share * rows]
-    for parts in (PARTS, 1):
-        repeats = dict(zip(pairs, _repeats(data, pairs, parts), strict=True))
-        pairs = [pair for pair in pairs if rows - repeats[pair] >= share * rows]
-    return [pair for pair in pairs if repeats[pair]]
+    for pair, few in zip(pairs, _repeats(data, pairs, PARTS), strict=True):
+        if rows - few >= share * rows:
+            (repeats,) = _repeats(data, [pair], 1)
+            if repeats and rows - repeats >= share * rows:
+                yield pair
 
 
 def _repeats(data: Dataset, pairs: Sequence[tuple[str, str]], parts: int) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from tasks.quality.codes import Coded, codes, hashes, row_hashes
+from tasks.quality.codes import Coded, codes, hashes, is_wide, row_hashes
 from tasks.quality.model import ColumnProfile, Dataset
 from tasks.quality.parallel import side_by_side
 
@@ -24,9 +24,6 @@ FEWEST_VALUES = 100
 
 NEARLY_UNIQUE = 0.9
 """A column with this share of distinct values is determined by none."""
-
-WIDE_ROWS = 100_000
-"""Rows from which a column that has a value for every other one of them is not read as a whole."""
 
 FEWEST_GROUPS = 5
 GROUP = 3
@@ -127,14 +124,6 @@ def _may_depend(column: ColumnProfile) -> bool:
     """Whether a column has some values, that come back at all: of a nearly unique one no group says anything."""
     few = column.distinct_count <= NEARLY_UNIQUE * column.present_count
     return few and column.distinct_count >= 2 and column.present_count >= GROUP * FEWEST_GROUPS  # noqa: PLR2004
-
-
-def is_wide(column: ColumnProfile) -> bool:
-    """Whether a column of many rows has so many values that only those that are looked at are read.
-
-    Where it is determined, it is by columns with nearly as many values, whose values are looked at with all their rows.
-    """
-    return column.rows > WIDE_ROWS and column.distinct_count > column.present_count / 2
 
 
 class _Seen:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks.quality import mining
+from tasks.quality import codes, mining
 from tasks.quality.contract import Contract
 from tasks.quality.effects import apply
 from tasks.quality.errors import AnswerError
@@ -159,9 +159,9 @@ def test_a_dependency_of_a_long_table_is_found_in_some_of_its_rows(values):
         assert {(d.determinant, d.dependent) for d in dependencies(data)} >= {("shelf", "aisle")}
 
 
-@pytest.mark.parametrize("wide_rows", [0, mining.WIDE_ROWS])
+@pytest.mark.parametrize("wide_rows", [0, codes.WIDE_ROWS])
 def test_a_column_with_a_value_for_most_rows_is_determined_by_one_whose_values_all_come_back(monkeypatch, wide_rows):
-    monkeypatch.setattr(mining, "WIDE_ROWS", wide_rows)
+    monkeypatch.setattr(codes, "WIDE_ROWS", wide_rows)
     groups, rows = 2 * mining.FEWEST_VALUES, 12 * mining.FEWEST_VALUES
     batch = [f"{n * 7 % groups}" if n % 2 else None for n in range(rows)]
     stamp = [f"batch {key}" if key else f"{n}" for n, key in enumerate(batch)]
