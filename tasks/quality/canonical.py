@@ -126,7 +126,7 @@ def numbers_in(values: Mapping[str, int]) -> Told:
 
 
 def _no_years(_odd: Told, others: Told) -> bool:
-    """Whether the other numbers are no years, which in brackets are no negative numbers."""
+    """Whether the other numbers are no years, which in brackets are no negative numbers; '98 is a year, too."""
     years = sum(n for text, n, _m in others if YEAR.match(text))
     return not others or years < CLEAR * rows_of(others)
 
@@ -181,6 +181,7 @@ def _within(odd: Told, plain: Collection[Decimal]) -> bool:
 
 _DOUBTFUL: tuple[tuple[Callable[[str, Numeral], bool], Callable[[Told, Told], bool]], ...] = (
     (lambda text, _m: text.lstrip().startswith("("), _no_years),
+    (lambda _text, m: m.quoted, _no_years),
     (lambda text, _m: text.rstrip().endswith(("-", "\u2212")), _minuses),
     (lambda _text, m: m.suffix.startswith("/"), _one_scale),
     (lambda text, _m: read_sum(text) is not None, _in_small_units),
@@ -222,12 +223,16 @@ def plan_for(told: Told) -> CanonicalNumber | None:
     )
 
 
+_BEFORE = re.compile(r"[-+\u2212(\"'\u2018\u2019\u201c\u201e\u00ab]")
+"""Signs and quotes in front of a prefix."""
+
+
 def _before(told: Told, prefix: str) -> str:
     """A prefix with the space, if any, that most numbers have between the two."""
     gaps = Counter[str]()
     for text, n, m in told:
         if m.prefix == prefix:
-            gaps[re.sub(r"[-+\u2212(]", "", text.partition(m.body)[0]).lstrip()] += n
+            gaps[re.sub(_BEFORE, "", text.partition(m.body)[0]).lstrip()] += n
     return min(gaps, key=lambda gap: (-gaps[gap], gap))
 
 
@@ -497,20 +502,29 @@ def otherwise(plan: CanonicalNumber) -> Callable[[Any], Any]:
 
 def rewritten(told: Told, plan: CanonicalNumber) -> dict[str, str]:
     """The values that the plan writes otherwise, and how."""
-    slipped = _slipped(told, plan)
-    written = ((text, _canonical(numeral, plan, slipped)) for text, _n, numeral in told)
+    slipped, noisy = _slipped(told, plan), any(_is_bare(m) and _has_noise(m, plan) for _t, _n, m in told)
+    written = ((text, _canonical(numeral, plan, slipped, noisy=noisy)) for text, _n, numeral in told)
     return {text: new for text, new in written if new is not None and new != text}
 
 
-def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str]) -> str | None:
+def _is_bare(numeral: Numeral) -> bool:
+    return not (numeral.prefix or numeral.suffix or numeral.quoted)
+
+
+def _has_noise(numeral: Numeral, plan: CanonicalNumber) -> bool:
+    number = _digits(numeral, plan.mark, plan.single)
+    return number is not None and quiet(number) != number
+
+
+def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str], *, noisy: bool = False) -> str | None:
     """A numeral as the plan writes it; None where it has another unit that is not to be converted, or an exponent.
 
     Exponents are how programs write numbers that are very small or large, and every program reads them; the noise of
-    binary fractions is what programs write, too, where nothing stands before or behind it.
+    binary fractions is what programs write, too, where nothing stands before or behind it. Where a column is `noisy`
+    with such numbers, all its others keep theirs.
     """
-    value = _digits(numeral, plan.mark, plan.single)
-    bare = not numeral.prefix and not numeral.suffix
-    if value is None or numeral.power or (bare and quiet(value) != value):
+    value, noise = _digits(numeral, plan.mark, plan.single), _has_noise(numeral, plan)
+    if value is None or numeral.power or (noise and _is_bare(numeral)):
         return None
     unit = plan.unit if numeral.suffix in slipped else numeral.unit
     if plan.suffix.strip() == "%" and not unit and "." in value and Decimal(value) <= 1:
@@ -522,7 +536,7 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str]
         return None
     shortens = plan.shorten or factor != 1
     value = value if factor == 1 else f"{Decimal(value) * factor:f}"
-    written = shortest(value) if shortens else quiet(value)
+    written = value if noise and noisy and factor == 1 else shortest(value) if shortens else quiet(value)
     apart = _in_thousands(written) if plan.grouped else written
     if plan.decimals and numeral.body != (apart if plan.prefix else written):
         whole, _point, rest = apart.partition(".")

@@ -9,12 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal, TypeAlias
 
 from tasks.quality.months import Locale, month_names, months
-from tasks.quality.words import unaccented
+from tasks.quality.words import unaccented, unquoted
 
 Order: TypeAlias = Literal["ymd", "dmy", "mdy", "ydm"]
 
@@ -87,8 +87,19 @@ def read_date(text: str, locale: Locale = "en") -> Written | None:
     frozenset({datetime.date(2024, 2, 13)})
     >>> read_date("5 de março de 2024", "pt").days
     frozenset({datetime.date(2024, 3, 5)})
+    >>> read_date('"2024-03-04"').layout, read_date("'2024-03-04").layout
+    ('"0000-0-0"', "'0000-0-0")
     """
-    text = text.strip()
+    whole = text.strip()
+    inner = unquoted(whole)
+    found = _read(inner, locale)
+    if found is None or inner == whole:
+        return found
+    before, _inner, behind = whole.partition(inner)
+    return replace(found, layout=f"{before}{found.layout}{behind}")
+
+
+def _read(text: str, locale: Locale) -> Written | None:
     if not 6 <= len(text) <= LONGEST:  # noqa: PLR2004  (1/1/24 is the shortest)
         return None
     if found := _NUMERIC.match(text):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+
+from tasks.quality.words import unquoted
 
 CLEAR = 0.8
 """What four fifths of a column's numbers have is the column's way."""
@@ -141,13 +143,14 @@ WORDS: Mapping[str, str] = {word: str(number) for number, word in enumerate(_IN_
 
 @dataclass(frozen=True)
 class Numeral:
-    """One number as it is written; `body` are its digits and separators."""
+    """One number as it is written; `body` are its digits and separators. It may be in quotes, as text is."""
 
     negative: bool
     prefix: str
     body: str
     power: str
     suffix: str
+    quoted: bool = field(default=False, repr=False, compare=False)
 
     @property
     def unit(self) -> str:
@@ -165,8 +168,11 @@ def read_numeral(text: str) -> Numeral | None:
     Numeral(negative=False, prefix='', body='12.0', power='', suffix=' oz.')
     >>> read_numeral("AA-3859") is None, read_numeral("(12.50)") == read_numeral("12.50-") == read_numeral("-12.50")
     (True, True)
+    >>> read_numeral("'12.50") == read_numeral('"12.50"') == read_numeral("12.50")
+    True
     """
-    found = _NUMERAL.match(text) if len(text) <= LONGEST else None
+    inner = unquoted(text.strip())
+    found = _NUMERAL.match(inner) if len(text) <= LONGEST else None
     if found is None or (found["prefix"] and found["suffix"]):
         return None
     signs = [sign for sign in (found["sign"], found["sign2"], found["behind"]) if sign]
@@ -174,7 +180,7 @@ def read_numeral(text: str) -> Numeral | None:
         return None
     minus = bool(found["minus"]) or any(sign in "-\u2212" for sign in signs)
     suffix = (found["suffix"] or "").rstrip(") ") if found["minus"] else (found["suffix"] or "")
-    return Numeral(minus, found["prefix"] or "", found["body"], found["power"] or "", suffix)
+    return Numeral(minus, found["prefix"] or "", found["body"], found["power"] or "", suffix, inner != text.strip())
 
 
 def read_score(text: str) -> Numeral | None:

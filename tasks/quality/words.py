@@ -7,6 +7,7 @@ import unicodedata
 
 NULL_WORDS = (
     "n/a", "#n/a", "n.a.", "null", "(null)", "<null>", "nan", "<na>", "nil", "?", "??", "-", "--", "---", ".",
+    "(blank)", "<blank>", "(empty)", "<empty>", "(missing)", "<missing>",
 )  # fmt: skip
 """Words that can mean nothing but "no value", compared trimmed and in lower case."""
 
@@ -38,6 +39,24 @@ def bare(text: str) -> str:
     ('orderid', 'orderid')
     """
     return "".join(c for c in text.casefold() if c.isalnum())
+
+
+CLOSING = {'"': '"', "'": "'", "\u201c": "\u201d", "\u201e": "\u201c", "\u2018": "\u2019", "\u00ab": "\u00bb"}
+"""Quotes, each with the one that ends what it begins."""
+
+APOSTROPHES = frozenset("'\u2019")
+
+
+def unquoted(text: str) -> str:
+    """A text without quotes around it, or without the apostrophe by which spreadsheets are told to leave it alone.
+
+    >>> unquoted('"12.5"'), unquoted("'007"), unquoted("5'"), unquoted("'")
+    ('12.5', '007', "5'", "'")
+    """
+    first, inner = text[:1], text[1:]
+    if len(inner) > 1 and inner[-1] == CLOSING.get(first):
+        return inner[:-1]
+    return inner if inner and first in APOSTROPHES else text
 
 
 def joined(value: str) -> str:

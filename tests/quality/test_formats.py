@@ -74,8 +74,23 @@ def test_a_comma_before_three_digits_is_read_as_what_fits_the_other_numbers(odd,
         ([f"{n}%" for n in range(10, 90)], ["45", "0.67", "88 %"], ["45%", "0.67", "88%"]),
         ([str(n) for n in range(1940, 2020)], ["1999 ", "(1999)", "-1999"], ["1999", "(1999)", "-1999"]),
         ([f"{n}.50" for n in range(10, 90)], ["(12.50)", "$7.50", "1,200.00"], ["-12.50", "7.50", "1,200.00"]),
+        (
+            [f"{n}.5" for n in range(10, 90)],
+            ["'12.5", '"7.5"', "'-3.5'", "\u201c8.5\u201d"],
+            ["12.5", "7.5", "-3.5", "8.5"],
+        ),
+        ([str(n) for n in range(1940, 2020)], ["'98", "1999 "], ["'98", "1999"]),
+        (["0.30000000000000004", *map(str, range(10, 90))], ["$1.5000000000000002"], ["1.5000000000000002"]),
     ],
-    ids=["thousands that most have", "a share amid percentages", "a year in brackets", "accounts"],
+    ids=[
+        "thousands that most have",
+        "a share amid percentages",
+        "a year in brackets",
+        "accounts",
+        "quotes and apostrophes",
+        "a short year",
+        "noise that others have",
+    ],
 )
 def test_odd_numbers_are_written_as_most_are_or_left_alone(most, odd, after):
     with opened({"a": [*most, *odd, "16 pcs"]}) as data:
@@ -399,9 +414,9 @@ def test_the_order_of_day_and_month_is_the_columns_when_enough_dates_show_it():
 
 def test_the_few_dates_in_other_formats_are_written_like_the_others():
     most = [f"2024-{n % 12 + 1:02}-{n % 28 + 1:02}" for n in range(60)]
-    with opened({"day": [*most, "5 Mar 2024", "March 7, 2024", "25.12.2024"]}) as data:
+    with opened({"day": [*most, "5 Mar 2024", "March 7, 2024", "25.12.2024", '"2024-01-31"', "'2024-02-01"]}) as data:
         after = recommended_values(data, found(data, "mixed_dates"), "day")
-    assert after == [*most, "2024-03-05", "2024-03-07", "2024-12-25"]
+    assert after == [*most, "2024-03-05", "2024-03-07", "2024-12-25", "2024-01-31", "2024-02-01"]
 
 
 def test_years_of_two_digits_are_of_the_century_that_the_other_years_are_in():
