@@ -515,11 +515,20 @@ def _place(value: str, *, dates: bool) -> float:
     return dt.date.fromisoformat(value[:10]).toordinal() - 719_163 if dates else float(value)
 
 
+FAR_BELOW, LEAST_BELOW = 10, -999
+"""How many times farther from zero than the lowest of all others a sentinel is amid negative numbers, and it at most."""
+
+
 def _beyond(value: float, low: float, high: float, *, dates: bool) -> bool:
-    """Whether a value is far outside: below zero amid none, twice the highest, or a decade away from every date."""
+    """Whether a value is far outside.
+
+    Of numbers: below zero amid none, far below others that are, or twice the highest. Of dates: a decade from all.
+    """
     if dates:
         return not low - 3650 <= value <= high + 3650
-    return (value < 0 <= low) or (value > 0 and high >= 0 and value > 2 * high + 1)
+    if value < 0:
+        return low >= 0 or (value <= LEAST_BELOW and value < FAR_BELOW * low)
+    return value > 0 and high >= 0 and value > 2 * high + 1
 
 
 def _derivable(data: Dataset, settings: Settings[ConditionalMissingSettings]) -> Iterator[Finding]:

@@ -212,6 +212,12 @@ def test_a_number_that_most_rows_have_is_offered_as_a_sentinel_and_not_recommend
         assert issue.recommended == recommended
 
 
+@pytest.mark.parametrize(("lowest", "there"), [("-1.2", True), ("-99.8", True), ("-120.5", False)])
+def test_minus_999_stands_out_far_below_other_negative_numbers(lowest, there):
+    with opened({"score": [lowest, *(f"{n / 8 - 1:.3f}" for n in range(40)), *["-999"] * 4]}) as data:
+        assert ("disguised-missing-score" in issues(data)) == there
+
+
 @pytest.mark.parametrize(("number", "recommended"), [("-999", "to-null"), ("9", None), ("99", None), ("-1", None)])
 def test_amid_two_values_only_what_is_far_below_all_is_a_sentinel(number, recommended):
     with opened({"urgent": ["0", "1"] * 50 + [number] * 8}) as data:
