@@ -304,7 +304,12 @@ def connected(memory: str = ENGINE_MEMORY) -> Iterator[Backend]:
     memory = os.environ.get("GONOGO_ENGINE_MEMORY") or memory
     with scratch() as spill:
         try:
-            backend = ibis.duckdb.connect(preserve_insertion_order=True, temp_directory=str(spill), memory_limit=memory)
+            backend = ibis.duckdb.connect(
+                preserve_insertion_order=True,
+                temp_directory=str(spill),
+                memory_limit=memory,
+                enable_external_file_cache=False,  # the system keeps files that are read again, outside this memory
+            )
         except duckdb.ParserException as error:
             what = f"'{memory}' is no amount of memory"
             raise SpecError(what, where="GONOGO_ENGINE_MEMORY", todo="write e.g. 900MB or 4GB") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from tasks.quality.codes import Coded, codes, hashes, is_wide, row_hashes
+from tasks.quality.codes import Coded, codes, hashes, is_wide, parts, row_hashes
 from tasks.quality.model import Dataset
 
 if TYPE_CHECKING:
@@ -77,10 +77,11 @@ def _sampled(data: Dataset) -> Numbers:
 
     if "rows beside" not in data.kept:
         every = -(-data.profile.rows // ROWS_BESIDE)
-        size, names = codes(data).rows.size, [c.name for c in data.profile.columns if not is_wide(c)]
-        columns = list(codes(data).of(names).columns.values()) if every > 1 else []
-        hashed = row_hashes(size, columns, hashes(data, columns)) if columns else np.zeros(size, np.int64)
-        data.kept["rows beside"] = np.flatnonzero(hashed % every == 0)
+        names = [c.name for c in data.profile.columns if not is_wide(c)] if every > 1 else []
+        columns = list(codes(data).of(names).columns.values())
+        hashed = hashes(data, columns) if columns else []
+        chosen = [row_hashes(rows, columns, hashed) % every == 0 for rows in parts(data.profile.rows)]
+        data.kept["rows beside"] = np.flatnonzero(np.concatenate(chosen))
     places: Numbers = data.kept["rows beside"]
     return places
 

@@ -338,7 +338,7 @@ def _renumbered(column: Coded) -> Coded:
 
 def parts(size: int) -> Iterator[slice]:
     """So many rows in parts, one empty one where there are none: what is computed of a part is forgotten with it."""
-    yield from (slice(start, start + PART_ROWS) for start in range(0, max(size, 1), PART_ROWS))
+    yield from (slice(start, min(start + PART_ROWS, size)) for start in range(0, max(size, 1), PART_ROWS))
 
 
 def is_wide(column: ColumnProfile) -> bool:
@@ -418,17 +418,15 @@ MIXING = 0x5851F42D4C957F2D
 """A large odd number, by which hashes are told apart by their place."""
 
 
-def row_hashes(size: int, columns: Sequence[Coded], hashed: Sequence[Numbers]) -> Numbers:
-    """A number for each row that depends on nothing but what is in its columns, whose `hashes` these are."""
+def row_hashes(rows: slice, columns: Sequence[Coded], hashed: Sequence[Numbers]) -> Numbers:
+    """A number for each of some rows that depends on nothing but what is in its columns, whose `hashes` these are."""
     import numpy as np
 
-    found = np.zeros(size, np.int64)
-    for rows in parts(size):
-        part = found[rows]
-        for column, of_values in zip(columns, hashed, strict=True):
-            part *= MIXING
-            part += of_values[column.codes[rows]]
-        part ^= part >> 32
+    found = np.zeros(rows.stop - rows.start, np.int64)
+    for column, of_values in zip(columns, hashed, strict=True):
+        found *= MIXING
+        found += of_values[column.codes[rows]]
+    found ^= found >> 32
     return found
 
 

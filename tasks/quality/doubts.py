@@ -6,11 +6,11 @@ is asked of pairs of values alone whether one reads like a slip of the other, of
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import ibis
 import pyarrow as pa
@@ -40,6 +40,12 @@ if TYPE_CHECKING:
 
 DENSE, SPARSE = 4_000_000, 8
 """Pairs of codes that are counted in one array, without sorting them, unless it has so many places for each."""
+
+MOST_ROWS_TOGETHER = 4_000_000
+"""Of more rows one voter after the other is asked, which takes some thirty bytes for each row."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,11 @@ def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
     coded = table.columns
     own = coded[ballot.column]
     present = _present(ballot.column, coded, ballot.blank)
-    groups = [*side_by_side(lambda by: _Groups(_key(by.columns, coded, ballot.blank), present), ballot.voters)]
+
+    def grouped(voter: Voter) -> _Groups:
+        return _Groups(_key(voter.columns, coded, ballot.blank), present)
+
+    groups = [*_each(grouped, ballot.voters, present.size)]
     at = np.flatnonzero(_any([group.differing for group in groups], present.size))
     before = present[at].astype(np.int64)
     told = [_judged(group.of(at), before) for group in groups]
@@ -153,6 +163,11 @@ def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
     at, before, candidate = at[some], before[some], candidate[some]
     sure = _confidence(ballot, [each.of(some) for each in told], before, candidate, own, slips)
     return Votes(table.rows[at], own.told(own.codes[at]), own.told(candidate), sure)
+
+
+def _each(work: Callable[[T], R], items: Iterable[T], rows: int) -> Iterator[R]:
+    """The results of some work on so many rows, side by side unless that would take too much memory."""
+    return side_by_side(work, items) if rows <= MOST_ROWS_TOGETHER else map(work, items)
 
 
 @dataclass(frozen=True)
@@ -206,7 +221,7 @@ def _heard(
         says = np.where((known == 0) & (strange > 0), -1, judged.says)
         return replace(judged, says=says, trusted=telling > strange)
 
-    return [*side_by_side(heard, range(len(told)))]
+    return [*_each(heard, range(len(told)), own.size)]
 
 
 def _told_by(key: Numbers, at: Numbers, held: Numbers) -> dict[str, Numbers]:
@@ -220,8 +235,8 @@ def _told_by(key: Numbers, at: Numbers, held: Numbers) -> dict[str, Numbers]:
     for part in parts(key.size):
         fellows[part] = wanted[key[part]]
     fellows[at] = True
-    rows = np.flatnonzero(fellows)
-    return _Groups(key[rows], held[rows]).of(np.searchsorted(rows, at))
+    groups = _Groups(key[fellows], held[fellows])
+    return groups.of(np.cumsum(fellows, dtype=np.int32)[at] - 1)
 
 
 def _confidence(

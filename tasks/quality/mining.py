@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from tasks.quality.codes import Coded, codes, hashes, is_wide, row_hashes
+from tasks.quality.codes import Coded, codes, hashes, is_wide, parts, row_hashes
 from tasks.quality.model import ColumnProfile, Dataset
 from tasks.quality.parallel import side_by_side
 
@@ -152,7 +152,8 @@ def _sampled(
     few = [c for c in determinants if _every(c) > 1]
     columns = list(coded.values()) if few else []
     hashed = dict(zip(coded, hashes(data, columns), strict=True)) if few else {}
-    ordered = np.argsort(row_hashes(data.profile.rows, columns, list(hashed.values()))) if few else np.empty(0, int)
+    of_rows = [row_hashes(rows, columns, list(hashed.values())) for rows in parts(data.profile.rows) if few]
+    ordered = np.argsort(np.concatenate(of_rows)) if few else np.empty(0, np.int64)
     for column in determinants:
         own, every = coded[column.name], _every(column)
         looked_at = ~own.nothing[own.codes] if column.blank_count else own.codes >= 0

@@ -516,7 +516,7 @@ def _place(value: str, *, dates: bool) -> float:
 
 
 FAR_BELOW, LEAST_BELOW = 10, -999
-"""How many times farther from zero than the lowest of all others a sentinel is amid negative numbers, and it at most."""
+"""How many times farther from zero than all others a sentinel is amid negative numbers, and what it is at most."""
 
 
 def _beyond(value: float, low: float, high: float, *, dates: bool) -> bool:
