@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from tasks.quality.codes import Coded, codes, hashes, is_wide, parts, row_hashes
-from tasks.quality.model import Dataset
+from tasks.quality.model import ColumnProfile, Dataset
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Numbers: TypeAlias = NDArray[np.signedinteger]
+    from tasks.quality.codes import Numbers
 
 MOST_COLUMNS = 30
 """Other columns that are looked at."""
@@ -38,36 +35,31 @@ def support(data: Dataset, name: str, pairs: Mapping[str, str]) -> dict[str, int
     Args:
         data: the table.
         name: the column of both values.
-        pairs: rare value → frequent value.
+        pairs: rare value → frequent value, both of them values of the column.
     """
     import numpy as np
 
-    others = [c.name for c in data.profile.columns if c.name != name and _may_speak(c.name, data)][:MOST_COLUMNS]
+    others = [c.name for c in data.profile.columns if c.name != name and _may_speak(c)][:MOST_COLUMNS]
     if not others:
         return {}
     table = codes(data).of((name, *others)).columns
-    own, frequent = table[name], sorted(set(pairs.values()))
-    place = own.places([*pairs, *frequent])
-    group = np.full(len(own.values) + 1, -1)  # the last one is of null
-    group[[place[value] for value in frequent]] = np.arange(len(frequent))
+    own = table[name]
+    place = own.places([*pairs, *pairs.values()])
+    number = {new: n for n, new in enumerate(dict.fromkeys(pairs.values()))}
+    group, meant = (np.full(len(own.values) + 1, -1) for _ in range(2))  # the last one is of null
+    group[[place[new] for new in number]] = [*number.values()]
+    meant[[place[old] for old in pairs]] = [number[new] for new in pairs.values()]
     sample = _sampled(data)
-    beside = sample[group[own.codes[sample]] >= 0]
-    groups = group[own.codes[beside]]
-    rare = np.zeros(len(own.values) + 1, bool)
-    rare[[place[value] for value in pairs]] = True
-    rows = np.flatnonzero(rare[own.codes])
-    meant = np.full(len(own.values) + 1, -1)
-    meant[[place[value] for value in pairs]] = [frequent.index(new) for new in pairs.values()]
+    beside, rows = sample[group[own.codes[sample]] >= 0], np.flatnonzero(meant[own.codes] >= 0)
     told: dict[str, int] = {}
     for other in (table[column] for column in others):
-        usual = _usual(other, groups, other.codes[beside], len(frequent))
+        usual = _usual(other, group[own.codes[beside]], other.codes[beside], len(number))
         for old, vote in _votes(own, other, rows, usual[meant[own.codes[rows]]], pairs):
             told[old] = told.get(old, 0) + vote
     return told
 
 
-def _may_speak(name: str, data: Dataset) -> bool:
-    column = data.profile.column(name)
+def _may_speak(column: ColumnProfile) -> bool:
     return 1 < column.distinct_count <= 0.9 * column.rows and not is_wide(column)
 
 

@@ -232,7 +232,7 @@ def _before(told: Told, prefix: str) -> str:
     gaps = Counter[str]()
     for text, n, m in told:
         if m.prefix == prefix:
-            gaps[re.sub(_BEFORE, "", text.partition(m.body)[0]).lstrip()] += n
+            gaps[_BEFORE.sub("", text.partition(m.body)[0]).lstrip()] += n
     return min(gaps, key=lambda gap: (-gaps[gap], gap))
 
 
