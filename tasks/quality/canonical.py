@@ -502,7 +502,11 @@ def otherwise(plan: CanonicalNumber) -> Callable[[Any], Any]:
 
 def rewritten(told: Told, plan: CanonicalNumber) -> dict[str, str]:
     """The values that the plan writes otherwise, and how."""
-    slipped, noisy = _slipped(told, plan), any(_is_bare(m) and _has_noise(m, plan) for _t, _n, m in told)
+    slipped = _slipped(told, plan)
+    noisy = all(
+        any(_is_bare(m) == bare and _has_noise(_digits(m, plan.mark, plan.single)) for _t, _n, m in told)
+        for bare in (False, True)
+    )
     written = ((text, _canonical(numeral, plan, slipped, noisy=noisy)) for text, _n, numeral in told)
     return {text: new for text, new in written if new is not None and new != text}
 
@@ -511,8 +515,7 @@ def _is_bare(numeral: Numeral) -> bool:
     return not (numeral.prefix or numeral.suffix or numeral.quoted)
 
 
-def _has_noise(numeral: Numeral, plan: CanonicalNumber) -> bool:
-    number = _digits(numeral, plan.mark, plan.single)
+def _has_noise(number: str | None) -> bool:
     return number is not None and quiet(number) != number
 
 
@@ -521,10 +524,10 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str]
 
     Exponents are how programs write numbers that are very small or large, and every program reads them; the noise of
     binary fractions is what programs write, too, where nothing stands before or behind it. Where a column is `noisy`
-    with such numbers, all its others keep theirs.
+    with such numbers, those with something before or behind them keep theirs.
     """
-    value, noise = _digits(numeral, plan.mark, plan.single), _has_noise(numeral, plan)
-    if value is None or numeral.power or (noise and _is_bare(numeral)):
+    value = _digits(numeral, plan.mark, plan.single)
+    if value is None or numeral.power or (_is_bare(numeral) and _has_noise(value)):
         return None
     unit = plan.unit if numeral.suffix in slipped else numeral.unit
     if plan.suffix.strip() == "%" and not unit and "." in value and Decimal(value) <= 1:
@@ -534,9 +537,11 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str]
     factor = _factor(unit, plan)
     if factor is None:
         return None
-    shortens = plan.shorten or factor != 1
-    value = value if factor == 1 else f"{Decimal(value) * factor:f}"
-    written = value if noise and noisy and factor == 1 else shortest(value) if shortens else quiet(value)
+    if noisy and factor == 1 and _has_noise(value):
+        written = value
+    else:
+        product = value if factor == 1 else f"{Decimal(value) * factor:f}"
+        written = shortest(product) if plan.shorten or factor != 1 else quiet(product)
     apart = _in_thousands(written) if plan.grouped else written
     if plan.decimals and numeral.body != (apart if plan.prefix else written):
         whole, _point, rest = apart.partition(".")

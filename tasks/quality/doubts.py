@@ -6,11 +6,11 @@ is asked of pairs of values alone whether one reads like a slip of the other, of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import ibis
 import pyarrow as pa
@@ -43,9 +43,6 @@ DENSE, SPARSE = 4_000_000, 8
 
 MOST_ROWS_TOGETHER = 4_000_000
 """Of more rows one voter after the other is asked, which takes some thirty bytes for each row."""
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -149,7 +146,7 @@ def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
     def grouped(voter: Voter) -> _Groups:
         return _Groups(_key(voter.columns, coded, ballot.blank), present)
 
-    groups = [*_each(grouped, ballot.voters, present.size)]
+    groups = [*side_by_side(grouped, ballot.voters, _threads(present.size))]
     at = np.flatnonzero(_any([group.differing for group in groups], present.size))
     before = present[at].astype(np.int64)
     told = [_judged(group.of(at), before) for group in groups]
@@ -165,9 +162,9 @@ def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
     return Votes(table.rows[at], own.told(own.codes[at]), own.told(candidate), sure)
 
 
-def _each(work: Callable[[T], R], items: Iterable[T], rows: int) -> Iterator[R]:
-    """The results of some work on so many rows, side by side unless that would take too much memory."""
-    return side_by_side(work, items) if rows <= MOST_ROWS_TOGETHER else map(work, items)
+def _threads(rows: int) -> int | None:
+    """How many voters are asked of so many rows at once: of too many one, which takes less memory."""
+    return 1 if rows > MOST_ROWS_TOGETHER else None
 
 
 @dataclass(frozen=True)
@@ -221,7 +218,7 @@ def _heard(
         says = np.where((known == 0) & (strange > 0), -1, judged.says)
         return replace(judged, says=says, trusted=telling > strange)
 
-    return [*_each(heard, range(len(told)), own.size)]
+    return [*side_by_side(heard, range(len(told)), _threads(own.size))]
 
 
 def _told_by(key: Numbers, at: Numbers, held: Numbers) -> dict[str, Numbers]:

@@ -130,8 +130,7 @@ def exact_duplicate_rows(data: Dataset, settings: Settings[ExactDuplicateSetting
     by = data.columns
     if len(by) <= 1 or any(is_unique(c) for c in data.profile.columns):
         return
-    found = repeats(data, by_domains=True)
-    copies = _copies(kept(data, as_sql(repeats(data)), as_sql(found), found.schema()))
+    copies = _copies(kept(data, repeats(data), repeats(data, by_domains=True)))
     count = count_rows(copies)
     share = min(1.0, pairs_by_chance(data, by) / count) if count else 1.0
     if share >= settings.default.chance:
@@ -484,8 +483,7 @@ def _keep(data: Dataset, by: Sequence[str], order: str | None, *, last: bool, re
         members = grouped(data, by) if by else data.table.semi_join(repeats(data), ROW)
         out = leaving(placed_in(members, by or data.columns, order, last=last))
     else:
-        repeated = repeats(data)
-        same = kept(data, as_sql(repeated), schema=repeated.schema())
+        same = kept(data, repeats(data))
         stays = same["last"] if last else same["first"]
         out = same.filter(same[ROW] != stays).select(ROW, into=stays)
     return (RowExits(Disposition.DROPPED, out, reason),)

@@ -131,8 +131,7 @@ def _mixed_numbers(
     plan = plan.model_copy(update={"convert": facts["fits"]})
     if changed := canonical.rewritten(numbers, plan):
         few = len(changed) <= canonical.MOST_LISTED
-        name = column.name
-        cells = cells_in(name, changed) if few else cells_where(data, name, canonical.otherwise(plan))
+        cells = cells_in(column.name, changed) if few else cells_where(data, column.name, canonical.otherwise(plan))
         shown = ", ".join(f"{name} {n:,}×" for name, n in forms.most_common(5))
         yield Finding(
             (column.name,),

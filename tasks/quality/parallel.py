@@ -12,16 +12,16 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def side_by_side(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def side_by_side(work: Callable[[T], R], items: Iterable[T], threads: int | None = None) -> Iterator[R]:
     """The results of some work on numbers, which leaves the interpreter to other threads, in the items' order.
 
-    Items are taken as they are needed: one more than are worked on.
+    Items are taken as they are needed: one more than are worked on, which is as many as there are cores, or threads.
     """
-    cores = os.cpu_count() or 1
-    with ThreadPoolExecutor(cores) as threads:
+    cores = threads or os.cpu_count() or 1
+    with ThreadPoolExecutor(cores) as pool:
         waiting: deque[Future[R]] = deque()
         for item in items:
-            waiting.append(threads.submit(work, item))
+            waiting.append(pool.submit(work, item))
             if len(waiting) > cores:
                 yield waiting.popleft().result()
         while waiting:

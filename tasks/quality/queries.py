@@ -25,15 +25,15 @@ def suspects(data: Dataset, issue: Issue) -> ibis.Table:
     return data.table.get_backend().sql(issue.sql, schema=_CELL)
 
 
-def kept(data: Dataset, sql: str, cheaper: ibis.Table | str | None = None, schema: ibis.Schema = _CELL) -> ibis.Table:
+def kept(data: Dataset, query: ibis.Table | str, cheaper: ibis.Table | str | None = None) -> ibis.Table:
     """The result of a query over `snapshot` and `domains`, computed once: Ibis takes longer to plan than to run it.
 
     Args:
         data: the table.
-        sql: the query.
+        query: an expression, or the text of a query for cells.
         cheaper: the same result, made from what is kept already; or a query for it.
-        schema: of the result; of cells, if nothing is said.
     """
+    sql, schema = (query, _CELL) if isinstance(query, str) else (as_sql(query), query.schema())
     if isinstance(cheaper, ibis.Table) and isinstance(cheaper.op(), DatabaseTable):
         data.kept.setdefault(sql, cheaper)
     if sql not in data.kept:
@@ -127,9 +127,8 @@ def lent(connection: Any, tables: Mapping[str, pa.Table]) -> Iterator[None]:
 
 def cells_where(data: Dataset, column: str, suspect: Callable[[Any], Any]) -> str:
     """A query for `_row`, `column`, `value` of the cells whose value is suspect, as `Finding.cells` wants them."""
-    rows = ibis.table({ROW: "int64", column: "string"}, name="snapshot")
-    cells = rows.filter(suspect(rows[column])).select(ROW, column=ibis.literal(column), value=rows[column])
-    return str(data.table.get_backend().compile(cells, pretty=True))
+    rows = only(data.table, (ROW, column))
+    return as_sql(rows.filter(suspect(rows[column])).select(ROW, column=ibis.literal(column), value=rows[column]))
 
 
 def cells_of(rows: ibis.Table, columns: Sequence[str]) -> ibis.Table:

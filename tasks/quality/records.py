@@ -20,7 +20,7 @@ from tasks.quality.model import (
     RowExits,
 )
 from tasks.quality.profile import is_missing, number
-from tasks.quality.queries import as_sql, kept, only, union
+from tasks.quality.queries import kept, only, union
 
 Rule: TypeAlias = Literal["most_frequent", "longest", "first", "last", "max", "min"]
 """Which of a group's values survives."""
@@ -94,7 +94,7 @@ def _coming_back(data: Dataset, name: str) -> ibis.Table:
     values = data.domains.filter(data.domains["column"] == name, data.domains.n > 1).select("value")
     found, column = data.table.semi_join(values, [(name, "value")]), data.profile.column(name)
     most = 2 * (column.rows - column.null_count - column.distinct_count)
-    return kept(data, as_sql(found), schema=found.schema()) if most <= MOST_KEPT else found
+    return kept(data, found) if most <= MOST_KEPT else found
 
 
 def placed_in(members: ibis.Table, by: Sequence[str], order: str | None, *, last: bool) -> ibis.Table:
