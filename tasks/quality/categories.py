@@ -237,11 +237,7 @@ def _spelled_alike(counts: Mapping[str, int], key: Callable[[str], str]) -> dict
     groups: dict[str, list[str]] = {}
     for value in counts:
         groups.setdefault(key(value), []).append(value)
-    pairs = {}
-    for members in groups.values():
-        first = members[0]
-        pairs.update({old: first for old in members[1:] if counts[first] > counts[old]})
-    return pairs
+    return {old: first for first, *others in groups.values() for old in others if counts[first] > counts[old]}
 
 
 DIFFER = (

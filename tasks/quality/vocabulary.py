@@ -68,6 +68,8 @@ def recased(values: Counts, share: float, rows: int = 0) -> dict[str, str]:
 TURNED_ROUND = r"\b[a-z][A-Z]{4,}\b"
 """A word as the key that locks capitals makes it: jONES; eGFR is none."""
 
+_TURNED_ROUND = re.compile(TURNED_ROUND)
+
 _CAPITALISED = re.compile(r"[A-Z](?:[a-z]|\W+(?:[A-Z](?=[a-z]))?)*")
 """Words of which no letter but the first is a capital."""
 
@@ -79,7 +81,7 @@ def _capitalised(values: Counts) -> bool:
 
 def _turned_round(value: str) -> bool:
     """Whether capitals and small letters are exchanged: aNN jONES."""
-    return re.search(TURNED_ROUND, value) is not None and _CAPITALISED.fullmatch(value.swapcase()) is not None
+    return _TURNED_ROUND.search(value) is not None and _CAPITALISED.fullmatch(value.swapcase()) is not None
 
 
 def _sized_form(values: Counts, rows: int) -> str:
