@@ -109,7 +109,7 @@ def votes_on(data: Dataset, ballot: Ballot) -> Votes:
     """Every cell that some group says otherwise, found once."""
     key = f"votes: {ballot.sql}"
     if (known := data.kept.get(key)) is None:
-        known = data.kept[key] = _voted(ballot, codes(data).of(ballot.columns), _slips(data))
+        known = data.kept[key] = _voted(data, ballot, codes(data).of(ballot.columns))
     votes: Votes = known
     return votes
 
@@ -129,36 +129,37 @@ def ballot_of(data: Dataset, sql: str) -> Ballot | None:
 
 def count_suspects(data: Dataset, ballot: Ballot, table: CodedRows) -> int:
     """How many cells of a table, which the dataset may become, are suspect."""
-    return int((_voted(ballot, table, _slips(data)).confidence >= ballot.least).sum())
+    return int((_voted(data, ballot, table).confidence >= ballot.least).sum())
 
 
 _BALLOT = "ballot: "
 
 
-def _voted(ballot: Ballot, table: CodedRows, slips: _Slips) -> Votes:
+def _voted(data: Dataset, ballot: Ballot, table: CodedRows) -> Votes:
     """The doubted rows for which some group says another value, as `ballot.votes_sql` weighs them."""
     import numpy as np
 
-    coded = table.columns
-    own = coded[ballot.column]
-    present = _present(ballot.column, coded, ballot.blank)
+    own, grouped = table.columns[ballot.column], _Grouped(data, table.columns, ballot.blank)
+    present = grouped.present(ballot.column)
 
-    def grouped(voter: Voter) -> _Groups:
-        return _Groups(_key(voter.columns, coded, ballot.blank), present)
+    def counted(voter: Voter) -> _Groups:
+        return grouped.of(voter.columns, ballot.column)
 
-    groups = [*side_by_side(grouped, ballot.voters, _threads(present.size))]
-    at = np.flatnonzero(_any([group.differing for group in groups], present.size))
+    differing = np.zeros(present.size, bool)
+    for groups in side_by_side(counted, ballot.voters, _threads(present.size)):
+        differing[groups.differing] = True
+    at = np.flatnonzero(differing)
     before = present[at].astype(np.int64)
-    told = [_judged(group.of(at), before) for group in groups]
+    told = [_judged(grouped.told(voter.columns, ballot.column, at), before) for voter in ballot.voters]
     doubted = np.flatnonzero(_any([(each.says >= 0) & (each.says != before) for each in told], at.size))
     at, before, told = at[doubted], before[doubted], [each.of(doubted) for each in told]
-    told = _heard(told, ballot, [group.key for group in groups], at, coded)
+    told = _heard(told, ballot, grouped, at)
     candidate = np.full(at.size, -1, np.int64)
     for says in (each.says for each in reversed(told)):
         candidate = np.where((says >= 0) & (says != before), says, candidate)
     some = np.flatnonzero((candidate >= 0) & ((before < 0) | ~_says_nothing(own, candidate)))
     at, before, candidate = at[some], before[some], candidate[some]
-    sure = _confidence(ballot, [each.of(some) for each in told], before, candidate, own, slips)
+    sure = _confidence(ballot, [each.of(some) for each in told], before, candidate, own, _slips(data))
     return Votes(table.rows[at], own.told(own.codes[at]), own.told(candidate), sure)
 
 
@@ -190,24 +191,21 @@ def _judged(group: Mapping[str, Numbers], before: Numbers) -> _Judgement:
     return _Judgement(np.where(telling, usual, -1), again, few, np.zeros(before.size, bool))
 
 
-def _heard(
-    told: Sequence[_Judgement], ballot: Ballot, keys: Sequence[Numbers], at: Numbers, coded: Mapping[str, Coded]
-) -> list[_Judgement]:
+def _heard(told: Sequence[_Judgement], ballot: Ballot, grouped: _Grouped, at: Numbers) -> list[_Judgement]:
     """What voters say of rows that are no strangers in their groups; and whom more witnesses know than do not."""
     import numpy as np
 
-    held = {name: _present(name, coded, ballot.blank) for voter in ballot.voters for name in voter.witnesses}
+    own, held = grouped.present(ballot.column), grouped.present
     strictly = dict.fromkeys(name for voter in ballot.voters if voter.strict for name in voter.witnesses)
-    own = _present(ballot.column, coded, ballot.blank)
-    apart = {name: 2 * (n["n"] - 1) <= n["total"] - 1 for name in strictly for n in [_told_by(own, at, held[name])]}
+    apart = {name: _are_apart(own, held(name), at) for name in strictly}
 
     def heard(place: int) -> _Judgement:
         voter, judged = ballot.voters[place], told[place]
         known, telling, strange = (np.zeros(at.size, np.int64) for _ in range(3))
         about = np.flatnonzero(judged.says >= 0)
         for name in voter.witnesses:
-            found = _told_by(keys[place], at[about], held[name])
-            tells = (held[name][at[about]] >= 0) & (found["most"] >= AGREEING * (found["total"] - 1))
+            found = grouped.told(voter.columns, name, at[about])
+            tells = (held(name)[at[about]] >= 0) & (found["most"] >= AGREEING * (found["total"] - 1))
             knows = tells & (found["n"] == found["most"])
             known[about] += knows
             strange[about] += tells & ~knows
@@ -221,19 +219,21 @@ def _heard(
     return [*side_by_side(heard, range(len(told)), _threads(own.size))]
 
 
-def _told_by(key: Numbers, at: Numbers, held: Numbers) -> dict[str, Numbers]:
-    """What the groups of some rows hold in a column, as `_Groups.of` tells it."""
+def _are_apart(own: Numbers, held: Numbers, at: Numbers) -> NDArray[np.bool_]:
+    """Of some rows, whether few of the others that have their value of a column hold the same in another one."""
     import numpy as np
 
-    wanted = np.zeros(int(key.max(initial=-1)) + 2, bool)
-    wanted[key[at]] = True
-    wanted[-1] = False  # rows without a key
-    fellows = np.zeros(key.size, bool)
-    for part in parts(key.size):
-        fellows[part] = wanted[key[part]]
-    fellows[at] = True
-    groups = _Groups(key[fellows], held[fellows])
-    return groups.of(np.cumsum(fellows, dtype=np.int32)[at] - 1)
+    width = int(held.max(initial=-1)) + 2
+    here = own[at].astype(np.int64)
+    pairs, place = np.unique(here * width + held[at] + 1, return_inverse=True)
+    wanted, n = pa.array(pairs), np.zeros(pairs.size + 1, np.int64)
+    total = np.zeros(int(own.max(initial=-1)) + 2, np.int64)  # of no value first
+    for part in parts(own.size):
+        values = own[part].astype(np.int64)
+        met = pa.compute.index_in(pa.array(values * width + held[part] + 1), wanted).fill_null(pairs.size)
+        n += np.bincount(met.to_numpy(), minlength=n.size)
+        total += np.bincount(values + 1, minlength=total.size)
+    return (here < 0) | (2 * (n[place] - 1) <= total[here + 1] - 1)
 
 
 def _confidence(
@@ -358,55 +358,118 @@ def _key(columns: Sequence[str], coded: Mapping[str, Coded], blank: Collection[s
     return key
 
 
+class _Grouped:
+    """What the groups of a table's rows say of its columns; of the table as it is each pair is counted once.
+
+    Args:
+        data: the table as it is.
+        coded: all that is asked about, as it is or as it would be.
+        blank: columns that hold blank values, which are gaps.
+    """
+
+    def __init__(self, data: Dataset, coded: Mapping[str, Coded], blank: Collection[str]) -> None:
+        self._coded, self._blank = coded, blank
+        self._as_it_is = codes(data).of(list(coded)).columns
+        self._known: dict[tuple[tuple[str, ...], str], _Groups] = data.kept.setdefault(f"groups: {sorted(blank)}", {})
+        self._others: dict[tuple[tuple[str, ...], str], _Groups] = {}
+        self._present: dict[str, Numbers] = {}
+        self._keys: dict[tuple[str, ...], Numbers] = {}
+
+    def present(self, name: str) -> Numbers:
+        """A column's codes, −1 where it holds nothing."""
+        if name not in self._present:
+            self._present[name] = _present(name, self._coded, self._blank)
+        return self._present[name]
+
+    def of(self, columns: tuple[str, ...], name: str) -> _Groups:
+        """What the groups of all rows that are equal in these columns say of another one."""
+        as_it_is = all(self._coded[each] is self._as_it_is[each] for each in (*columns, name))
+        known = self._known if as_it_is else self._others
+        if (columns, name) not in known:
+            known[columns, name] = _Groups(self._key(columns), self.present(name))
+        return known[columns, name]
+
+    def told(self, columns: tuple[str, ...], name: str, at: Numbers) -> dict[str, Numbers]:
+        """What the groups of some rows say of a column, as `_Groups.of` tells it."""
+        return self.of(columns, name).of(self._key(columns)[at], self.present(name)[at])
+
+    def _key(self, columns: tuple[str, ...]) -> Numbers:
+        if columns not in self._keys:
+            self._keys[columns] = _key(columns, self._coded, self._blank)
+        return self._keys[columns]
+
+
 class _Groups:
-    """The rows grouped by one determinant, and what each group says of the column; −1 is said, too."""
+    """The rows grouped by one determinant, and what each group says of a column; −1 is said, too.
+
+    Args:
+        key: of each row the number of its group, −1 for none.
+        said: of each row what it says.
+
+    Attributes:
+        differing: places of the rows that differ from what their group says.
+    """
 
     def __init__(self, key: Numbers, said: Numbers) -> None:
         import numpy as np
 
-        self.key, self._said = key, said
         size = int(key.max(initial=-1)) + 1
-        self._total = np.zeros(size, np.int64)
+        total = np.zeros(size, np.int64)
         some = np.zeros(size + 1, said.dtype)
         for part in parts(key.size):
-            present = key[part][key[part] >= 0]
-            self._total += np.bincount(present, minlength=size)
-            some[key[part]] = said[part]
-        split = np.zeros(size + 1, bool)
+            own = key[part].astype(np.intp)  # as numpy would do for each step
+            total += np.bincount(own + 1, minlength=size + 1)[1:]
+            some[own] = said[part]
+        unlike = np.zeros(key.size, bool)
         for part in parts(key.size):
-            split[key[part][some[key[part]] != said[part]]] = True
-        split[-1] = False  # rows without a key
-        self._split = split
+            own = key[part].astype(np.intp)
+            unlike[part] = (some[own] != said[part]) & (own >= 0)
+        self._total = total.astype(np.min_scalar_type(key.size))
         self._width = int(said.max(initial=-1)) + 2
-        self.differing = self._differing(size)
-        """Whether each row differs from what its group says."""
+        self.differing = self._differing(key, said, some, unlike)
 
-    def _differing(self, size: int) -> NDArray[np.bool_]:
-        """Count each split group's values; which rows differ from the most frequent one, where the group tells."""
+    def _differing(self, key: Numbers, said: Numbers, some: Numbers, unlike: NDArray[np.bool_]) -> Numbers:
+        """Count each split group's values; which rows differ from the most frequent one, where the group tells.
+
+        Args:
+            key: see the class.
+            said: the same.
+            some: what some row of each group says.
+            unlike: the rows that say something else: of the others no more than their number is needed.
+        """
         import numpy as np
 
-        ends = size * self._width
-        inside = np.zeros(self.key.size, bool)
-        for part in parts(inside.size):
-            inside[part] = self._split[self.key[part]]
-        keys = np.empty(int(inside.sum()), np.min_scalar_type(-max(ends, 1)))
-        start = 0
-        for part in parts(self.key.size):
-            own = self._pair(self.key[part][inside[part]], self._said[part][inside[part]])
-            keys[start : start + own.size] = own
-            start += own.size
-        self._pairs, self._n, place = _counted(keys, ends)
+        at, ends = np.flatnonzero(unlike), self._total.size * self._width
+        others, n_others, place = _counted(self._pair(key[at], said[at]), ends)
+        group = others // self._width
+        first = np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if group.size else group
+        self._grouped = group[first]
+        rest = self._total[self._grouped] - (np.add.reduceat(n_others, first) if group.size else n_others)
+        pairs = np.r_[others, self._pair(self._grouped, some[self._grouped])]
+        order = np.argsort(pairs)
+        self._pairs, n = pairs[order], np.r_[n_others, rest][order]
         group = self._pairs // self._width
-        starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if group.size else group
-        self._most = np.zeros(size, np.int64)
-        self._most[group[starts]] = np.maximum.reduceat(self._n, starts) if group.size else self._n
-        self._usual = np.full(size, -1, np.int64)
-        usual = self._n == self._most[group]
-        self._usual[group[usual]] = self._pairs[usual] % self._width - 1
-        telling = (self._total >= GROUP) & (5 * self._most >= 4 * (self._total - 1))
-        differs = telling[group] & (self._n < self._most[group])
-        inside[inside] = differs[place]
-        return inside
+        first = np.r_[True, group[1:] != group[:-1]] if group.size else np.zeros(0, bool)
+        group_of = np.cumsum(first) - 1
+        most = np.maximum.reduceat(n, np.flatnonzero(first)) if group.size else n
+        usual = n == most[group_of]
+        self._usual = np.zeros(most.size, np.int64)
+        self._usual[group_of[usual]] = self._pairs[usual] % self._width - 1
+        total = self._total[self._grouped].astype(np.int64)
+        telling = (total >= GROUP) & (5 * most >= 4 * (total - 1))
+        self._n, self._most = n.astype(self._total.dtype), most.astype(self._total.dtype)
+        self._split = np.zeros(some.size, bool)
+        self._split[self._grouped] = True
+        differs = np.empty(order.size, bool)
+        differs[order] = telling[group_of] & (n < most[group_of])
+        differing = unlike.copy()
+        differing[at] = differs[: others.size][place]
+        if differs[others.size :].any():
+            odd = np.zeros(some.size, bool)
+            odd[self._grouped[differs[others.size :]]] = True
+            for part in parts(key.size):
+                differing[part] |= odd[key[part]] & ~unlike[part]
+        return np.flatnonzero(differing)
 
     def _pair(self, key: Numbers, said: Numbers) -> Numbers:
         """A group and a value as one number."""
@@ -414,19 +477,25 @@ class _Groups:
 
         return key.astype(np.int64) * self._width + said + 1
 
-    def of(self, rows: Numbers) -> dict[str, Numbers]:
-        """Of each row: rows of its group that say the same (0 without a group), all rows, and the commonest value's."""
+    def of(self, key: Numbers, said: Numbers) -> dict[str, Numbers]:
+        """Of some of these rows: rows of the group that say the same (0 without a group), all, the commonest value's.
+
+        Args:
+            key: of each row the number of its group, −1 for none.
+            said: of each row what it says.
+        """
         import numpy as np
 
-        key, said = self.key[rows].astype(np.int64), self._said[rows].astype(np.int64)
         there, split = key >= 0, self._split[key]
-        total = np.where(there, self._total[key] if self._total.size else 0, 0)
-        found = {"n": total.copy(), "total": total, "most": total.copy(), "usual": np.where(there, said, -1)}
+        total = np.where(there, self._total[key] if self._total.size else 0, 0).astype(np.int64)
+        usual = np.where(there, said, -1).astype(np.int64)
+        found = {"n": total.copy(), "total": total, "most": total.copy(), "usual": usual}
         inside = np.flatnonzero(split)
         if inside.size:
+            group = np.searchsorted(self._grouped, key[inside])
             found["n"][inside] = self._n[np.searchsorted(self._pairs, self._pair(key[inside], said[inside]))]
-            found["most"][inside] = self._most[key[inside]]
-            found["usual"][inside] = self._usual[key[inside]]
+            found["most"][inside] = self._most[group]
+            found["usual"][inside] = self._usual[group]
         return found
 
 
