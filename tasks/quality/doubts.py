@@ -7,7 +7,7 @@ is asked of pairs of values alone whether one reads like a slip of the other, of
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -132,7 +132,13 @@ def count_suspects(data: Dataset, ballot: Ballot, table: CodedRows) -> int:
     return int((_voted(data, ballot, table).confidence >= ballot.least).sum())
 
 
+def forget_groups(data: Dataset) -> None:
+    """Let go of what groups say of the table as it is, which takes some ten bytes for each row."""
+    data.kept.pop(_GROUPS, None)
+
+
 _BALLOT = "ballot: "
+_GROUPS = "groups"
 
 
 def _voted(data: Dataset, ballot: Ballot, table: CodedRows) -> Votes:
@@ -140,16 +146,15 @@ def _voted(data: Dataset, ballot: Ballot, table: CodedRows) -> Votes:
     import numpy as np
 
     own, grouped = table.columns[ballot.column], _Grouped(data, table.columns, ballot.blank)
-    present = grouped.present(ballot.column)
 
     def counted(voter: Voter) -> _Groups:
         return grouped.of(voter.columns, ballot.column)
 
-    differing = np.zeros(present.size, bool)
-    for groups in side_by_side(counted, ballot.voters, _threads(present.size)):
+    differing = np.zeros(own.codes.size, bool)
+    for groups in side_by_side(counted, ballot.voters, _threads(differing.size)):
         differing[groups.differing] = True
     at = np.flatnonzero(differing)
-    before = present[at].astype(np.int64)
+    before = grouped.held(ballot.column)[at].astype(np.int64)
     told = [_judged(grouped.told(voter.columns, ballot.column, at), before) for voter in ballot.voters]
     doubted = np.flatnonzero(_any([(each.says >= 0) & (each.says != before) for each in told], at.size))
     at, before, told = at[doubted], before[doubted], [each.of(doubted) for each in told]
@@ -195,7 +200,7 @@ def _heard(told: Sequence[_Judgement], ballot: Ballot, grouped: _Grouped, at: Nu
     """What voters say of rows that are no strangers in their groups; and whom more witnesses know than do not."""
     import numpy as np
 
-    own, held = grouped.present(ballot.column), grouped.present
+    own, held = grouped.held(ballot.column), grouped.held
     strictly = dict.fromkeys(name for voter in ballot.voters if voter.strict for name in voter.witnesses)
     apart = {name: _are_apart(own, held(name), at) for name in strictly}
 
@@ -219,15 +224,14 @@ def _heard(told: Sequence[_Judgement], ballot: Ballot, grouped: _Grouped, at: Nu
     return [*side_by_side(heard, range(len(told)), _threads(own.size))]
 
 
-def _are_apart(own: Numbers, held: Numbers, at: Numbers) -> NDArray[np.bool_]:
+def _are_apart(own: _Held, held: _Held, at: Numbers) -> NDArray[np.bool_]:
     """Of some rows, whether few of the others that have their value of a column hold the same in another one."""
     import numpy as np
 
-    width = int(held.max(initial=-1)) + 2
-    here = own[at].astype(np.int64)
+    width, here = held.ends + 1, own[at].astype(np.int64)
     pairs, place = np.unique(here * width + held[at] + 1, return_inverse=True)
     wanted, n = pa.array(pairs), np.zeros(pairs.size + 1, np.int64)
-    total = np.zeros(int(own.max(initial=-1)) + 2, np.int64)  # of no value first
+    total = np.zeros(own.ends + 1, np.int64)  # of no value first
     for part in parts(own.size):
         values = own[part].astype(np.int64)
         met = pa.compute.index_in(pa.array(values * width + held[part] + 1), wanted).fill_null(pairs.size)
@@ -326,35 +330,50 @@ def _any(masks: Sequence[NDArray[np.bool_]], size: int) -> NDArray[np.bool_]:
     return found
 
 
-def _present(name: str, coded: Mapping[str, Coded], blank: Collection[str]) -> Numbers:
-    """A column's codes, −1 where it holds nothing."""
+@dataclass(frozen=True)
+class _Held:
+    """What rows hold: a number below `ends` each, −1 for nothing.
+
+    Attributes:
+        codes: of all rows.
+        nothing: of each code whether that is nothing, too; the last one is of −1.
+    """
+
+    codes: Numbers
+    ends: int
+    nothing: NDArray[np.bool_] | None = None
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return self.codes.size
+
+    def __getitem__(self, rows: Numbers | slice) -> Numbers:
+        """What some rows hold: a copy of what all do would be too large to keep."""
+        import numpy as np
+
+        found: Numbers = self.codes[rows]
+        return found if self.nothing is None else np.where(self.nothing[found], found.dtype.type(-1), found)
+
+
+def _joined(first: _Held, others: Sequence[Coded]) -> _Held:
+    """What rows hold of several columns; nothing where the first one is missing."""
     import numpy as np
 
-    column = coded[name]
-    if name not in blank:
-        return column.codes
-    return np.where(column.nothing[column.codes], column.codes.dtype.type(-1), column.codes)
-
-
-def _key(columns: Sequence[str], coded: Mapping[str, Coded], blank: Collection[str]) -> Numbers:
-    """What rows of one group share, as one number; −1 where the first column is missing."""
-    import numpy as np
-
-    first, *others = columns
-    key = _present(first, coded, blank)
-    size = len(coded[first].values)
-    for name in others:
-        more = coded[name]
+    key = first
+    for more in others:
         empty = more.values.index("").as_py()  # null and nothing make the same group
         width = len(more.values) + 1
-        both = np.empty(key.size, np.min_scalar_type(-max(size * width, 1)))
+        ends = key.ends * width
+        both = np.empty(key.size, np.min_scalar_type(-max(ends, 1)))
         for part in parts(key.size):
             codes = np.where(more.codes[part] == empty, -1, more.codes[part]) if empty >= 0 else more.codes[part]
-            both[part] = np.where(key[part] >= 0, key[part].astype(np.int64) * width + codes + 1, -1)
-        key, size = both, size * width
-        if size > max(DENSE, both.size):
-            key = np.unique(both, return_inverse=True)[1] - int(both.min(initial=0) < 0)
-            size = int(key.max(initial=-1)) + 1
+            own = key[part].astype(np.int64)
+            both[part] = np.where(own >= 0, own * width + codes + 1, -1)
+        if ends > max(DENSE, both.size):
+            both = np.unique(both, return_inverse=True)[1] - int(both.min(initial=0) < 0)
+            ends = int(both.max(initial=-1)) + 1
+        key = _Held(both, ends)
     return key
 
 
@@ -370,106 +389,135 @@ class _Grouped:
     def __init__(self, data: Dataset, coded: Mapping[str, Coded], blank: Collection[str]) -> None:
         self._coded, self._blank = coded, blank
         self._as_it_is = codes(data).of(list(coded)).columns
-        self._known: dict[tuple[tuple[str, ...], str], _Groups] = data.kept.setdefault(f"groups: {sorted(blank)}", {})
-        self._others: dict[tuple[tuple[str, ...], str], _Groups] = {}
-        self._present: dict[str, Numbers] = {}
-        self._keys: dict[tuple[str, ...], Numbers] = {}
+        self._known: _Known = data.kept.setdefault(_GROUPS, {}).setdefault(frozenset(blank), _Known())
+        self._others = _Known()
+        self._keys: dict[tuple[str, ...], _Held] = {}
 
-    def present(self, name: str) -> Numbers:
-        """A column's codes, −1 where it holds nothing."""
-        if name not in self._present:
-            self._present[name] = _present(name, self._coded, self._blank)
-        return self._present[name]
+    def held(self, name: str) -> _Held:
+        """What rows hold of a column."""
+        column = self._coded[name]
+        return _Held(column.codes, len(column.values), column.nothing if name in self._blank else None)
 
     def of(self, columns: tuple[str, ...], name: str) -> _Groups:
         """What the groups of all rows that are equal in these columns say of another one."""
-        as_it_is = all(self._coded[each] is self._as_it_is[each] for each in (*columns, name))
-        known = self._known if as_it_is else self._others
+        known = self._known_of(*columns, name).groups
         if (columns, name) not in known:
-            known[columns, name] = _Groups(self._key(columns), self.present(name))
+            known[columns, name] = _Groups(self._key(columns), self.held(name), self._total(columns))
         return known[columns, name]
 
     def told(self, columns: tuple[str, ...], name: str, at: Numbers) -> dict[str, Numbers]:
         """What the groups of some rows say of a column, as `_Groups.of` tells it."""
-        return self.of(columns, name).of(self._key(columns)[at], self.present(name)[at])
+        return self.of(columns, name).of(self._key(columns)[at], self.held(name)[at])
 
-    def _key(self, columns: tuple[str, ...]) -> Numbers:
+    def _key(self, columns: tuple[str, ...]) -> _Held:
+        """What rows of one group share."""
         if columns not in self._keys:
-            self._keys[columns] = _key(columns, self._coded, self._blank)
+            first, *others = columns
+            self._keys[columns] = _joined(self.held(first), [self._coded[name] for name in others])
         return self._keys[columns]
+
+    def _total(self, columns: tuple[str, ...]) -> Numbers:
+        """The rows of each group."""
+        known = self._known_of(*columns).totals
+        if columns not in known:
+            known[columns] = _sizes(self._key(columns))
+        return known[columns]
+
+    def _known_of(self, *names: str) -> _Known:
+        """Where it is kept what is counted of some columns: of others than they are now, for this object alone."""
+        as_it_is = all(self._coded[name] is self._as_it_is[name] for name in names)
+        return self._known if as_it_is else self._others
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is counted of groups, by the columns that make them: their rows, and what they say of another column."""
+
+    totals: dict[tuple[str, ...], Numbers] = field(default_factory=dict)
+    groups: dict[tuple[tuple[str, ...], str], _Groups] = field(default_factory=dict)
+
+
+def _sizes(key: _Held) -> Numbers:
+    """How many rows hold each number from 0 on, in numbers as small as can be."""
+    import numpy as np
+
+    total = np.zeros(key.ends + 1, np.int64)
+    for part in parts(key.size):
+        total += np.bincount(key[part].astype(np.intp) + 1, minlength=total.size)
+    return total[1:].astype(np.min_scalar_type(key.size))
 
 
 class _Groups:
     """The rows grouped by one determinant, and what each group says of a column; −1 is said, too.
 
     Args:
-        key: of each row the number of its group, −1 for none.
-        said: of each row what it says.
+        key: the group of each row.
+        said: what each row says.
+        total: of each group its rows.
 
     Attributes:
         differing: places of the rows that differ from what their group says.
     """
 
-    def __init__(self, key: Numbers, said: Numbers) -> None:
+    def __init__(self, key: _Held, said: _Held, total: Numbers) -> None:
         import numpy as np
 
-        size = int(key.max(initial=-1)) + 1
-        total = np.zeros(size, np.int64)
-        some = np.zeros(size + 1, said.dtype)
+        self._total, self._width = total, said.ends + 1
+        some = np.zeros(total.size + 1, said.codes.dtype)  # what one row of each group says; the last group has no key
         for part in parts(key.size):
-            own = key[part].astype(np.intp)  # as numpy would do for each step
-            total += np.bincount(own + 1, minlength=size + 1)[1:]
-            some[own] = said[part]
-        unlike = np.zeros(key.size, bool)
+            some[key[part].astype(np.intp)] = said[part]
+        differing = np.zeros(key.size, bool)
         for part in parts(key.size):
             own = key[part].astype(np.intp)
-            unlike[part] = (some[own] != said[part]) & (own >= 0)
-        self._total = total.astype(np.min_scalar_type(key.size))
-        self._width = int(said.max(initial=-1)) + 2
-        self.differing = self._differing(key, said, some, unlike)
+            differing[part] = (some[own] != said[part]) & (own >= 0)
+        at = np.flatnonzero(differing)
+        unlike, n, place = _counted(self._pair(key[at], said[at]), total.size * self._width)
+        differs = self._count(unlike, n, some)
+        differing[at] = differs[np.searchsorted(self._pairs, unlike)][place]
+        alike = self._pair(self._grouped, some[self._grouped])
+        odd = np.zeros(some.size, bool)
+        odd[self._grouped[differs[np.searchsorted(self._pairs, alike)]]] = True
+        for part in parts(key.size if odd.any() else 0):
+            own = key[part].astype(np.intp)
+            differing[part] |= odd[own] & (some[own] == said[part])
+        self.differing = np.flatnonzero(differing).astype(total.dtype)
 
-    def _differing(self, key: Numbers, said: Numbers, some: Numbers, unlike: NDArray[np.bool_]) -> Numbers:
-        """Count each split group's values; which rows differ from the most frequent one, where the group tells.
+    def _count(self, unlike: Numbers, n: Numbers, some: Numbers) -> NDArray[np.bool_]:
+        """Count each split group's values; which of them are not the most frequent one, where the group tells.
 
         Args:
-            key: see the class.
-            said: the same.
-            some: what some row of each group says.
-            unlike: the rows that say something else: of the others no more than their number is needed.
+            unlike: what rows say that do not say the same as some row of their group, as `_pair` has it, in order.
+            n: how many rows say so; all others of a group say the same as that row.
+            some: what that row says.
         """
         import numpy as np
 
-        at, ends = np.flatnonzero(unlike), self._total.size * self._width
-        others, n_others, place = _counted(self._pair(key[at], said[at]), ends)
-        group = others // self._width
-        first = np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if group.size else group
-        self._grouped = group[first]
-        rest = self._total[self._grouped] - (np.add.reduceat(n_others, first) if group.size else n_others)
-        pairs = np.r_[others, self._pair(self._grouped, some[self._grouped])]
+        first = self._first(unlike)
+        self._grouped = unlike[first] // self._width
+        rest = self._total[self._grouped] - (np.add.reduceat(n, first) if n.size else n)
+        pairs = np.r_[unlike, self._pair(self._grouped, some[self._grouped])]
         order = np.argsort(pairs)
-        self._pairs, n = pairs[order], np.r_[n_others, rest][order]
-        group = self._pairs // self._width
-        first = np.r_[True, group[1:] != group[:-1]] if group.size else np.zeros(0, bool)
-        group_of = np.cumsum(first) - 1
-        most = np.maximum.reduceat(n, np.flatnonzero(first)) if group.size else n
-        usual = n == most[group_of]
-        self._usual = np.zeros(most.size, np.int64)
-        self._usual[group_of[usual]] = self._pairs[usual] % self._width - 1
+        self._pairs, n = pairs[order], np.r_[n, rest][order]
+        first = self._first(self._pairs)
+        most = np.maximum.reduceat(n, first) if n.size else n
+        group = np.repeat(np.arange(first.size), np.diff(np.r_[first, n.size]))
+        usual = n == most[group]
+        self._usual = np.zeros(most.size, some.dtype)
+        self._usual[group[usual]] = self._pairs[usual] % self._width - 1
+        self._split = np.zeros(some.size, bool)
+        self._split[self._grouped] = True
         total = self._total[self._grouped].astype(np.int64)
         telling = (total >= GROUP) & (5 * most >= 4 * (total - 1))
         self._n, self._most = n.astype(self._total.dtype), most.astype(self._total.dtype)
-        self._split = np.zeros(some.size, bool)
-        self._split[self._grouped] = True
-        differs = np.empty(order.size, bool)
-        differs[order] = telling[group_of] & (n < most[group_of])
-        differing = unlike.copy()
-        differing[at] = differs[: others.size][place]
-        if differs[others.size :].any():
-            odd = np.zeros(some.size, bool)
-            odd[self._grouped[differs[others.size :]]] = True
-            for part in parts(key.size):
-                differing[part] |= odd[key[part]] & ~unlike[part]
-        return np.flatnonzero(differing)
+        differs: NDArray[np.bool_] = telling[group] & ~usual
+        return differs
+
+    def _first(self, pairs: Numbers) -> Numbers:
+        """Where each group begins in pairs in order."""
+        import numpy as np
+
+        group = pairs // self._width
+        return np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if group.size else np.zeros(0, np.int64)
 
     def _pair(self, key: Numbers, said: Numbers) -> Numbers:
         """A group and a value as one number."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -117,25 +118,34 @@ def _in_small_blocks(data: Dataset, column: str, settings: NearDuplicateSettings
     """
     import numpy as np
 
-    most = settings.block_size + 1  # as good as any larger number
-    read = [
-        (part["block"].combine_chunks(), np.minimum(part["n"].to_numpy(), most).astype(np.min_scalar_type(most)))
-        for part in _beginnings(data, column)
-        if part.num_rows  # an empty part has no chunk of its own
-    ]
-    blocks = pa.chunked_array([block for block, _n in read], pa.int64()).dictionary_encode()
-    known = blocks.chunk(0).dictionary.to_numpy() if read else np.empty(0, np.int64)
-    sizes = np.zeros(known.size, np.int64)
-    for place, (_block, n) in zip(blocks.chunks, read, strict=True):
-        sizes += np.bincount(place.indices.to_numpy(), weights=n, minlength=known.size).astype(np.int64)
+    known, sizes = _sizes_of_blocks(_beginnings(data, column), settings.block_size + 1)
     small = (known != 0) & (sizes > 1) & (sizes <= settings.block_size)
-    known, sizes = known[small], sizes[small]
+    known, sizes = known[small], sizes[small].astype(np.int64)
     order = np.lexsort((known, sizes))
     wanted = known[order[np.cumsum((sizes * (sizes - 1) / 2)[order]) <= settings.pairs]]
     parts = [_NONE_MET]
     if wanted.size:
         parts += [part.filter(pa.array(np.isin(part["block"], wanted))) for part in _beginnings(data, column)]
     return pa.concat_tables(parts)
+
+
+def _sizes_of_blocks(values: Iterable[pa.Table], most: int) -> tuple[Any, Any]:
+    """The blocks and how many rows each has, counted up to a number that is as good as any larger one."""
+    import numpy as np
+
+    def counted(block: Any, rows: Any) -> tuple[Any, Any]:
+        met = pa.array(block).dictionary_encode()
+        n = np.bincount(met.indices.to_numpy(), weights=rows, minlength=len(met.dictionary))
+        return met.dictionary.to_numpy(), np.minimum(n, most).astype(np.min_scalar_type(most))
+
+    known, waiting = counted(np.empty(0, np.int64), []), list[tuple[Any, Any]]()
+    for part in chain(values, [None]):
+        if part is not None:
+            waiting.append(counted(part["block"].to_numpy(), np.minimum(part["n"].to_numpy(), most)))
+        if part is None or sum(block.size for block, _rows in waiting) > max(_BATCH, known[0].size):
+            known = counted(*(np.concatenate(side) for side in zip(known, *waiting, strict=True)))
+            waiting.clear()
+    return known
 
 
 def _beginnings(data: Dataset, column: str) -> Iterator[pa.Table]:

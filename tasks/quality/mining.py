@@ -152,8 +152,11 @@ def _sampled(
     few = [c for c in determinants if _every(c) > 1]
     columns = list(coded.values()) if few else []
     hashed = dict(zip(coded, hashes(data, columns), strict=True)) if few else {}
-    of_rows = [row_hashes(rows, columns, list(hashed.values())) for rows in parts(data.profile.rows) if few]
-    ordered = np.argsort(np.concatenate(of_rows)) if few else np.empty(0, np.int64)
+    of_rows = np.empty(data.profile.rows if few else 0, np.int64)
+    for part in parts(of_rows.size):
+        of_rows[part] = row_hashes(part, columns, list(hashed.values()))
+    ordered = np.argsort(of_rows)
+    del of_rows
     for column in determinants:
         own, every = coded[column.name], _every(column)
         looked_at = ~own.nothing[own.codes] if column.blank_count else own.codes >= 0

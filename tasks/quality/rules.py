@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tasks.quality.ballot import Voter
 from tasks.quality.contract import ControlTotal, Reference, Rule
-from tasks.quality.doubts import Ballot, suspects_sql, votes_on
+from tasks.quality.doubts import Ballot, forget_groups, suspects_sql, votes_on
 from tasks.quality.errors import AnswerError
 from tasks.quality.expressions import columns_of, predicate, value_of
 from tasks.quality.formulas import Formula, broken, mined, result, spoken, style, tolerance, written
@@ -136,6 +136,7 @@ def broken_dependency(data: Dataset, settings: Settings[DependencySettings]) -> 
     for column in data.profile.columns:
         if determinants := determined.get(column.name):
             yield from _broken(data, column.name, determinants, settings.of(column.name))
+    forget_groups(data)
 
 
 def _mined(data: Dataset, mined: Sequence[Dependency]) -> Iterator[tuple[str, Determinant]]:
