@@ -98,7 +98,7 @@ class Changed:
 
 @dataclass(frozen=True)
 class CodedRows:
-    """Rows of a table: `_row` of each, and some columns by name."""
+    """Rows of a table: `_row` of each, in numbers as small as can be, and some columns by name."""
 
     rows: Numbers
     columns: Mapping[str, Coded]
@@ -153,7 +153,7 @@ class CodedRows:
             own.told(pairs // width - 1),
             new.dictionary.take(pa.array(pairs % width - 1, mask=pairs % width == 0)),
         )
-        rows = self.rows[found[other]]
+        rows = self.numbered(found[other])
         alike = zip(olds.to_pylist(), news.to_pylist(), n.tolist(), rows[first].tolist(), strict=True)
         return Changed(rows, [(column, *told) for told in alike])
 
@@ -166,6 +166,12 @@ class CodedRows:
         first[own.codes[::-1]] = self.rows[::-1]
         places = {value: code for value, code in _codes_in(own.values, values) if value is None or code >= 0}
         return {value: int(first[code]) for value, code in places.items() if first[code] >= 0}
+
+    def numbered(self, places: Numbers | NDArray[np.bool_]) -> Numbers:
+        """`_row` of the rows at some places, as the engine has it."""
+        import numpy as np
+
+        return self.rows[places].astype(np.int64)
 
     def without(self, gone: Numbers) -> CodedRows:
         """Without some rows, by `_row`."""
@@ -180,7 +186,7 @@ class CodedRows:
         """Which of some rows are there, and where these are."""
         import numpy as np
 
-        place = np.searchsorted(self.rows, rows)
+        place = np.searchsorted(self.rows, rows.astype(self.rows.dtype))  # numpy would make all of them wider instead
         there = place < self.rows.size
         there[there] = self.rows[place[there]] == rows[there]
         return there, place[there]
@@ -214,7 +220,7 @@ class Codes:
 
     @property
     def rows(self) -> Numbers:
-        """`_row` of each row."""
+        """`_row` of each row, in numbers as small as can be."""
         if self._rows is None:
             self._read(())
         return self._rows  # type: ignore[return-value]
@@ -241,8 +247,10 @@ class Codes:
 
     def some(self, names: Sequence[str], at: Numbers) -> Mapping[str, Numbers]:
         """Columns of the rows at some places, in order, without their other rows: equal numbers for equal values."""
+        import numpy as np
+
         table = self._data.table.select(ROW, *names)
-        with lent(self._data.table.get_backend().con, {"_some": pa.table({ROW: self.rows[at]})}):
+        with lent(self._data.table.get_backend().con, {"_some": pa.table({ROW: self.rows[at].astype(np.int64)})}):
             wanted = self._data.table.get_backend().table("_some")
             told = table.semi_join(wanted, ROW).to_pyarrow()
         order = _order(told[ROW].to_numpy())
@@ -252,10 +260,11 @@ class Codes:
     def _read(self, names: Sequence[str]) -> None:
         import numpy as np
 
-        rows = [np.empty(0, np.int64)]
+        rows = [np.empty(0, np.int8)]
         parts: dict[str, list[pa.DictionaryArray]] = {name: [_NOTHING] for name in names}
         for part in self._parts(names):
-            rows.append(part[ROW].to_numpy())
+            own = part[ROW].to_numpy()
+            rows.append(own.astype(np.min_scalar_type(-int(own.max(initial=0)) - 1)))
             for name in names:
                 parts[name] += part[name].chunks
         found = np.concatenate(rows)
@@ -400,7 +409,7 @@ def suspect_rows(data: Dataset, column: str, sql: str) -> pa.Table:
     suspect[found] = True
     at = np.flatnonzero(suspect[own.codes])
     names = pa.repeat(pa.scalar(column), at.size)
-    return pa.table({ROW: table.rows[at], "column": names, "value": own.told(own.codes[at])})
+    return pa.table({ROW: table.numbered(at), "column": names, "value": own.told(own.codes[at])})
 
 
 def numbers(data: Dataset, columns: Sequence[Coded]) -> list[NDArray[np.float64]]:

@@ -165,7 +165,7 @@ def _voted(data: Dataset, ballot: Ballot, table: CodedRows) -> Votes:
     some = np.flatnonzero((candidate >= 0) & ((before < 0) | ~_says_nothing(own, candidate)))
     at, before, candidate = at[some], before[some], candidate[some]
     sure = _confidence(ballot, [each.of(some) for each in told], before, candidate, own, _slips(data))
-    return Votes(table.rows[at], own.told(own.codes[at]), own.told(candidate), sure)
+    return Votes(table.numbered(at), own.told(own.codes[at]), own.told(candidate), sure)
 
 
 def _threads(rows: int) -> int | None:

@@ -102,8 +102,7 @@ def broken(data: Dataset, formula: Formula) -> NDArray[np.signedinteger[Any]]:
     names = (formula.target, formula.left, formula.right)
     table = _Table(data, names)
     off = [np.flatnonzero(_off(table.numbers(names, rows), formula)) + rows.start for rows in table.parts()]
-    rows: NDArray[np.signedinteger[Any]] = codes(data).rows[np.concatenate(off)]
-    return rows
+    return codes(data).of(names).numbered(np.concatenate(off))
 
 
 def _screened(first: Mapping[str, Any], target: str, decimals: int, share: float) -> list[Formula]:
