@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -409,6 +409,8 @@ def publish(partial: Path, path: Path) -> None:
 def write_table(table: ibis.Table, path: Path, options: str) -> int:
     """Write a table to a file with DuckDB's COPY and these options; gives the number of rows.
 
+    What does not fit into memory by several threads at once is written by one alone, which takes less.
+
     Raises:
         TryAgain: the disk is full or the folder cannot be written to.
     """
@@ -417,15 +419,24 @@ def write_table(table: ibis.Table, path: Path, options: str) -> int:
 
     backend = table._find_backend(use_default=True)  # noqa: SLF001  (a memtable alone has none of its own)
     assert isinstance(backend, ibis.backends.duckdb.Backend)  # noqa: S101  (staging computes in DuckDB only)
+    backend._run_pre_execute_hooks(table)  # noqa: SLF001  (registers memtables, as every execution of Ibis does)
+    copy = f"COPY ({backend.compile(table)}) TO {_text(str(path))} ({options})"
     try:
-        backend._run_pre_execute_hooks(table)  # noqa: SLF001  (registers memtables, as every execution of Ibis does)
-        copied = backend.raw_sql(f"COPY ({backend.compile(table)}) TO {_text(str(path))} ({options})").fetchone()
+        with suppress(duckdb.OutOfMemoryException):
+            return _copied(backend, copy)
+        with _roomy(backend), _set(backend, "threads", "1"):
+            return _copied(backend, copy)
     except duckdb.IOException as error:
         todo = "free some space, or check the folder"
         raise TryAgain(f"cannot write {path.name}: {error}", where=str(path.parent), todo=todo) from error
     except duckdb.OutOfMemoryException as error:
         todo = "set GONOGO_ENGINE_MEMORY to more, e.g. 4GB, then go on with 'gonogo resume'"
         raise TryAgain(f"not enough memory for {path.name}: {error}", todo=todo) from error
+
+
+def _copied(backend: Backend, copy: str) -> int:
+    """The rows that a COPY has written."""
+    copied = backend.raw_sql(copy).fetchone()
     return int(copied[0]) if copied else 0
 
 
@@ -447,15 +458,19 @@ def _write_in_order(table: ibis.Table, path: Path) -> int:
 @contextmanager
 def _roomy(backend: Any) -> Iterator[None]:
     """Let the engine take `WRITE_MEMORY`, unless the user says how much it may take: two cores have room in it."""
-    if os.environ.get("GONOGO_ENGINE_MEMORY"):
+    with nullcontext() if os.environ.get("GONOGO_ENGINE_MEMORY") else _set(backend, "memory_limit", WRITE_MEMORY):
         yield
-        return
-    (before,) = backend.raw_sql("SELECT current_setting('memory_limit')").fetchone()
-    backend.raw_sql(f"SET memory_limit = '{WRITE_MEMORY}'")
+
+
+@contextmanager
+def _set(backend: Any, setting: str, value: str) -> Iterator[None]:
+    """Another value for a setting of the engine for a while."""
+    (before,) = backend.raw_sql(f"SELECT current_setting('{setting}')").fetchone()
+    backend.raw_sql(f"SET {setting} = '{value}'")
     try:
         yield
     finally:
-        backend.raw_sql(f"SET memory_limit = '{before}'")
+        backend.raw_sql(f"SET {setting} = '{before}'")
 
 
 def _is_in_order(path: Path) -> bool:
