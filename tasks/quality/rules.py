@@ -11,10 +11,11 @@ from pydantic import Field
 
 from tasks.quality.ballot import Voter
 from tasks.quality.contract import ControlTotal, Reference, Rule
-from tasks.quality.doubts import Ballot, forget_groups, suspects_sql, votes_on
+from tasks.quality.doubts import Ballot, suspects_sql, votes_on
 from tasks.quality.errors import AnswerError
 from tasks.quality.expressions import columns_of, predicate, value_of
 from tasks.quality.formulas import Formula, broken, mined, result, spoken, style, tolerance, written
+from tasks.quality.groups import forget_groups
 from tasks.quality.mining import Dependency, dependencies
 from tasks.quality.model import (
     ROW,

@@ -195,10 +195,10 @@ def test_what_does_not_fit_into_memory_is_spilled(staging):
         assert staging.write("run", "source", table).rows == 1_500_000
 
 
-@pytest.mark.parametrize("asked", ["", "60MB"])
+@pytest.mark.parametrize("asked", ["", "64MiB"])
 def test_what_several_threads_have_no_room_for_is_written_by_one(tmp_path, monkeypatch, asked):
     monkeypatch.setenv("GONOGO_ENGINE_MEMORY", asked)
-    with connected("60MB") as backend:
+    with connected("64MiB") as backend:
         backend.raw_sql("SET threads = 4")
         table = backend.sql(
             "SELECT i AS _row, 'value ' || i * 7919 % 1000003 AS a, 'other ' || i % 700001 AS b FROM range(900000) t(i)"
@@ -208,7 +208,7 @@ def test_what_several_threads_have_no_room_for_is_written_by_one(tmp_path, monke
             backend.raw_sql(f"COPY ({backend.compile(values)}) TO '{tmp_path / 'at_once'}' ({options})")
         assert write_table(values, tmp_path / "alone", options) == 900_000 + 700_001
         settings = backend.raw_sql("SELECT current_setting('threads'), current_setting('memory_limit')").fetchone()
-        assert settings == (4, "57.2 MiB")
+        assert settings == (4, "64.0 MiB")
 
 
 @pytest.mark.parametrize("folder", ["o'brien", "a [1] *", "ü 🙂"])
