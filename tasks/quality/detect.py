@@ -272,16 +272,19 @@ def _issue(data: Dataset, kind: Kind, finding: Finding) -> Issue:
 
 def _kept(data: Dataset, finding: Finding, sql: str) -> None:
     """The suspects; of a long table whose values come back they are found by asking each value once."""
+    column = finding.columns[0] if finding.unit == "cell" and len(finding.columns) == 1 else None
     if finding.sql:
         kept(data, sql, finding.cells)
-        return
-    if data.profile.rows >= MANY_ROWS and finding.unit == "cell" and judges_values(data.columns, sql, finding.columns):
-        (name,) = finding.columns
-        if 2 * data.profile.column(name).distinct_count <= data.profile.rows:
-            with lent(data.table.get_backend().con, {"_suspects": suspect_rows(data, name, sql)}):
-                kept(data, sql, "SELECT * FROM _suspects")
-            return
-    kept(data, sql)
+    elif column and _comes_back(data, column) and judges_values(data.columns, sql, finding.columns):
+        with lent(data.table.get_backend().con, {"_suspects": suspect_rows(data, column, sql)}):
+            kept(data, sql, "SELECT * FROM _suspects", column=column)
+    else:
+        kept(data, sql, column=column)
+
+
+def _comes_back(data: Dataset, column: str) -> bool:
+    """Whether a column of a long table has each value twice or more."""
+    return data.profile.rows >= MANY_ROWS and 2 * data.profile.column(column).distinct_count <= data.profile.rows
 
 
 def _sample(data: Dataset, sql: str) -> tuple[Cell, ...]:

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -138,14 +137,15 @@ def _sizes_of_blocks(values: Iterable[pa.Table], most: int) -> tuple[Any, Any]:
         n = np.bincount(met.indices.to_numpy(), weights=rows, minlength=len(met.dictionary))
         return met.dictionary.to_numpy(), np.minimum(n, most).astype(np.min_scalar_type(most))
 
-    known, waiting = counted(np.empty(0, np.int64), []), list[tuple[Any, Any]]()
-    for part in chain(values, [None]):
-        if part is not None:
-            waiting.append(counted(part["block"].to_numpy(), np.minimum(part["n"].to_numpy(), most)))
-        if part is None or sum(block.size for block, _rows in waiting) > max(_BATCH, known[0].size):
-            known = counted(*(np.concatenate(side) for side in zip(known, *waiting, strict=True)))
-            waiting.clear()
-    return known
+    def together(parts: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+        return counted(*(np.concatenate(side) for side in zip(*parts, strict=True)))
+
+    parts = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    for part in values:
+        parts.append(counted(part["block"].to_numpy(), np.minimum(part["n"].to_numpy(), most)))
+        if sum(block.size for block, _rows in parts[1:]) > max(_BATCH, parts[0][0].size):
+            parts = [together(parts)]
+    return together(parts)
 
 
 def _beginnings(data: Dataset, column: str) -> Iterator[pa.Table]:

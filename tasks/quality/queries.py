@@ -25,13 +25,16 @@ def suspects(data: Dataset, issue: Issue) -> ibis.Table:
     return data.table.get_backend().sql(issue.sql, schema=_CELL)
 
 
-def kept(data: Dataset, query: ibis.Table | str, cheaper: ibis.Table | str | None = None) -> ibis.Table:
+def kept(
+    data: Dataset, query: ibis.Table | str, cheaper: ibis.Table | str | None = None, *, column: str | None = None
+) -> ibis.Table:
     """The result of a query over `snapshot` and `domains`, computed once: Ibis takes longer to plan than to run it.
 
     Args:
         data: the table.
         query: an expression, or the text of a query for cells.
         cheaper: the same result, made from what is kept already; or a query for it.
+        column: the one that all cells are of: its name is not stored beside each, which takes as much as a value.
     """
     sql, schema = (query, _CELL) if isinstance(query, str) else (as_sql(query), query.schema())
     if isinstance(cheaper, ibis.Table) and isinstance(cheaper.op(), DatabaseTable):
@@ -39,7 +42,12 @@ def kept(data: Dataset, query: ibis.Table | str, cheaper: ibis.Table | str | Non
     if sql not in data.kept:
         backend, name = data.table.get_backend(), f"kept_{next(_NUMBERS)}"
         made_by = cheaper or sql if not isinstance(cheaper, ibis.Table) else as_sql(cheaper)
-        backend.raw_sql(f"CREATE TEMP TABLE {name} AS {made_by}")
+        if column is None:
+            backend.raw_sql(f"CREATE TEMP TABLE {name} AS {made_by}")
+        else:
+            backend.raw_sql(f'CREATE TEMP TABLE {name}_cells AS SELECT {quoted(ROW)}, "value" FROM ({made_by})')
+            named = f'{quoted(ROW)}, {text(column)} AS "column", "value"'
+            backend.raw_sql(f"CREATE TEMP VIEW {name} AS SELECT {named} FROM {name}_cells")
         data.kept[sql] = _held(backend, name, schema)
     table: ibis.Table = data.kept[sql]
     return table
