@@ -230,7 +230,7 @@ class Codes:
         import numpy as np
 
         known = self.rows
-        as_numbered = known.size and known[-1] - known[0] + 1 == known.size
+        as_numbered = known.size and int(known[-1]) - int(known[0]) + 1 == known.size
         return rows - known[0] if as_numbered else np.searchsorted(known, rows)
 
     def of(self, names: Sequence[str]) -> CodedRows:

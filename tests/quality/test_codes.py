@@ -66,6 +66,18 @@ def test_codes_are_in_the_order_of_row_numbers_whatever_the_order_of_the_rows(ro
             assert read(found, name) == dict(enumerate(columns(rows)[name]))
 
 
+@pytest.mark.parametrize("rows", [127, 128, 129])
+def test_row_numbers_are_as_small_as_they_can_be_and_found_again(rows):
+    with opened({"a": ["x"] * rows}) as data:
+        table = codes(data).of("a")
+        assert table.rows.itemsize == (1 if rows <= 128 else 2)
+        wanted = pa.array([0, rows - 1], pa.int64()).to_numpy()
+        assert codes(data).places(wanted).tolist() == wanted.tolist()
+        assert table.numbered(wanted).tolist() == wanted.tolist()
+        assert table.without(wanted).rows.tolist() == list(range(1, rows - 1))
+        assert table.without(wanted + 256).rows.tolist() == list(range(rows))  # as in a byte, but not there
+
+
 @given(ROWS)
 @settings(max_examples=20)
 def test_a_table_that_is_read_in_parts_has_the_same_codes(rows):
