@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -455,11 +455,9 @@ def _write_in_order(table: ibis.Table, path: Path) -> int:
     return write_table(table.order_by(ROW), path, _PARQUET)
 
 
-@contextmanager
-def _roomy(backend: Any) -> Iterator[None]:
+def _roomy(backend: Any) -> AbstractContextManager[None]:
     """Let the engine take `WRITE_MEMORY`, unless the user says how much it may take: two cores have room in it."""
-    with nullcontext() if os.environ.get("GONOGO_ENGINE_MEMORY") else _set(backend, "memory_limit", WRITE_MEMORY):
-        yield
+    return nullcontext() if os.environ.get("GONOGO_ENGINE_MEMORY") else _set(backend, "memory_limit", WRITE_MEMORY)
 
 
 @contextmanager

@@ -247,10 +247,8 @@ class Codes:
 
     def some(self, names: Sequence[str], at: Numbers) -> Mapping[str, Numbers]:
         """Columns of the rows at some places, in order, without their other rows: equal numbers for equal values."""
-        import numpy as np
-
         table = self._data.table.select(ROW, *names)
-        with lent(self._data.table.get_backend().con, {"_some": pa.table({ROW: self.rows[at].astype(np.int64)})}):
+        with lent(self._data.table.get_backend().con, {"_some": pa.table({ROW: self.of(()).numbered(at)})}):
             wanted = self._data.table.get_backend().table("_some")
             told = table.semi_join(wanted, ROW).to_pyarrow()
         order = _order(told[ROW].to_numpy())

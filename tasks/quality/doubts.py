@@ -28,7 +28,7 @@ from tasks.quality.ballot import (
     votes_sql,
 )
 from tasks.quality.codes import Coded, CodedRows, codes
-from tasks.quality.groups import Grouped, Groups, are_apart
+from tasks.quality.groups import Grouped, Groups
 from tasks.quality.model import ROW, Dataset
 from tasks.quality.parallel import side_by_side
 from tasks.quality.queries import asked, stored, text
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tasks.quality.codes import Numbers
 
 MOST_ROWS_TOGETHER = 4_000_000
-"""Of more rows one voter after the other is asked, which takes some thirty bytes for each row."""
+"""Of more rows one voter after the other is asked."""
 
 
 @dataclass(frozen=True)
@@ -192,9 +192,8 @@ def _heard(told: Sequence[_Judgement], ballot: Ballot, grouped: Grouped, at: Num
     """What voters say of rows that are no strangers in their groups; and whom more witnesses know than do not."""
     import numpy as np
 
-    own, held = grouped.held(ballot.column), grouped.held
     strictly = dict.fromkeys(name for voter in ballot.voters if voter.strict for name in voter.witnesses)
-    apart = {name: are_apart(own, held(name), at) for name in strictly}
+    apart = {name: grouped.are_apart(ballot.column, name, at) for name in strictly}
 
     def heard(place: int) -> _Judgement:
         voter, judged = ballot.voters[place], told[place]
@@ -202,7 +201,7 @@ def _heard(told: Sequence[_Judgement], ballot: Ballot, grouped: Grouped, at: Num
         about = np.flatnonzero(judged.says >= 0)
         for name in voter.witnesses:
             found = grouped.told(voter.columns, name, at[about])
-            tells = (held(name)[at[about]] >= 0) & (found["most"] >= AGREEING * (found["total"] - 1))
+            tells = (grouped.held(name)[at[about]] >= 0) & (found["most"] >= AGREEING * (found["total"] - 1))
             knows = tells & (found["n"] == found["most"])
             known[about] += knows
             strange[about] += tells & ~knows
@@ -213,7 +212,7 @@ def _heard(told: Sequence[_Judgement], ballot: Ballot, grouped: Grouped, at: Num
         says = np.where((known == 0) & (strange > 0), -1, judged.says)
         return replace(judged, says=says, trusted=telling > strange)
 
-    return [*side_by_side(heard, range(len(told)), _threads(own.size))]
+    return [*side_by_side(heard, range(len(told)), _threads(grouped.held(ballot.column).size))]
 
 
 def _confidence(

@@ -108,6 +108,20 @@ class Grouped:
         """What the groups of some rows say of a column, as `Groups.of` tells it."""
         return self.of(columns, name).of(self._key(columns)[at], self.held(name)[at])
 
+    def are_apart(self, column: str, other: str, at: Numbers) -> NDArray[np.bool_]:
+        """Of some rows, whether few of the others that hold the same in a column do so in the other one, too."""
+        import numpy as np
+
+        own, held, total = self._key((column,)), self.held(other), self._total((column,))
+        width, here = held.ends + 1, own[at].astype(np.int64)
+        pairs, place = np.unique(here * width + held[at] + 1, return_inverse=True)
+        wanted, n = pa.array(pairs), np.zeros(pairs.size + 1, np.int64)
+        for part in parts(own.size):
+            met = pa.array(own[part].astype(np.int64) * width + held[part] + 1)
+            found = pa.compute.index_in(met, wanted).fill_null(pairs.size)
+            n += np.bincount(found.to_numpy(), minlength=n.size)
+        return (here < 0) | (2 * (n[place] - 1) <= total[here].astype(np.int64) - 1)
+
     def _key(self, columns: tuple[str, ...]) -> Held:
         """What rows of one group share."""
         if columns not in self._keys:
@@ -171,18 +185,19 @@ class Groups:
             differing[part] = (some[own] != said[part]) & (own >= 0)
         at = np.flatnonzero(differing)
         unlike, n, place = _counted(self._pair(key[at], said[at]), total.size * self._width)
-        differs = self._count(unlike, n, some)
-        differing[at] = differs[np.searchsorted(self._pairs, unlike)][place]
-        alike = self._pair(self._grouped, some[self._grouped])
+        differs, rest_differ = self._count(unlike, n, some)
+        differing[at] = differs[place]
         odd = np.zeros(some.size, bool)
-        odd[self._grouped[differs[np.searchsorted(self._pairs, alike)]]] = True
+        odd[self._grouped[rest_differ]] = True
         for part in parts(key.size if odd.any() else 0):
             own = key[part].astype(np.intp)
             differing[part] |= odd[own] & (some[own] == said[part])
         self.differing = np.flatnonzero(differing).astype(total.dtype)
 
-    def _count(self, unlike: Numbers, n: Numbers, some: Numbers) -> NDArray[np.bool_]:
-        """Count each split group's values; which of them are not the most frequent one, where the group tells.
+    def _count(self, unlike: Numbers, n: Numbers, some: Numbers) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Count each split group's values; which are not the most frequent one, where the group tells.
+
+        Those of `unlike`, and of each split group what all its other rows say.
 
         Args:
             unlike: what rows say that do not say the same as some row of their group, as `_pair` has it, in order.
@@ -208,8 +223,9 @@ class Groups:
         total = self._total[self._grouped].astype(np.int64)
         telling = (total >= GROUP) & (5 * most >= 4 * (total - 1))
         self._n, self._most = n.astype(self._total.dtype), most.astype(self._total.dtype)
-        differs: NDArray[np.bool_] = telling[group] & ~usual
-        return differs
+        differs = np.empty(order.size, bool)
+        differs[order] = telling[group] & ~usual
+        return differs[: unlike.size], differs[unlike.size :]
 
     def _first(self, pairs: Numbers) -> Numbers:
         """Where each group begins in pairs in order."""
@@ -268,19 +284,3 @@ def _counted(keys: Numbers, ends: int) -> tuple[Numbers, Numbers, Numbers]:
 def forget_groups(data: Dataset) -> None:
     """Let go of what groups say of the table as it is, which takes some ten bytes for each row."""
     data.kept.pop(_KEPT, None)
-
-
-def are_apart(own: Held, held: Held, at: Numbers) -> NDArray[np.bool_]:
-    """Of some rows, whether few of the others that have their value of a column hold the same in another one."""
-    import numpy as np
-
-    width, here = held.ends + 1, own[at].astype(np.int64)
-    pairs, place = np.unique(here * width + held[at] + 1, return_inverse=True)
-    wanted, n = pa.array(pairs), np.zeros(pairs.size + 1, np.int64)
-    total = np.zeros(own.ends + 1, np.int64)  # of no value first
-    for part in parts(own.size):
-        values = own[part].astype(np.int64)
-        met = pa.compute.index_in(pa.array(values * width + held[part] + 1), wanted).fill_null(pairs.size)
-        n += np.bincount(met.to_numpy(), minlength=n.size)
-        total += np.bincount(values + 1, minlength=total.size)
-    return (here < 0) | (2 * (n[place] - 1) <= total[here + 1] - 1)

@@ -142,7 +142,7 @@ def _sizes_of_blocks(values: Iterable[pa.Table], most: int) -> tuple[Any, Any]:
 
     parts = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     for part in values:
-        parts.append(counted(part["block"].to_numpy(), np.minimum(part["n"].to_numpy(), most)))
+        parts.append(counted(part["block"].to_numpy(), part["n"].to_numpy()))
         if sum(block.size for block, _rows in parts[1:]) > max(_BATCH, parts[0][0].size):
             parts = [together(parts)]
     return together(parts)
