@@ -297,14 +297,15 @@ def connected(memory: str = ENGINE_MEMORY) -> Iterator[Backend]:
         SpecError: that is no amount of memory.
     """
     import duckdb
-    import ibis
     import pyarrow as pa
+
+    from blocks.engine import Engine
 
     pa.set_memory_pool(pa.system_memory_pool())  # the pool of its own keeps a good part of what is given back to it
     memory = os.environ.get("GONOGO_ENGINE_MEMORY") or memory
     with scratch() as spill:
         try:
-            backend = ibis.duckdb.connect(
+            backend = Engine().connect(
                 preserve_insertion_order=True,
                 temp_directory=str(spill),
                 memory_limit=memory,

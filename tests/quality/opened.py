@@ -9,6 +9,7 @@ from functools import cache
 import ibis
 import pyarrow as pa
 
+from blocks.engine import Engine
 from tasks.quality.contract import Contract
 from tasks.quality.model import ROW, Dataset, Snapshot
 from tasks.quality.profile import domains, profile
@@ -19,7 +20,7 @@ KEY = b"only for tests, and not secret"
 
 @contextmanager
 def opened(columns: Mapping[str, Sequence[str | None]], contract: Contract | None = None) -> Iterator[Dataset]:
-    backend = ibis.duckdb.connect()
+    backend = Engine().connect()
     try:
         yield dataset(backend, columns, contract)
     finally:
@@ -47,7 +48,7 @@ def unprofiled(table):
     """A connection with the views of a table, of which nothing is known."""
     rows = table.order_by(ROW).to_pyarrow().to_pydict()
     kept = pa.table({name: pa.array(v, pa.int64() if name == ROW else pa.string()) for name, v in rows.items()})
-    return _lent(ibis.duckdb.connect(), kept)
+    return _lent(Engine().connect(), kept)
 
 
 def _lent(backend, arrow: pa.Table):

@@ -2,11 +2,11 @@
 
 import random
 
-import ibis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blocks.engine import Engine
 from tasks.quality import duplicates, records
 from tasks.quality.contract import Contract
 from tasks.quality.duplicates import KeepLatest, KeepOne, Merge, Survivorship, Trust, Vote
@@ -20,7 +20,7 @@ KINDS = ("exact_duplicate_rows", "key_duplicates", "conflicting_sources", "near_
 
 def dataset(columns, rows, key=()) -> Dataset:
     values = {name: [row[i] for row in rows] for i, name in enumerate(columns)}
-    return opened.dataset(ibis.duckdb.connect(), values, Contract(key=tuple(key)))
+    return opened.dataset(Engine().connect(), values, Contract(key=tuple(key)))
 
 
 def found(data, name, **changed):
