@@ -25,8 +25,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from flows.home import Home
 from tasks.quality.errors import TryAgain
@@ -429,11 +430,33 @@ def _collect_apart() -> None:
         gc.collect(1 if seconds % _COLLECT_ALL_SECONDS else 2)
 
 
+def _spare_the_server() -> None:
+    """Let Prefect's server make once what it would make for each notification, and answer nobody meanwhile.
+
+    It asks for the application that it serves, and is given the one there is: but to learn whether the settings are
+    those it was made with, and to set up logging again, takes 0.4 s. And it reads all certificates there are.
+    """
+    from httpx._transports import default
+    from prefect.server.api import server
+
+    default.create_ssl_context = lru_cache(default.create_ssl_context)  # type: ignore[attr-defined]
+    make, made = server.create_app, list[Any]()
+
+    def create_app(*args: Any, **kwargs: Any) -> Any:
+        if args or kwargs or not made:
+            made[:] = [make(*args, **kwargs)]
+        return made[0]
+
+    server.create_app = create_app
+
+
 def _main(wanted: str, module: str, *args: str) -> None:
     """What `spawn` starts: a module that ends when it is not wanted any more."""
     threading.Thread(target=_end_when_unwanted, args=(Path(wanted),), daemon=True).start()
     gc.disable()
     threading.Thread(target=_collect_apart, daemon=True).start()
+    if (module, *args[:2]) == ("prefect", "server", "start"):
+        _spare_the_server()
     sys.argv = [module, *args]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

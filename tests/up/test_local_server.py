@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from functools import partial
 
 import httpx
@@ -210,3 +212,30 @@ def test_the_servers_garbage_is_never_collected_in_the_thread_that_answers(tmp_p
         fcntl.flock(lock, fcntl.LOCK_SH)
         spawn("garbage", log=log, wanted=wanted, env={**os.environ, "PYTHONPATH": str(tmp_path)}).wait(30)
     assert "collected in the main thread: {False}" in log.read_text()
+
+
+SPARED = """
+import httpx
+from flows.local import _spare_the_server
+
+_spare_the_server()
+
+from prefect.logging import configuration
+from prefect.server.api import server
+from prefect.server.api.clients import OrchestrationClient
+
+served = server.create_app(webserver_only=True)
+set_up = []
+configuration.setup_logging = lambda: set_up.append(True)
+applications = {id(OrchestrationClient()._http_client._transport.app) for _ in range(3)}
+certificates = {id(httpx.AsyncClient()._transport._pool._ssl_context) for _ in range(3)}
+print(applications == {id(served)}, len(set_up), len(certificates))
+"""
+
+
+def test_for_a_notification_the_server_makes_nothing_that_it_has(tmp_path):
+    """To make it takes nearly half a second for each, in which the server answers nobody."""
+    environment = {**os.environ, "PREFECT_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", SPARED]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert told.stdout.split() == ["True", "0", "1"], told.stderr
