@@ -266,7 +266,15 @@ def _slip() -> str:
     )
     odd = f"{_pattern('before')} <> {_pattern('candidate')}"
     near = f"{edits} <= 1 OR {edits} <= 0.34 * {longest} OR ({odd} AND {edits} <= 0.5 * {longest})"
-    return f"({near}) AND {edits} < {longest} AND NOT ({numbers})"
+    return f"({near}) AND {edits} < {longest} AND NOT ({numbers}) AND NOT ({_a_word_more(old, new)})"
+
+
+def _a_word_more(old: str, new: str) -> str:
+    """Whether the one is the other, which has no digit, with a word of letters before or behind it: West Seattle."""
+    more = "regexp_matches({}, '^[A-Za-z]{{3,}}[ -]|[ -][A-Za-z]{{3,}}$')"
+    whole = "NOT regexp_matches({0}, '[0-9]') AND (starts_with({1}, {0} || ' ') OR starts_with({1}, {0} || '-') OR "
+    whole += "ends_with({1}, ' ' || {0}) OR ends_with({1}, '-' || {0}))"
+    return " OR ".join(f"({whole.format(*both)} AND {more.format(both[1])})" for both in ((old, new), (new, old)))
 
 
 def _pattern(side: str) -> str:

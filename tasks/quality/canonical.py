@@ -69,12 +69,14 @@ class CanonicalNumber(Edits):
 
     Attributes:
         mark: what separates decimals in the data.
+        writes: what separates them afterwards.
         unit: the unit that every number without another one has, "" for none.
         prefix: what is written before the number, as a currency's sign, "" for nothing.
         suffix: what is written behind the number, "" for nothing.
         shorten: take needless zeros off (12.0 → 12).
         grouped: separate thousands.
         decimals: write at least so many decimals, as the column's other numbers have.
+        plus: leave the plus in front of numbers that have one.
         percent: what becomes of a percent sign: left out ("strip"), the number divided by a hundred ("divide"), or
             neither ("leave").
         convert: convert other units of the same quantity; else values in them stay as they are.
@@ -84,12 +86,14 @@ class CanonicalNumber(Edits):
     """
 
     mark: Literal[".", ","] = "."
+    writes: Literal[".", ","] = "."
     unit: str = ""
     prefix: str = ""
     suffix: str = ""
     shorten: bool = True
     grouped: bool = False
     decimals: int = Field(0, ge=0, le=MOST_DECIMALS)
+    plus: bool = False
     percent: Literal["strip", "divide", "leave"] = "strip"
     convert: bool = False
     thousand: Literal[1000, 1024] = 1000
@@ -211,16 +215,26 @@ def plan_for(told: Told) -> CanonicalNumber | None:
     own = (prefix, suffix) if keeps else ("", "")
     usual_ones = [(m, n) for _t, n, m in told if (m.prefix, m.suffix) == own and not m.power]
     decimals, shorten = _decimals_of(usual_ones, mark, single) if usual_ones else (0, True)
+    grouped = _mostly_grouped(told, mark, single)
     return CanonicalNumber(
         mark=mark,
+        writes=mark if keeps or grouped or not _scattered(told, mark) else ".",
         unit=unit,
         prefix=_before(told, prefix) if keeps and prefix else "",
         suffix=suffix if keeps else "",
         shorten=shorten,
-        grouped=_mostly_grouped(told, mark, single),
+        grouped=grouped,
         decimals=decimals,
+        plus=_told_by_a_plus(told),
         single=single,
     )
+
+
+def _told_by_a_plus(told: Told) -> bool:
+    """Whether so many numbers above zero have a plus, beside others below it, that it is their way of writing."""
+    above = [(text, n) for text, n, m in told if not m.negative]
+    signed = sum(n for text, n in above if text.lstrip().startswith("+"))
+    return len(above) < len(told) and signed > FEW * sum(n for _text, n in above)
 
 
 _BEFORE = re.compile(r"[-+\u2212(\"'\u2018\u2019\u201c\u201e\u00ab]")
@@ -349,7 +363,7 @@ def facts_about(told: Told, plan: CanonicalNumber) -> dict[str, Any]:
         not (safe or divide)
         and not (plan.prefix or plan.suffix)
         and units[""] > MOST * rows_of(told)
-        and not _scattered(told, plan)
+        and not _scattered(told, plan.mark)
     )
     return {
         "classes": dict(forms_of(told).most_common(20)),
@@ -423,15 +437,15 @@ def _doubt(told: Told, plan: CanonicalNumber, units: Mapping[str, int]) -> str:
     known = plan.unit in ("", "%", plan.suffix.strip()) or plan.unit in MEASURES or plan.unit.startswith("/")
     if not known and units[plan.unit] < MOST * rows_of(told):
         return f"'{plan.unit}' is no unit that is known, and most numbers have none: it may say something"
-    if _scattered(told, plan):
+    if _scattered(told, plan.mark):
         return "a comma that few of the numbers have may separate two of them: look at them first"
     if not _as_large(_sizes(told, "", plan), _sizes(told, "%" if percents else plan.unit, plan)):
         return "numbers with and without unit differ in size: look at them first"
     return ""
 
 
-def _scattered(told: Told, plan: CanonicalNumber) -> bool:
-    return plan.mark == "," and sum(n for _t, n, m in told if "," in m.body) < SCATTERED * rows_of(told)
+def _scattered(told: Told, mark: str) -> bool:
+    return mark == "," and sum(n for _t, n, m in told if "," in m.body) < SCATTERED * rows_of(told)
 
 
 def _as_large(some: Sizes, others: Sizes) -> bool:
@@ -495,8 +509,9 @@ def _conversion(unit: str, plan: CanonicalNumber) -> Decimal:
 def otherwise(plan: CanonicalNumber) -> Callable[[Any], Any]:
     """Which values the plan writes otherwise, as an expression that tells them by their form."""
     whole = r"[1-9][0-9]{0,2}(?:[^0-9][0-9]{3})*" if plan.grouped else r"(?:0|[1-9][0-9]*)"
-    plain = rf"^-?{whole}(?:\.[0-9]*[1-9])?" if plan.shorten else rf"^-?{whole}(?:[.,][0-9]+)?"
-    form = plain.replace("^-?", f"^-?{re.escape(plan.prefix)}", 1) + re.escape(plan.suffix) + "$"
+    decimals = re.escape(plan.writes) + ("[0-9]*[1-9]" if plan.shorten else "[0-9]+")
+    sign = "[-+]?" if plan.plus else "-?"
+    form = f"^{sign}{re.escape(plan.prefix)}{whole}(?:{decimals})?{re.escape(plan.suffix)}$"
     return lambda value: ~value.re_search(form) & value.re_search("[0-9]") & ~value.re_search("[0-9][eE][-+]?[0-9]")
 
 
@@ -508,7 +523,13 @@ def rewritten(told: Told, plan: CanonicalNumber) -> dict[str, str]:
         for bare in (False, True)
     )
     written = ((text, _canonical(numeral, plan, slipped, noisy=noisy)) for text, _n, numeral in told)
-    return {text: new for text, new in written if new is not None and new != text}
+    signed = ((text, new if new is None else _plus(text, plan) + new) for text, new in written)
+    return {text: new for text, new in signed if new is not None and new != text}
+
+
+def _plus(text: str, plan: CanonicalNumber) -> str:
+    """The plus that stays in front of a number."""
+    return "+" if plan.plus and text.lstrip().startswith("+") else ""
 
 
 def _is_bare(numeral: Numeral) -> bool:
@@ -546,7 +567,7 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str]
     if plan.decimals and numeral.body != (apart if plan.prefix else written):
         whole, _point, rest = apart.partition(".")
         apart = f"{whole}.{rest:0<{plan.decimals}}"
-    if plan.mark == "," and (plan.prefix or plan.suffix or plan.grouped):
+    if plan.writes == ",":
         apart = apart.translate(str.maketrans(",.", ".,"))
     return ("-" if numeral.negative and apart != "0" else "") + plan.prefix + apart + plan.suffix
 

@@ -102,10 +102,13 @@ class ExactDuplicateSettings(KindSettings):
     Attributes:
         chance: raise nothing when this share of the repeats, or more, is what chance alone would bring.
         safe_chance: recommend to keep the first only when chance explains no more than this share.
+        safe_share: and only when no more than this share of the rows repeat another: of a table that holds the same
+            thing many times over, equal rows may well be several things.
     """
 
     chance: float = Field(0.5, ge=0, le=1)
     safe_chance: float = Field(0.01, ge=0, le=1)
+    safe_share: float = Field(0.1, ge=0, le=1)
 
 
 def _exact_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
@@ -135,7 +138,8 @@ def exact_duplicate_rows(data: Dataset, settings: Settings[ExactDuplicateSetting
     share = min(1.0, pairs_by_chance(data, by) / count) if count else 1.0
     if share >= settings.default.chance:
         return
-    safe = share <= settings.default.safe_chance
+    by_chance = share > settings.default.safe_chance
+    safe = not by_chance and count <= settings.default.safe_share * data.profile.rows
     yield Finding(
         columns=by,
         cells=whole_rows(copies),
@@ -144,7 +148,7 @@ def exact_duplicate_rows(data: Dataset, settings: Settings[ExactDuplicateSetting
         title=f"{plural(count, 'row repeats', 'rows repeat')} an earlier row exactly "
         f"({rate(count / data.profile.rows)})",
         why="every column is the same; chance would bring "
-        + ("next to none" if safe else f"about {share:.0%} of them"),
+        + (f"about {share:.0%} of them" if by_chance else "next to none"),
         severity=Severity.HIGH if safe else Severity.INFO,
         unit="row",
         facts={"chance_share": round(share, 6), "safe": safe},

@@ -758,7 +758,8 @@ def unusual_signs(data: Dataset, settings: Settings[KindSettings]) -> Iterable[F
 
     Certain are those that have a usual number of digits and letters in each part then; of addresses of letters only,
     those with a space too many, a doubled sign or a comma for a point; and where values repeat themselves, of these
-    those that the column has as usual, too. Confidence: the share of certain cells.
+    those that the column has as usual, too. None is that stands in brackets as a whole where others do: a year that is
+    inferred. Confidence: the share of certain cells.
     """
     for column in data.profile.columns:
         if too_few(column) or not (found := _other_signs(data, column)).pairs:
@@ -766,6 +767,10 @@ def unusual_signs(data: Dataset, settings: Settings[KindSettings]) -> Iterable[F
         cells = sum(found.counts[old] for old in found.pairs)
         sure = round(0.9 * sum(found.counts[old] for old in found.certain) / cells, 4)
         yield mapped(data, column.name, found.pairs, found.certain, found.counts, SIGNS, sure, 0.9)
+
+
+ON_PURPOSE = 3
+"""Values in brackets from which on they are put there on purpose."""
 
 
 class _OtherSigns(NamedTuple):
@@ -795,6 +800,9 @@ def _signed_otherwise(data: Dataset, column: ColumnProfile) -> _OtherSigns:
     shapes = patterns.usual_shapes(column, set(usual.values()))
     pairs = patterns.with_usual_signs(counts, usual, shapes)
     certain = {old: new for old, new in pairs.items() if patterns.fits(new, usual.values(), shapes)}
+    bracketed = [old for old in certain if patterns.is_bracketed(old)]
+    if sum(counts[old] for old in bracketed) >= ON_PURPOSE:
+        certain = {old: new for old, new in certain.items() if old not in bracketed}
     if certain and 2 * column.distinct_count <= column.present_count:
         there = telling_values(data, [column.name], lambda text: text.isin(sorted(certain.values())))[column.name]
         certain = {old: new for old, new in certain.items() if new in there}

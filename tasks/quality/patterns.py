@@ -277,6 +277,15 @@ def with_usual_signs(values: Iterable[str], usual: Mapping[str, str], shapes: Se
     return pairs
 
 
+def is_bracketed(text: str) -> bool:
+    """Whether a value stands in brackets as a whole.
+
+    >>> is_bracketed("[1886]"), is_bracketed("(555) 0142")
+    (True, False)
+    """
+    return text.strip()[:1] + text.strip()[-1:] in ("[]", "()", "{}")
+
+
 def fits(written: str, usual: Collection[str], shapes: Collection[str]) -> bool:
     """Whether a value has a usual shape, or is words and signs in a usual pattern."""
     return shape(written) in shapes or ("9" not in (own := _pattern_of(written)) and own in usual)

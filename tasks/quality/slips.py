@@ -53,13 +53,13 @@ def codes_apart(old: str, new: str) -> bool:
 
 _DIGIT, _NO_LETTER, _LETTERS = re.compile("[0-9]"), re.compile("[2479]"), re.compile(r"[^\W\d_]+")
 
-ONCE, SELDOM = 20, 100
-"""How much more frequent the right value is where nothing else speaks for it: of a slip made once, and of others."""
+ONCE = 20
+"""How much more frequent the right value is where nothing else speaks for it."""
 
 
 def slipped(rare: int, frequent: int) -> bool:
-    """Whether a value is frequent enough beside a rare one, where nothing else speaks for it."""
-    return frequent >= (ONCE if rare == 1 else SELDOM * rare)
+    """Whether a value is frequent enough beside one that is there once, where nothing else speaks for it."""
+    return rare == 1 and frequent >= ONCE
 
 
 def is_nearest(rare: str, frequent: str, common: Sequence[str]) -> bool:
@@ -187,8 +187,9 @@ def reread(counts: Mapping[str, int], times: int) -> dict[str, str]:
 MOST_NAMES, NAMED, MOST_RARE = 12, 0.02, 1_000
 """Names of a short list, the share of its rows that each has at least, and the other values beside them at most."""
 
-NEARLY, FEWEST_SLIPS, MOSTLY = 0.9, 3, 0.8
-"""Share of the rows that have a name of the list; rare values that are slips, and the share of rare ones they are."""
+NEARLY, FEWEST_SLIPS, MOSTLY, FEWEST_AGAIN = 0.9, 3, 0.8, 4
+"""Share of the rows that have a name of the list; rare values that are slips, the share of rare ones they are, and how
+many of them come back where slips do."""
 
 SHORT = 4
 """Letters of a word in which one may be a slip; shorter ones may be signs."""
@@ -200,10 +201,11 @@ TRUTHS = frozenset(("yes", "no")), frozenset(("true", "false"))
 def careless(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
     """The slips in a short list of names, nearly all of whose rare values are such: who is careless is so again.
 
-    Of yes, true and false each is one; ns amid no may say "not sure".
+    Of yes, true and false each is one; ns amid no may say "not sure". One that comes back where others do not may be a
+    name of its own, as hypotension amid hypertension; where most come back, so does a slip.
 
-    >>> careless({"control": 90, "treated": 80, "coxtrol": 4, "treatd": 1, "controll": 1}, TypoSettings())
-    {'coxtrol': 'control', 'treatd': 'treated', 'controll': 'control'}
+    >>> careless({"control": 90, "treated": 80, "coxtrol": 4, "teated": 1, "treatd": 1, "controll": 1}, TypoSettings())
+    {'teated': 'treated', 'treatd': 'treated', 'controll': 'control'}
     """
     from rapidfuzz.distance import OSA
 
@@ -224,6 +226,9 @@ def careless(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
             found[old] = new
     many = len(found) >= max(FEWEST_SLIPS, MOSTLY * len(rare))
     sure = {old: new for old, new in found.items() if many or (truths and len(new) > len("no"))}
+    again = [old for old in sure if counts[old] > 1]
+    if not (truths or len(again) >= max(FEWEST_AGAIN, len(sure) / 2)):
+        sure = {old: new for old, new in sure.items() if counts[old] == 1}
     return {old: new for old, new in sure.items() if counts[new] >= chosen.times * counts[old]}
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from ibis import _
 
+from tasks.quality.damage import redecoded
 from tasks.quality.model import Dataset
 from tasks.quality.profile import is_blank, may_hold
 from tasks.quality.universal import Edits
@@ -90,13 +91,16 @@ def _may_be_untidy(pattern: str) -> bool:
 
 
 def rewritten(data: Dataset, column: str, p: Tidy) -> dict[str, str]:
-    """The column's values that are written otherwise, and how; only for a change of case tidy ones are looked at."""
+    """The column's values that are written otherwise, and how; only for a change of case tidy ones are looked at.
+
+    Those that were read in the wrong encoding stay as they are: of a damaged letter a part may be what nobody sees.
+    """
     value = data.domains.value
     there = data.domains.filter(data.domains.column == column, value.length() <= LONGEST, ~is_blank(value))
     if p.case == "keep":
         there = there.filter(is_untidy(there["value"]))
     olds = there.select("value").order_by("value").to_pyarrow()["value"].to_pylist()
-    return {old: new for old in olds if (new := tidied(old, p)) != old}
+    return {old: new for old in olds if (new := tidied(old, p)) != old and redecoded(old) is None}
 
 
 def tidied(text: str, p: Tidy) -> str:

@@ -134,6 +134,15 @@ def test_repetition_that_chance_might_explain_is_shown_but_nothing_is_recommende
     assert finding.severity is Severity.INFO
 
 
+def test_of_many_copies_none_is_recommended_to_go():
+    rows = orders()
+    for copies, safe in ((5, True), (20, False)):
+        data = dataset(ORDER, [*rows, *rows[:copies]])
+        (finding,) = found(data, "exact_duplicate_rows")
+        assert "next to none" in finding.why
+        assert options(data, "exact_duplicate_rows")["keep-first"].safe is safe
+
+
 def test_copies_leave_into_the_row_that_is_kept():
     rows = orders()
     data = dataset(ORDER, [*rows, rows[3], rows[3]])

@@ -374,7 +374,7 @@ def test_a_comma_amid_whole_numbers_may_separate_two_of_them():
         issue = found(data, "mixed_number_format")
         assert (issue.recommended, issue.confidence) == ("keep", 0.3)
     with opened({"price": [*(f"{n},{n % 9 + 1}" for n in range(100)), *whole]}) as data:
-        assert found(data, "mixed_number_format").recommended == "canonical"
+        assert found(data, "mixed_number_format", missing_ok=True) is None  # it is how the column writes numbers
 
 
 def test_the_decimal_mark_is_the_columns():
@@ -498,6 +498,15 @@ def test_letters_read_in_the_wrong_encoding_are_decoded_again_and_lost_ones_stay
         issue = found(data, "encoding_damage")
         assert issue.count == 2
         assert recommended_values(data, issue, "name") == ["caf\u00e9", "na\u00efve", "gar\ufffdon", "plain"]
+
+
+def test_of_a_damaged_letter_nothing_is_tidied_away():
+    """Of an i with an accent, one half is a sign that nobody sees."""
+    damaged = ["Rodr\u00c3\u00adguez", "voil\u00c3\u00a0", "soft\u00adly"]
+    with opened({"name": [*damaged, *["Rodr\u00edguez", "voil\u00e0", "softly"] * 80]}) as data:
+        tidied = recommended_values(data, found(data, "untidy_text"), "name")
+        assert tidied[:3] == [*damaged[:2], "softly"]
+        assert recommended_values(data, found(data, "encoding_damage"), "name")[:2] == ["Rodr\u00edguez", "voil\u00e0"]
 
 
 def test_a_value_that_stands_in_its_neighbour_is_moved_back():
@@ -756,6 +765,30 @@ def test_whole_numbers_lose_what_is_around_them_unless_it_may_be_a_minus():
         assert recommended_values(data, issue, "n")[90:] == ["123", "124", "125", "126", "(127)", "1*2", "'7"]
     with opened({"year": [*(str(1950 + n % 60) for n in range(90)), "(1999)", "'99"]}) as data:
         assert recommended_values(data, found(data, "unusual_signs"), "year")[90:] == ["1999", "'99"]
+
+
+def test_brackets_that_come_back_are_put_there_on_purpose():
+    inferred = ["[1879]", "[1886]", "[1886]", "[1901]"]
+    with opened({"year": [*(str(1850 + n % 60) for n in range(120)), *inferred]}) as data:
+        issue = found(data, "unusual_signs")
+        assert (issue.recommended, issue.count) == ("keep", 4)
+        assert {option.key for option in issue.options} == {"map"}
+
+
+def test_numbers_are_written_with_the_decimal_comma_that_most_of_them_have():
+    grades = [f"{n % 5 + 1},{n % 9 + 1}" for n in range(150)]
+    with opened({"grade": [*grades, "1.8", "12,50", "3"]}) as data:
+        assert recommended_values(data, found(data, "mixed_number_format"), "grade") == [*grades, "1,8", "12,50", "3"]
+    with opened({"grade": [each.replace(",", ".") for each in grades] + ["1,8"]}) as data:
+        assert recommended_values(data, found(data, "mixed_number_format"), "grade")[-1] == "1.8"
+
+
+def test_a_plus_beside_numbers_below_zero_stays():
+    lenses = [f"{'+' if n % 2 else '-'}{n % 4 + 1}.25" for n in range(120)]
+    with opened({"lens": [*lenses, "2.50 ", "+0,75"]}) as data:
+        assert recommended_values(data, found(data, "mixed_number_format"), "lens") == [*lenses, "2.50", "+0.75"]
+    with opened({"floor": [*(str(n % 9 + 1) for n in range(120)), "+4", "-1"]}) as data:
+        assert recommended_values(data, found(data, "mixed_number_format"), "floor")[-2:] == ["4", "-1"]
 
 
 def test_addresses_are_written_without_slips_of_signs():

@@ -53,6 +53,14 @@ def test_words_that_can_only_mean_null_are_recommended_to_become_null(word):
         assert values(remedied(data, issue, option.remedy, **option.parameters), "a") == ["x", None, "y", None]
 
 
+def test_a_code_amid_others_of_as_many_capitals_is_a_value():
+    airports = [code for code in ("LHR", "CDG", "NAN", "OSL") for _ in range(5)]
+    with opened({"airport": [*airports, None]}) as data:
+        assert issues(data)["disguised-missing-airport"].recommended == "keep"
+    with opened({"airport": [*airports, "EGLL", None]}) as data:
+        assert issues(data)["disguised-missing-airport"].recommended == "to-null"
+
+
 @pytest.mark.parametrize("word", ["none", "Unknown", "NA", "empty"])
 def test_words_that_can_be_values_are_offered_only(word):
     with opened({"a": ["x", word, "y", word]}) as data:

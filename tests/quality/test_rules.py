@@ -40,6 +40,14 @@ def test_a_cell_that_all_its_determinants_contradict_is_to_blame():
         assert recommended_values(data, issue, "town") == TOWN
 
 
+def test_a_part_of_a_town_is_no_slip_of_its_name():
+    for odd, slip in (("Hamburg-Altona", False), ("Alt Hamburg", False), ("Hambrg", True), ("Hamburx", True)):
+        with opened({"zip": ZIP, "town": changed(TOWN, 12, odd)}) as data:
+            issue = found(data, "broken_dependency", missing_ok=True)
+            written = issue is not None and recommended_values(data, issue, "town") == TOWN
+            assert written is slip
+
+
 def test_the_determinant_is_to_blame_when_the_others_agree_with_the_cell():
     street = [f"{t} Street" for t in TOWN]
     with opened({"branch": changed(BRANCH, 9, "B5"), "town": TOWN, "zip": ZIP, "street": street}) as data:
