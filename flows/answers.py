@@ -130,6 +130,11 @@ class AnswersFile:
             wanted["actions"] = {i: self._corrected(question, i, a, tables) for i, a in wanted["actions"].items()}
         return answer_of(question, wanted, method=f"{known}, answers file {self.path.name}", tables=tables)
 
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """The gates, or families of gates, that the file has answers for."""
+        return tuple(str(key) for key in self._said if key != "answered_by")
+
     def _seen(self, question: Question, said: Mapping[str, Any]) -> bool:
         """Whether the file says what it was written for, and it is this question.
 

@@ -215,7 +215,11 @@ def _carry(at: Cockpit, run_id: UUID, given: Answerer | None, code: str = "", re
         if not mine:
             todo = "answer there, or in the Prefect UI"
             raise PilotMustDecide("another terminal is carrying this run", where=str(run_id), todo=todo)
-        run = carry(at.client, at.home, run_id, _Attendant(at, shown, given, code, remember))
+        try:
+            run = carry(at.client, at.home, run_id, _Attendant(at, shown, given, code, remember))
+        except KeyboardInterrupt:
+            at.console.print(f"\nInterrupted; nothing is lost. Go on with [bold]gonogo resume {run_id}[/]")
+            raise
     conclude(at.console, at.home, run)
     if held(run):
         raise typer.Exit(HELD)
@@ -253,6 +257,10 @@ class _Attendant:
         if answer and self.remember:  # what is meant is the gate that was named, not those that follow
             answer = replace(answer, remember=remember_of(question, self.remember))
             self.remember = ""
+        if answer is None and isinstance(self.given, AnswersFile):
+            known = ", ".join(self.given.gates) or "none"
+            told = f"{self.given.path} has no answer for {question.gate}, at which the run holds; it has: {known}"
+            self.at.console.print(f"[yellow]{escape(told)}[/]", soft_wrap=True)
         return self._signed(question, answer) if answer else None
 
     def _signed(self, question: Question, answer: Answer) -> Given | None:

@@ -124,7 +124,7 @@ def notices(remind_after: timedelta = REMIND_AFTER) -> tuple[Notice, ...]:
         ),
         Notice(
             "gonogo: answer not taken",
-            "An answer was refused, or a decision could not be carried out; the gate asks again.",
+            "An answer was refused, and its gate asks again; or a decision could not be carried out.",
             (Happened.ANSWER_REJECTED, Happened.DECISION_FAILED),
             told,
             text + _ANSWER_LINKS,

@@ -35,9 +35,12 @@ def conclude(console: Console, home: Home, run: FlowRun) -> None:
         asked = question_of(home, run)
         console.print(f"\n[yellow]{escape(run.name)} is held.[/] {escape(asked.title)}", soft_wrap=True)
         console.print(escape(asked.summary), soft_wrap=True)
+        if asked.report_url:
+            console.print(f"Report: {escape(asked.report_url)}", soft_wrap=True)
         console.print(
             f"Answer with [bold]gonogo decide {escape(run.name)}[/], or in the Prefect UI: [bold]gonogo up[/]"
         )
+        console.print(f"All there is to choose, as a file: [bold]gonogo answers {escape(run.name)} > FILE.yaml[/]")
     elif run.state and run.state.is_completed():
         tell_story(console, home, str(run.id))
     else:

@@ -213,11 +213,11 @@ class Prompt:
         choice = question.choices[int(typed) - 1]
         issue = assessment.issue(choice.issue) if assessment else None
         self._console.print(_issue_panel(choice, issue, Teller(assessment, self._goals) if assessment else None))
-        number = self._next(f"Action 1–{len(choice.options)} (Enter: leave as it is): ")
+        number = self._next(f"Action 1–{len(choice.options)} (Enter: {self._stands(choice, chosen)}): ")
         if not number:
             return
         if not number.isdigit() or not 0 < int(number) <= len(choice.options):
-            raise AnswerError(f"no action '{number}'", where=choice.issue, available=[str(len(choice.options))])
+            raise AnswerError(f"no action '{number}'", where=choice.issue, available=[f"1–{len(choice.options)}"])
         option = choice.options[int(number) - 1]
         given: dict[str, object] = {need: self._next(f"{need}: ") or "" for need in option.needs}
         if self._lines and is_table(option) and not option.needs:
@@ -226,6 +226,13 @@ class Prompt:
             given |= Editor(self._console, self._next, lines, shown).edits()
         chosen[choice.issue] = {"action": option.key, **given}
         self._console.print(f"[cyan]→[/] {escape(choice.title)}: {escape(option.label)}{_edited(given)}")
+
+    def _stands(self, choice: Choice, chosen: Mapping[str, object]) -> str:
+        """What becomes of an issue when no action is chosen for it now."""
+        if choice.issue in chosen:
+            return "as you have chosen"
+        recommended = self._rest == RECOMMENDED and choice.recommended != KEEP
+        return f"as recommended, {choice.option(choice.recommended).label}" if recommended else "keep as it is"
 
     def _next(self, prompt: str) -> str | None:
         self._console.print(prompt, end="", markup=False, highlight=False, soft_wrap=True)
@@ -321,18 +328,19 @@ _LETTERS = {
 
 
 def _verdict(question: Question, typed: str) -> Verdict | None:
-    verdict = _LETTERS.get(typed.lower())
+    verdict = _LETTERS.get(typed.lower()) or next((each for each in Verdict if each.value == typed.lower()), None)
     return verdict if verdict in question.verdicts else None
 
 
 def _keys(question: Question) -> list[str]:
     letters = [letter for letter, verdict in _LETTERS.items() if verdict in question.verdicts]
-    return [*letters, *(["1", "a"] if question.choices else []), "h", "q"]
+    numbers = [f"1–{len(question.choices)}", "a"] if question.choices else []
+    return [*letters, *numbers, "h", "q"]
 
 
 def _menu(question: Question) -> str:
     meanings = "   ".join(
-        f"[{letter}] {question.meaning.get(verdict.value, verdict.value)}"
+        f"[{letter}] {verdict.value}" + (f": {meaning}" if (meaning := question.meaning.get(verdict.value)) else "")
         for letter, verdict in _LETTERS.items()
         if verdict in question.verdicts
     )

@@ -440,7 +440,9 @@ def _only_one(home: Home) -> Iterator[bool]:
 @contextmanager
 def _stoppable() -> Iterator[None]:
     """Ctrl-C, SIGTERM and a closed terminal interrupt once; what then stops everything is not interrupted again."""
-    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    stops = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+        stops.append(signal.SIGHUP)
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         for number in stops:

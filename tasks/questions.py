@@ -104,6 +104,13 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     return question if question.unasked or _intervened(run) else _remembered(question, matches, policies)
 
 
+def _not_carried_out(run: Run) -> str:
+    """A sentence on the decisions that stand and could not be carried out, where there are any."""
+    failed = {entry.payload["decision"] for entry in run.entries() if entry.kind == "failed"}
+    count = sum(decision.number in failed for decision in run.decisions())
+    return f" {plural(count, 'decision')} could not be carried out." if count else ""
+
+
 @once("ask about the load")
 def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: Loaded, *, attempt: int) -> Question:
     """Ask whether the refined rows shall be loaded: score before and after, goals, what was changed.
@@ -129,7 +136,7 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
     summary = (
         f"{failed}{plural(last.snapshot.rows, 'row')} for {destination}. "
         f"Score {score_text(first.score)} → {score_text(last.score)}; {plural(len(changes), 'decision')} changed "
-        f"{plural(cells, 'cell')}, {plural(gone, 'row')} left the table.{met}"
+        f"{plural(cells, 'cell')}, {plural(gone, 'row')} left the table.{_not_carried_out(run)}{met}"
     )
     lines = [f"- {markdown(goal.sentence, 400)}" for goal in goals]
     broken = _broken(run, last.round)[:CHECKS_SHOWN]

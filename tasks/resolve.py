@@ -57,10 +57,9 @@ def _fail(run: Run, decision: Decision, why: str) -> None:
     with run.open_ledger() as ledger:
         payload = {"decision": decision.number, "issue": decision.issue, "reason": why}
         ledger.append(run.id, f"failed-{decision.number}", "failed", payload)
-    title = quoted(run, f"decision {decision.number} could not be carried out: {decision.label}")
-    tell(
-        run, Happened.DECISION_FAILED, f"failed-{decision.number}", title, text=quoted(run, why), stage=decision.module
-    )
+    title = quoted(run, f"decision {decision.number} could not be carried out: {why}")
+    text = quoted(run, decision.label)
+    tell(run, Happened.DECISION_FAILED, f"failed-{decision.number}", title, text=text, stage=decision.module)
 
 
 def _write_down(run: Run, before: Snapshot, after: Snapshot, leg: Leg, done: list[ChangeSet]) -> None:

@@ -44,6 +44,13 @@ def test_it_is_taken_for_nothing_else_than_what_it_was_written_for(question, tmp
         AnswersFile(path)(question)
 
 
+def test_it_names_the_gates_that_it_answers_for_whom_it_has_no_answer(question, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(template(question, "orders-1").replace("quality-1:", "quality-9:"))
+    file = AnswersFile(path)
+    assert (file(question), file.gates) == (None, ("quality-9",))
+
+
 def test_what_comes_from_the_data_cannot_write_into_it(question):
     from dataclasses import replace
 

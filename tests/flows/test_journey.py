@@ -35,6 +35,22 @@ def test_nothing_changes_without_a_decision(pilot, orders):
     assert len(pilot.loaded()) == 9
 
 
+def test_a_decision_that_cannot_be_carried_out_says_why_where_the_run_is_followed(pilot, orders):
+    from flows.drive import question_of
+    from tasks.announce import listening
+
+    said = []
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    action = {"action": "compute", "expression": "nosuch + 1"}
+    with listening(lambda announcement: said.append(announcement.title)):
+        assert pilot.answer(actions={"missing-value-price": action}) == "Suspended"
+    (told,) = [title for title in said if "could not be carried out" in title]
+    assert "no column" in told
+    assert "available: id, customer, price" in told
+    assert "1 decision could not be carried out" in question_of(pilot.home, pilot.run).summary
+
+
 def test_no_go_loads_nothing_and_keeps_everything(pilot, orders):
     pilot.start(pilot.pipeline(orders))
     pilot.go()

@@ -52,6 +52,16 @@ def test_what_is_chosen_there_is_the_answer():
     assert answer.comment == "for now"
 
 
+def test_what_stands_when_nothing_is_chosen_is_said_and_words_are_taken_for_letters():
+    found, answer, screen = asked("1", "", "a", "1", "", "17%", "no-go", "enough")
+    first = found.issues[0]
+    label = first.option(first.recommended).label
+    assert f"(Enter: as recommended, {label}): " in screen
+    assert "(Enter: keep as it is): " in screen
+    assert f"'17%' is none of the answers in quality-1; available: g, n, 1–{len(found.issues)}, a, h, q" in screen
+    assert (answer.verdict, answer.comment) == (Verdict.NO_GO, "enough")
+
+
 def test_going_against_what_is_recommended_is_asked_about_and_the_run_can_hold_again():
     from dataclasses import replace
 

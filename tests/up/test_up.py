@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,7 @@ from rich.console import Console
 from blocks.links import EVERYTHING, key_in, signed
 from flows.home import Home
 from flows.local import LOG_BYTES, Addresses, answers, free_port, listening, running, server
-from flows.up import Child, Outbox, _Site, up
+from flows.up import Child, Outbox, _Site, _stoppable, up
 from tasks.quality.errors import TryAgain
 from tests.up.conftest import REPOSITORY
 
@@ -222,6 +223,18 @@ def test_a_server_whose_port_was_taken_after_it_was_chosen_takes_another(home):
             assert f"port {taken} is in use meanwhile; the Prefect server takes another" in said
         finally:
             site.leave()
+
+
+def test_a_closed_terminal_stops_it_unless_it_was_told_not_to():
+    """As `nohup` tells a command."""
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        for ignored in (True, False):
+            signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+            with nullcontext() if ignored else pytest.raises(KeyboardInterrupt), _stoppable():
+                signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_port_0_is_a_free_one_and_not_the_usual_one(home, monkeypatch):
