@@ -104,6 +104,12 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     return question if question.unasked or _intervened(run) else _remembered(question, matches, policies)
 
 
+def _replaces(run: Run) -> bool:
+    """Whether what the destination has gives way to what is loaded; of a saved one it is not known here."""
+    destination = run.spec().destination
+    return destination.kind in ("file", "saved") or getattr(destination, "mode", "") == "replace"
+
+
 def _not_carried_out(run: Run) -> str:
     """A sentence on the decisions that stand and could not be carried out, where there are any."""
     failed = {entry.payload["decision"] for entry in run.entries() if entry.kind == "failed"}
@@ -131,10 +137,12 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
     cells = sum(change.cells_changed for change in changes)
     gone = first.snapshot.rows - last.snapshot.rows
     failed = f"The load failed and the destination is as it was: {problem}. " if problem else ""
+    empties = not last.snapshot.rows and _replaces(run)
+    emptied = "There is no row: what the destination has is replaced by nothing. " if empties else ""
     told = f"{measured.met} of {plural(measured.targets, 'target')} {'is' if measured.met == 1 else 'are'} met"
     met = f" {told}." if measured.targets else ""
     summary = (
-        f"{failed}{plural(last.snapshot.rows, 'row')} for {destination}. "
+        f"{failed}{emptied}{plural(last.snapshot.rows, 'row')} for {destination}. "
         f"Score {score_text(first.score)} → {score_text(last.score)}; {plural(len(changes), 'decision')} changed "
         f"{plural(cells, 'cell')}, {plural(gone, 'row')} left the table.{_not_carried_out(run)}{met}"
     )
@@ -153,15 +161,16 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
             verdicts=GO_OR_NOT,
             meaning={"go": means, "no-go": "do not load; everything is kept"},
             report_url=run.page("insight.html"),
-            needs_person=bool(problem),
-            memory=gate.memory,
+            needs_person=bool(problem) or empties,
+            failed=bool(problem),
+            memory=None if empties else gate.memory,
             case=case,
-            unasked="" if problem else _unasked(gate, last.score),
+            unasked="" if problem or empties else _unasked(gate, last.score),
             **_rules(gate),
         ),
         *load_substance(run, last.round, measured.figures),
     )
-    if question.unasked or problem or _intervened(run):
+    if question.unasked or question.needs_person or _intervened(run):
         return question
     return _load_remembered(question, _standing(run, gate))
 

@@ -98,8 +98,7 @@ def quoted(run: Run, text: str) -> str:
 
 def summary_of(run: Run, question: Question) -> str:
     """A question's summary as messages may say it: why a load failed may quote the rows that were refused."""
-    failed = question.gate.startswith("load") and question.needs_person and not question.agreed
-    if not failed or run.spec().notify.personal_data:
+    if not question.failed or run.spec().notify.personal_data:
         return question.summary
     return "The load failed; the destination is as it was. Why is on the run's page."
 

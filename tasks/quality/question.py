@@ -70,6 +70,7 @@ class Question:
         round: of the assessment that the choices come from; 0 without choices.
         times: what happens when while nobody answers.
         needs_person: nothing is recommended here; automatic answers leave the gate held.
+        failed: what was asked about failed; the summary says why, and may quote rows.
         comment: when an answer has to say why: "against" a recommendation, "always" or "never".
         who: who has to answer.
         agreed: what others have signed already, which this question asks to confirm.
@@ -89,6 +90,7 @@ class Question:
     choices: tuple[Choice, ...] = ()
     report_url: str = ""
     needs_person: bool = False
+    failed: bool = False
     times: Times = NOTHING_DUE
     unasked: str = ""
     round: int = 0

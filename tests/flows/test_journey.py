@@ -51,6 +51,24 @@ def test_a_decision_that_cannot_be_carried_out_says_why_where_the_run_is_followe
     assert "1 decision could not be carried out" in question_of(pilot.home, pilot.run).summary
 
 
+def test_a_table_without_a_row_replaces_another_only_when_a_person_says_so(pilot, orders):
+    from flows.answers import accept_recommended
+    from flows.drive import question_of
+
+    pipeline = pilot.pipeline(orders, gates={"quality": {"ask": "never"}, "load": {"ask": "never"}})
+    assert pilot.start(pipeline).go() == "Completed"
+    assert len(pilot.loaded()) == 9
+    orders.write_text(orders.read_text().splitlines(keepends=True)[0])
+    pilot.start(pipeline, "emptied")
+    assert (pilot.go(), pilot.gate) == ("Suspended", "load-1")
+    question = question_of(pilot.home, pilot.run)
+    assert "There is no row: what the destination has is replaced by nothing." in question.summary
+    assert accept_recommended(question) is None
+    assert len(pilot.loaded()) == 9
+    assert pilot.answer() == "Completed"
+    assert pilot.loaded() == []
+
+
 def test_no_go_loads_nothing_and_keeps_everything(pilot, orders):
     pilot.start(pilot.pipeline(orders))
     pilot.go()
