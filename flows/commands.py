@@ -7,7 +7,7 @@ import getpass
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -237,6 +237,7 @@ class _Attendant:
     code: str = ""
     remember: str = ""
     tried: tuple[str, ...] = ()
+    chosen: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def __call__(self, run: FlowRun, question: Question) -> Given | None:
         """The answer, or None when the gate is to stay open or was answered elsewhere."""
@@ -292,7 +293,9 @@ class _Attendant:
 
         known = recall_run(str(self.at.home.staging), str(run.id))
         lines, starred = (partial(told, known, question.round) for told in (value_table, discreet_lines))
-        prompt = Prompt(self.at.console, answered, lines=lines, starred=starred, goals=known.spec().goals)
+        chosen = self.chosen.setdefault(question.gate, {})  # an answer that is refused is given again, corrected
+        goals = known.spec().goals
+        prompt = Prompt(self.at.console, answered, lines=lines, starred=starred, goals=goals, chosen=chosen)
         try:
             answer = prompt.ask(question, shown(known, question.round) if question.choices else None, problem)
             return Given(answer, prompt.code) if answer else None

@@ -23,6 +23,9 @@ By default it does so event by event, just while the run asks for its resolver's
 and Prefect's client asked again two seconds later.
 """
 
+PRIVATE = 0o700
+"""What a new home lets others do: nothing, for it holds copies of data and reports of them."""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -91,7 +94,7 @@ class Home:
         if not on:
             self.auth_file.unlink(missing_ok=True)
         elif not self.auth:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
             self.auth_file.touch(mode=0o600)
             self.auth_file.write_text(f"gonogo:{secrets.token_urlsafe(24)}\n", "utf-8")
 
@@ -132,7 +135,7 @@ class Home:
             TryAgain: the folder cannot be made.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         except OSError as error:
             raise TryAgain(
                 f"cannot make {self.path}: {error.strerror}", todo="set GONOGO_HOME to another folder"

@@ -107,6 +107,7 @@ class Prompt:
         lines: gives the table of values of (issue, option key), which the pilot may then edit.
         starred: gives the table of an issue as it may be shown.
         goals: the user's goals, for the units of their figures.
+        chosen: issue → action that the pilot chose when the gate was asked before, and will choose now.
     """
 
     def __init__(
@@ -118,8 +119,10 @@ class Prompt:
         lines: Callable[[str, str], tuple[Line, ...]] | None = None,
         starred: Callable[[str, tuple[Line, ...]], tuple[Line, ...]] | None = None,
         goals: Sequence[Goal] = (),
+        chosen: dict[str, object] | None = None,
     ) -> None:
         self._console, self._answered = console, answered
+        self._chosen = {} if chosen is None else chosen
         self._read = read or self._read_line
         self._lines, self._starred, self._goals = lines, starred, goals
         self.code = ""
@@ -133,18 +136,20 @@ class Prompt:
             Elsewhere: somebody answered in the Prefect UI or at another terminal.
         """
         self._show(question, assessment, problem)
-        chosen: dict[str, object] = {}
+        if self._chosen:
+            what = f"what you chose before stands for {plural(len(self._chosen), 'issue')}"
+            self._console.print(f"[cyan]→[/] {what}; choose again to change it")
         while (typed := self._next(_menu(question))) not in (None, "q"):
             try:
                 if verdict := _verdict(question, typed):
-                    return self._answer(question, verdict, chosen)
+                    return self._answer(question, verdict)
                 if not self._turned(question, typed.lower()):
-                    self._consider(question, assessment, typed, chosen)
+                    self._consider(question, assessment, typed)
             except AnswerError as error:
                 self._console.print(f"[red]{escape(error.message)}[/]")
         return None
 
-    def _answer(self, question: Question, verdict: Verdict, chosen: dict[str, object]) -> Answer:
+    def _answer(self, question: Question, verdict: Verdict) -> Answer:
         comment = self._next("Comment (Enter for none): ") or ""
         remember = self._remembered(question, verdict)
         name = self._name(question)
@@ -152,7 +157,7 @@ class Prompt:
             "verdict": verdict.value,
             "answered_by": name,
             "comment": comment,
-            "actions": chosen,
+            "actions": self._chosen,
             "rest": self._rest,
             "remember": remember,
             "hold": self._hold,
@@ -205,15 +210,13 @@ class Prompt:
         if question.report_url:
             self._console.print(f"[dim]Report:[/] {escape(question.report_url)}", soft_wrap=True)
 
-    def _consider(
-        self, question: Question, assessment: Assessment | None, typed: str, chosen: dict[str, object]
-    ) -> None:
+    def _consider(self, question: Question, assessment: Assessment | None, typed: str) -> None:
         if not typed.isdigit() or not 0 < int(typed) <= len(question.choices):
             raise AnswerError(f"'{typed}' is none of the answers", where=question.gate, available=_keys(question))
         choice = question.choices[int(typed) - 1]
         issue = assessment.issue(choice.issue) if assessment else None
         self._console.print(_issue_panel(choice, issue, Teller(assessment, self._goals) if assessment else None))
-        number = self._next(f"Action 1–{len(choice.options)} (Enter: {self._stands(choice, chosen)}): ")
+        number = self._next(f"Action 1–{len(choice.options)} (Enter: {self._stands(choice)}): ")
         if not number:
             return
         if not number.isdigit() or not 0 < int(number) <= len(choice.options):
@@ -224,12 +227,12 @@ class Prompt:
             lines = self._lines(choice.issue, option.key)
             shown = self._starred(choice.issue, lines) if self._starred else lines
             given |= Editor(self._console, self._next, lines, shown).edits()
-        chosen[choice.issue] = {"action": option.key, **given}
+        self._chosen[choice.issue] = {"action": option.key, **given}
         self._console.print(f"[cyan]→[/] {escape(choice.title)}: {escape(option.label)}{_edited(given)}")
 
-    def _stands(self, choice: Choice, chosen: Mapping[str, object]) -> str:
+    def _stands(self, choice: Choice) -> str:
         """What becomes of an issue when no action is chosen for it now."""
-        if choice.issue in chosen:
+        if choice.issue in self._chosen:
             return "as you have chosen"
         recommended = self._rest == RECOMMENDED and choice.recommended != KEEP
         return f"as recommended, {choice.option(choice.recommended).label}" if recommended else "keep as it is"

@@ -94,6 +94,17 @@ def test_what_too_many_values_break_is_a_comment_and_words_for_nothing_are_no_va
     assert "# minimum: 0  # from 13000000 to 13000199" in text
 
 
+def test_a_value_that_may_be_a_slip_of_another_is_not_promised(tmp_path):
+    lines = [
+        "id,state",
+        *(f"{n},{'al' if n % 30 else 'xl'}" for n in range(1, 300)),
+        *(f"{n},ny" for n in range(300, 400)),
+    ]
+    (tmp_path / "states.csv").write_text("\n".join(lines) + "\n")
+    text = suggest(default_pipeline(tmp_path / "states.csv"))
+    assert """# allowed: ["al", "ny", "xl"]  # 'xl' may be a slip of 'al'""" in text
+
+
 def test_the_command_writes_a_file_once_and_says_how_to_run_it(tmp_path):
     _orders(tmp_path)
     command = [sys.executable, "-m", "flows.cli", "suggest", "orders.csv", "--out", "p.yaml"]

@@ -20,14 +20,15 @@ from tests.quality.test_kinds_contract import TABLES
 REVENUE = Goal(name="revenue", metric="sum(total)", unit="EUR", decimals=2)
 
 
-def asked(*typed: str):
+def asked(*typed: str, chosen: dict[str, object] | None = None):
     columns, contract = TABLES["orders"]
     with opened(columns(), contract) as data:
         found = assess(data, snapshot(data), metrics={REVENUE.name: REVENUE.metric})
     question = Question("quality-1", "t", "", (Verdict.GO, Verdict.NO_GO), {}, choices=choices(found.issues))
     waiting, screen = iter(typed), io.StringIO()
     console = Console(file=screen, width=200)
-    answer = Prompt(console, lambda: False, lambda: next(waiting, None), goals=(REVENUE,)).ask(question, found)
+    prompt = Prompt(console, lambda: False, lambda: next(waiting, None), goals=(REVENUE,), chosen=chosen)
+    answer = prompt.ask(question, found)
     return found, answer, screen.getvalue()
 
 
@@ -50,6 +51,16 @@ def test_what_is_chosen_there_is_the_answer():
     (action,) = [a for a in answer.actions if a.issue == found.issues[0].id]
     assert action.option == options[place - 1].key
     assert answer.comment == "for now"
+
+
+def test_what_was_chosen_for_an_answer_that_was_refused_need_not_be_chosen_again():
+    chosen: dict[str, object] = {}
+    found, _answer, screen = asked("2", "1", "q", chosen=chosen)
+    assert "you chose before" not in screen
+    _found, answer, screen = asked("2", "", "g", "", chosen=chosen)
+    assert "what you chose before stands for 1 issue" in screen
+    assert "(Enter: as you have chosen): " in screen
+    assert found.issues[1].id in {action.issue for action in answer.actions}
 
 
 def test_what_stands_when_nothing_is_chosen_is_said_and_words_are_taken_for_letters():

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from flows import local
+from flows.home import Home
 from flows.local import LOG_BYTES, Addresses, answers, authorization, free_port, rotate, running, server, spawn
 from flows.up import _secure
 from tasks.quality.errors import PilotMustDecide, TryAgain
@@ -156,6 +157,11 @@ def test_a_stranger_on_the_published_port_is_not_taken_for_our_server(home, serv
 def test_an_unreadable_address_file_is_as_good_as_none(home, content):
     home.server_file.write_text(content)
     assert running(home) is None
+
+
+def test_a_new_home_is_nobody_elses_business(tmp_path):
+    Home(tmp_path / "home").secure(on=True)
+    assert (tmp_path / "home").stat().st_mode & 0o077 == 0
 
 
 def test_a_server_that_cannot_start_says_what_it_printed(home):
