@@ -69,7 +69,8 @@ class CanonicalNumber(Edits):
 
     Attributes:
         mark: what separates decimals in the data.
-        writes: what separates them afterwards.
+        writes: what separates them afterwards; by default a point, or the mark that they have where something is
+            written before or behind numbers, or thousands are separated.
         unit: the unit that every number without another one has, "" for none.
         prefix: what is written before the number, as a currency's sign, "" for nothing.
         suffix: what is written behind the number, "" for nothing.
@@ -86,7 +87,7 @@ class CanonicalNumber(Edits):
     """
 
     mark: Literal[".", ","] = "."
-    writes: Literal[".", ","] = "."
+    writes: Literal[".", ",", ""] = ""
     unit: str = ""
     prefix: str = ""
     suffix: str = ""
@@ -98,6 +99,11 @@ class CanonicalNumber(Edits):
     convert: bool = False
     thousand: Literal[1000, 1024] = 1000
     single: Single = "thousands"
+
+    @property
+    def written(self) -> str:
+        """What separates decimals afterwards."""
+        return self.writes or (self.mark if self.prefix or self.suffix or self.grouped else ".")
 
 
 def mixes(column: ColumnProfile) -> bool:
@@ -215,15 +221,14 @@ def plan_for(told: Told) -> CanonicalNumber | None:
     own = (prefix, suffix) if keeps else ("", "")
     usual_ones = [(m, n) for _t, n, m in told if (m.prefix, m.suffix) == own and not m.power]
     decimals, shorten = _decimals_of(usual_ones, mark, single) if usual_ones else (0, True)
-    grouped = _mostly_grouped(told, mark, single)
     return CanonicalNumber(
         mark=mark,
-        writes=mark if keeps or grouped or not _scattered(told, mark) else ".",
+        writes="" if _scattered(told, mark) else mark,
         unit=unit,
         prefix=_before(told, prefix) if keeps and prefix else "",
         suffix=suffix if keeps else "",
         shorten=shorten,
-        grouped=grouped,
+        grouped=_mostly_grouped(told, mark, single),
         decimals=decimals,
         plus=_told_by_a_plus(told),
         single=single,
@@ -509,7 +514,7 @@ def _conversion(unit: str, plan: CanonicalNumber) -> Decimal:
 def otherwise(plan: CanonicalNumber) -> Callable[[Any], Any]:
     """Which values the plan writes otherwise, as an expression that tells them by their form."""
     whole = r"[1-9][0-9]{0,2}(?:[^0-9][0-9]{3})*" if plan.grouped else r"(?:0|[1-9][0-9]*)"
-    decimals = re.escape(plan.writes) + ("[0-9]*[1-9]" if plan.shorten else "[0-9]+")
+    decimals = re.escape(plan.written) + ("[0-9]*[1-9]" if plan.shorten else "[0-9]+")
     sign = "[-+]?" if plan.plus else "-?"
     form = f"^{sign}{re.escape(plan.prefix)}{whole}(?:{decimals})?{re.escape(plan.suffix)}$"
     return lambda value: ~value.re_search(form) & value.re_search("[0-9]") & ~value.re_search("[0-9][eE][-+]?[0-9]")
@@ -567,7 +572,7 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str]
     if plan.decimals and numeral.body != (apart if plan.prefix else written):
         whole, _point, rest = apart.partition(".")
         apart = f"{whole}.{rest:0<{plan.decimals}}"
-    if plan.writes == ",":
+    if plan.written == ",":
         apart = apart.translate(str.maketrans(",.", ".,"))
     return ("-" if numeral.negative and apart != "0" else "") + plan.prefix + apart + plan.suffix
 
