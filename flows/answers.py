@@ -35,7 +35,7 @@ def accept_recommended(question: Question, tables: Tables | None = None) -> Answ
 def template(question: Question, run: str) -> str:
     """A commented answers file for a question: every issue with its options and what they would bring."""
     meanings = "; ".join(f"{verdict.value}: {question.meaning.get(verdict.value, '')}" for verdict in question.verdicts)
-    why = {"against": "needed where another action than the recommended one is chosen", "always": "needed"}
+    why = {"against": "needed when you choose something else where an action is recommended", "always": "needed"}
     lines = [
         f"# {_line(question.title)}",
         f"# {_line(question.summary)}",

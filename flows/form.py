@@ -33,7 +33,7 @@ OUTLOOKS_SHOWN = 4
 
 WHY = {
     "never": "Why; written into the ledger",
-    "against": "Why; needed when you choose something else than what is preselected, which is recommended",
+    "against": "Why; needed when you choose something else where an action is recommended",
     "always": "Why; needed",
 }
 

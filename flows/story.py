@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from flows.home import Home
+from tasks.quality.chronicle import open_gate
 from tasks.quality.errors import Unavailable
 from tasks.quality.history import ROWS_GONE, History
 from tasks.quality.ledger import Entry
@@ -93,7 +94,9 @@ def _entries(console: Console, entries: Sequence[GuideEntry], indent: int) -> No
 
 def _summary(run: Run, by_kind: dict[str, list[Entry]]) -> Iterator[str]:
     outcome = by_kind["outcome"][-1].payload if "outcome" in by_kind else None
-    yield f"{escape(run.source)}  →  {_DONE.get(str(outcome['outcome']), '') if outcome else '[yellow]under way[/]'}"
+    asked = open_gate(run.entries())
+    now = f"waits at {escape(str(asked.payload['gate']))}" if asked else "under way"
+    yield f"{escape(run.source)}  →  {_DONE.get(str(outcome['outcome']), '') if outcome else f'[yellow]{now}[/]'}"
     if outcome and outcome.get("note"):
         yield escape(str(outcome["note"]))
     scores = [e.payload["score"] for e in by_kind.get("stage", []) if e.payload["stage"] == "assess"]

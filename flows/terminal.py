@@ -314,7 +314,15 @@ def _example(option: Option) -> str:
     if option.preview is None:
         return ""
     shown = [*option.preview.changes[:_SAMPLE], *option.preview.surprising[:1]]
-    return escape("\n".join(f"{short(c.before)} → {short(c.after)}{_times(c)}" for c in shown))
+    return escape("\n".join(f"{_changed(c)}{_times(c)}" for c in shown))
+
+
+def _changed(change: Change) -> str:
+    """A value before and after; what differs in spaces only is shown with them."""
+    before, after = short(change.before), short(change.after)
+    if before == after and change.before != change.after:
+        before, after = (short((value or "").replace(" ", "␣")) for value in (change.before, change.after))
+    return f"{before} → {after}"
 
 
 def _times(change: Change) -> str:

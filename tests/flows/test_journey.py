@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,18 @@ def test_a_run_stops_at_its_gates_and_loads_what_was_decided(pilot, orders):
     assert [e.payload["verdict"] for e in pilot.entries("answer")] == ["go", "resolve", "go", "go"]
     assert len(pilot.loaded()) == pilot.record().snapshots()[-1].rows
     assert all(row[2] != "N/A" for row in pilot.loaded())
+
+
+def test_the_story_of_a_held_run_says_where_it_waits(pilot, orders):
+    from rich.console import Console
+
+    from flows.story import tell_story
+
+    pilot.start(pilot.pipeline(orders))
+    pilot.go()
+    screen = io.StringIO()
+    tell_story(Console(file=screen, width=120), pilot.home, str(pilot.id))
+    assert "waits at quality-1" in screen.getvalue()
 
 
 def test_nothing_changes_without_a_decision(pilot, orders):

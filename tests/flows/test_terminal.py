@@ -9,10 +9,10 @@ import sys
 import pytest
 from rich.console import Console
 
-from flows.terminal import Prompt
+from flows.terminal import Prompt, _changed
 from tasks.insights.goals import Goal
 from tasks.quality.detect import assess
-from tasks.quality.model import Verdict
+from tasks.quality.model import Change, Verdict
 from tasks.quality.question import Question, choices
 from tests.quality.opened import opened, snapshot
 from tests.quality.test_kinds_contract import TABLES
@@ -51,6 +51,12 @@ def test_what_is_chosen_there_is_the_answer():
     (action,) = [a for a in answer.actions if a.issue == found.issues[0].id]
     assert action.option == options[place - 1].key
     assert answer.comment == "for now"
+
+
+def test_what_differs_in_spaces_only_is_shown_with_them():
+    assert _changed(Change(0, "city", "Oslo ", "Oslo", 3)) == "Oslo␣ → Oslo"
+    assert _changed(Change(0, "city", "New  York", "New York", 1)) == "New␣␣York → New␣York"
+    assert _changed(Change(0, "city", "New York ", "Oslo", 1)) == "New York → Oslo"
 
 
 def test_what_was_chosen_for_an_answer_that_was_refused_need_not_be_chosen_again():
