@@ -218,7 +218,8 @@ def _carry(at: Cockpit, run_id: UUID, given: Answerer | None, code: str = "", re
         try:
             run = carry(at.client, at.home, run_id, _Attendant(at, shown, given, code, remember))
         except KeyboardInterrupt:
-            at.console.print(f"\nInterrupted; nothing is lost. Go on with [bold]gonogo resume {run_id}[/]")
+            told = f"\nInterrupted; nothing is lost. Go on with [bold]gonogo resume {run_id}[/]"
+            at.console.print(told, highlight=False, soft_wrap=True)
             raise
     conclude(at.console, at.home, run)
     if held(run):
