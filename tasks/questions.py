@@ -104,19 +104,6 @@ def quality_question(run: Run, examined: Examined, *, round: int) -> Question:
     return question if question.unasked or _intervened(run) else _remembered(question, matches, policies)
 
 
-def _replaces(run: Run) -> bool:
-    """Whether what the destination has gives way to what is loaded; of a saved one it is not known here."""
-    destination = run.spec().destination
-    return destination.kind in ("file", "saved") or getattr(destination, "mode", "") == "replace"
-
-
-def _not_carried_out(run: Run) -> str:
-    """A sentence on the decisions that stand and could not be carried out, where there are any."""
-    failed = {entry.payload["decision"] for entry in run.entries() if entry.kind == "failed"}
-    count = sum(decision.number in failed for decision in run.decisions())
-    return f" {plural(count, 'decision')} could not be carried out." if count else ""
-
-
 @once("ask about the load")
 def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: Loaded, *, attempt: int) -> Question:
     """Ask whether the refined rows shall be loaded: score before and after, goals, what was changed.
@@ -137,7 +124,7 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
     cells = sum(change.cells_changed for change in changes)
     gone = first.snapshot.rows - last.snapshot.rows
     failed = f"The load failed and the destination is as it was: {problem}. " if problem else ""
-    empties = not last.snapshot.rows and _replaces(run)
+    empties = not last.snapshot.rows and run.spec().destination.replaces
     emptied = "There is no row: what the destination has is replaced by nothing. " if empties else ""
     told = f"{measured.met} of {plural(measured.targets, 'target')} {'is' if measured.met == 1 else 'are'} met"
     met = f" {told}." if measured.targets else ""
@@ -173,6 +160,13 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
     if question.unasked or question.needs_person or _intervened(run):
         return question
     return _load_remembered(question, _standing(run, gate))
+
+
+def _not_carried_out(run: Run) -> str:
+    """A sentence on the decisions that stand and could not be carried out, where there are any."""
+    failed = {entry.payload["decision"] for entry in run.entries() if entry.kind == "failed"}
+    count = sum(decision.number in failed for decision in run.decisions())
+    return f" {plural(count, 'decision')} could not be carried out." if count else ""
 
 
 def _remembered(question: Question, matches: Mapping[str, Match | None], policies: Sequence[Policy]) -> Question:

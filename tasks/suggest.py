@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from tasks.quality.model import ColumnProfile, Dataset, Pattern
 from tasks.quality.profile import domains, is_missing, profile
 from tasks.quality.records import is_numbering, is_unique
 from tasks.quality.sequences import date_format
-from tasks.quality.slips import ONCE
+from tasks.quality.slips import one_edit_away
 from tasks.quality.typed import ColumnType, read
 from tasks.quality.wording import plural
 from tasks.quality.words import NO_VALUE
@@ -185,7 +185,7 @@ def _texts(column: ColumnProfile) -> Iterator[str]:
     if listed and present >= FEWEST_ROWS:
         values = ", ".join(json.dumps(value, ensure_ascii=False) for value, _n in frequent)
         line = f"allowed: [{values}]{_but(present - covered, 'are not among them')}"
-        if slip := _slip(frequent):
+        if slip := one_edit_away(frequent):
             yield f"# {line}  # '{slip[0]}' may be a slip of '{slip[1]}'"
         else:
             yield _firm(line, present - covered, present)
@@ -194,14 +194,6 @@ def _texts(column: ColumnProfile) -> Iterator[str]:
     if usual is not None:
         expression = "".join({"9": r"\d+", "a": r"\p{L}+"}.get(c, _escaped(c)) for c in usual.text)
         yield f"pattern: {_text(expression)}{_but(column.present_count - usual.rows, 'are written otherwise')}"
-
-
-def _slip(values: Sequence[tuple[str, int]]) -> tuple[str, str] | None:
-    """A value, and a far more frequent one that it is but an edit away from, if there are any."""
-    from rapidfuzz.distance import OSA
-
-    pairs = ((rare, usual) for rare, n in values for usual, often in values if often >= ONCE * n)
-    return next((pair for pair in pairs if OSA.distance(*pair, score_cutoff=1) == 1), None)
 
 
 def _means_nothing(value: str) -> bool:

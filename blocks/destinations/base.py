@@ -179,6 +179,11 @@ class Destination(Protocol):
         """The destination in words, without secrets."""
         ...
 
+    @property
+    def replaces(self) -> bool:
+        """Whether all that the destination has gives way to what is loaded."""
+        ...
+
     def prepare(self, batch: LoadBatch, base: Path) -> AbstractContextManager[Load]:
         """Be alone at the destination, and look whether the batch fits; left without a commit, nothing was changed.
 

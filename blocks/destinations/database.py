@@ -91,6 +91,11 @@ key: [order_id]
         """The destination in words, without its password."""
         return f"table {self.name()} in {mask(self.url) if '://' in self.url else 'a database'}"
 
+    @property
+    def replaces(self) -> bool:
+        """Whether all that the destination has gives way to what is loaded."""
+        return self.mode == "replace"
+
     def name(self) -> str:
         """The table's name, with its schema."""
         return f"{self.schema_name}.{self.table}" if self.schema_name else self.table

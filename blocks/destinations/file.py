@@ -76,6 +76,11 @@ path: out/orders.parquet
         """The destination in words."""
         return f"file {self.path}"
 
+    @property
+    def replaces(self) -> bool:
+        """Whether all that the destination has gives way to what is loaded."""
+        return True
+
     def probe(self, base: Path) -> Iterator[Probe]:
         """Whether the file's folder is there, or can be made, and can be written to."""
         yield may_write(self._path(base))

@@ -90,6 +90,11 @@ secret_key: ${LAKE_SECRET}
         """The destination in words."""
         return f"{self.address(self.prefix)}{self.at}"
 
+    @property
+    def replaces(self) -> bool:
+        """Whether all that the destination has gives way to what is loaded."""
+        return self.mode == "replace"
+
     def probe(self, base: Path) -> Iterator[Probe]:  # noqa: ARG002  (part of the contract)
         """Whether the bucket is there, what is in the table's place, and whether an object may be written there."""
         what = "connect"

@@ -36,6 +36,11 @@ settings:               # instead of what is saved
         """The destination in words."""
         return f"saved destination {self.name}"
 
+    @property
+    def replaces(self) -> bool:
+        """Whether all that it has may give way to what is loaded: what was saved is not looked up for it."""
+        return True
+
     def prepare(self, batch: LoadBatch, base: Path) -> AbstractContextManager[Load]:
         """Prepare the destination that was saved; raises as `destination` does."""
         return self.destination.prepare(batch, base)

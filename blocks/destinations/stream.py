@@ -96,6 +96,11 @@ password: ${KAFKA_PASSWORD}
         """The destination in words, without secrets."""
         return f"topic {self.topic} of {self.address()}"
 
+    @property
+    def replaces(self) -> bool:
+        """Whether all that the destination has gives way to what is loaded."""
+        return False
+
     @contextmanager
     def prepare(self, batch: LoadBatch, base: Path) -> Iterator[StreamLoad]:
         """Be the only one who loads into the topic, and look whether the run was loaded before.

@@ -283,7 +283,8 @@ def is_bracketed(text: str) -> bool:
     >>> is_bracketed("[1886]"), is_bracketed("(555) 0142")
     (True, False)
     """
-    return text.strip()[:1] + text.strip()[-1:] in ("[]", "()", "{}")
+    own = text.strip()
+    return own[:1] + own[-1:] in ("[]", "()", "{}")
 
 
 def fits(written: str, usual: Collection[str], shapes: Collection[str]) -> bool:

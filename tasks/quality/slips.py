@@ -62,6 +62,18 @@ def slipped(rare: int, frequent: int) -> bool:
     return rare == 1 and frequent >= ONCE
 
 
+def one_edit_away(values: Sequence[tuple[str, int]]) -> tuple[str, str] | None:
+    """A value, and a far more frequent one that it is but an edit away from, if there are any: xl beside al.
+
+    >>> one_edit_away([("al", 90), ("ny", 60), ("xl", 4)]), one_edit_away([("al", 90), ("ny", 60), ("xl", 5)])
+    (('xl', 'al'), None)
+    """
+    from rapidfuzz.distance import OSA
+
+    pairs = ((rare, usual) for rare, n in values for usual, often in values if often >= ONCE * n)
+    return next((pair for pair in pairs if OSA.distance(*pair, score_cutoff=1) == 1), None)
+
+
 def is_nearest(rare: str, frequent: str, common: Sequence[str]) -> bool:
     """Whether a rare value is as near to no other value that is not rare itself."""
     from rapidfuzz.distance import OSA
