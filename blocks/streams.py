@@ -299,8 +299,11 @@ def forbidden(admin: AdminClient, topics: Iterable[str], operation: str) -> list
 def consumed(settings: dict[str, Any], ranges: Mapping[str, tuple[int, int]], telling: Telling) -> Iterator[Message]:
     """The committed messages of a topic's partitions ("topic/partition") from one offset to before another.
 
+    A partition ends where it is told to, not where the consumer is told that it has come to an end: brokers say that a
+    transaction is committed before all partitions know, and until then it ends before the transaction's messages.
+
     Raises:
-        Unavailable: the cluster says nothing for a while.
+        Unavailable: the cluster says nothing for a while, or keeps messages back for a transaction that does not end.
     """
     from confluent_kafka import Consumer, KafkaException
 
@@ -326,14 +329,22 @@ def consumed(settings: dict[str, Any], ranges: Mapping[str, tuple[int, int]], te
                             continue  # no offset is kept in the group
                         raise KafkaException(error)
                     heard, place = time.monotonic(), f"{message.topic()}/{message.partition()}"
-                    if error is None and message.offset() < ranges[place][1]:
+                    after = message.offset() if error else message.offset() + 1
+                    if error is None and after <= ranges[place][1]:
                         yield message
-                    if error or message.offset() >= ranges[place][1] - 1:
+                    if after >= ranges[place][1]:
                         left.pop(place, None)
                 if time.monotonic() - heard > SILENT_SECONDS:
-                    raise Unavailable("the cluster has fallen silent", where=telling.where, todo=telling.again)
+                    raise _silent(left, telling)
         finally:
             consumer.close()
+
+
+def _silent(left: Mapping[str, int], telling: Telling) -> Unavailable:
+    places = ", ".join(few([f"{place} before offset {until:,}" for place, until in left.items()]))
+    what = f"the cluster has sent nothing for {SILENT_SECONDS} s of {places}"
+    todo = "end the transaction of another producer if one is open there (`kafka-transactions.sh list` tells)"
+    return Unavailable(what, where=telling.where, todo=f"look after it, {todo}, then {telling.again}")
 
 
 def partition(place: str, offset: int | None = None) -> TopicPartition:

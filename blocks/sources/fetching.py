@@ -166,7 +166,7 @@ class Fetch:
     def _event(self, consumer: Consumer, message: Message, error: KafkaError) -> None:
         place = f"{message.topic()}/{message.partition()}"
         if error.name() == "_PARTITION_EOF":
-            if not self._timed:
+            if not self._timed and message.offset() >= self.plan.until[place]:
                 self._close(consumer, place)
         elif error.name() in ("_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"):
             self._removed(consumer, place)

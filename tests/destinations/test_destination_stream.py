@@ -5,6 +5,8 @@ import os
 import random
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from blocks.destinations import StreamDestination
+from blocks.destinations.base import content_fingerprint
 from tasks.quality.errors import DestinationError, Unavailable
 from tests.destinations.places import batch
 from tests.services.kafka import GUEST, GUEST_PASSWORD
@@ -94,6 +97,30 @@ def test_a_load_that_fails_leaves_nothing_to_be_seen(own):
     assert (receipt.rows_before, receipt.rows_after, len(there(own))) == (0, 3000, 3000)
     empty = load(own, batch({"n": []}, run="run-2"))
     assert (empty.rows_written, empty.rows_after) == (0, 3000)
+
+
+def test_a_load_says_where_a_transaction_of_another_keeps_it_from_being_read_back(own, monkeypatch):
+    given = batch({"n": [str(n) for n in range(100)]})
+    with own.transaction("abort") as other:
+        other.produce(own.name, "{}", partition=1)
+        other.flush(10)
+        monkeypatch.setattr("blocks.streams.SILENT_SECONDS", 2)
+        with pytest.raises(Unavailable, match=f"nothing for 2 s of {own.name}/1 before offset "):
+            load(own, given, key="n")
+    again = load(own, given, key="n")
+    assert (again.already_loaded, again.rows_after, len(there(own))) == (True, 100, 100)
+
+
+def test_messages_whose_transaction_has_not_ended_for_their_partition_yet_are_waited_for(own):
+    settings = to(own).settings(own.folder, "destination")
+    with own.transaction("commit") as other, ThreadPoolExecutor() as pool:
+        other.produce(own.name, '{"n": 1}', partition=1, headers=[("gonogo-run", "run-1")])
+        other.flush(10)
+        held = pool.submit(to(own).held, settings, "run-1", ["n"], {f"{own.name}/1": (0, 1)})
+        time.sleep(1)
+        other.commit_transaction(10)
+        assert held.result() == content_fingerprint([[1]])
+        other.begin_transaction()
 
 
 def test_what_a_broker_refuses_on_the_way_is_told_and_not_that_the_rest_was_in_vain(tmp_path, kafka_broker):
@@ -178,6 +205,7 @@ from pathlib import Path
 import confluent_kafka.admin, duckdb, ibis.backends.duckdb, pyarrow.compute
 import blocks.destinations.stream as stream
 from blocks.destinations import StreamDestination
+from blocks.destinations.base import content_fingerprint
 from tests.destinations.places import batch
 
 seen = []

@@ -9,7 +9,7 @@ from pathlib import Path
 import fastavro
 import pyarrow.parquet as pq
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import NewPartitions
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from pydantic import ValidationError
@@ -140,27 +140,16 @@ def test_what_retention_removes_between_plan_and_read_is_announced_too(topic):
 
 
 def test_only_what_was_committed_is_read(topic):
-    def producer(name):
-        made = Producer({"bootstrap.servers": topic.servers, "transactional.id": f"{topic.name}-{name}"})
-        made.init_transactions(10)
-        made.begin_transaction()
-        return made
-
-    def send(made, number):
-        made.produce(topic.name, f'{{"n": {number}}}', partition=0)
-        made.flush(10)
-
     for number, ends in ((1, "commit"), (2, "abort"), (3, "commit")):
-        made = producer(ends)
-        send(made, number)
-        getattr(made, f"{ends}_transaction")(10)
-    left_open = producer("open")
-    send(left_open, 4)
-    topic.numbers(5, partition=1)
-    batch = topic.read("r1")
-    assert numbers(batch) == [1, 3, 5]
-    assert batch.notes == ("about 1 message of open transactions is left to the next read",)
-    left_open.commit_transaction(10)
+        with topic.transaction(ends) as made:
+            made.produce(topic.name, f'{{"n": {number}}}', partition=0)
+    with topic.transaction("commit") as left_open:
+        left_open.produce(topic.name, '{"n": 4}', partition=0)
+        left_open.flush(10)
+        topic.numbers(5, partition=1)
+        batch = topic.read("r1")
+        assert numbers(batch) == [1, 3, 5]
+        assert batch.notes == ("about 1 message of open transactions is left to the next read",)
     assert numbers(topic.read("r2")) == [4]
 
 

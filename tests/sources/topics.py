@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow.parquet as pq
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
@@ -63,6 +65,17 @@ class Topic:
             where = number % self.partitions if partition is None else partition
             producer.produce(self.name, value, partition=where, **more)
         assert producer.flush(30) == 0
+
+    @contextmanager
+    def transaction(self, ends: Literal["commit", "abort"]) -> Iterator[Producer]:
+        """A producer in a transaction, which has ended so for every reader afterwards."""
+        settings = {"bootstrap.servers": self.servers, "transactional.id": f"{self.name}-{uuid.uuid4()}"}
+        producer = Producer(settings)
+        producer.init_transactions(10)
+        producer.begin_transaction()
+        yield producer
+        getattr(producer, f"{ends}_transaction")(10)
+        Producer(settings).init_transactions(10)  # waits until all partitions have heard of the end
 
     def messages(self, isolation: str = "read_committed") -> list[Message]:
         """What another reader finds, one partition after the other as they come."""
