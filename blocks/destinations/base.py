@@ -290,6 +290,12 @@ def changed_since(destination: str) -> DestinationError:
     return DestinationError("what was loaded was changed since", where=destination, todo=todo)
 
 
+def loaded_since(destination: str) -> DestinationError:
+    """What was loaded is not all that is there any more."""
+    todo = "take that one back first, or correct the table by hand; nothing was changed"
+    return DestinationError("another run was loaded since", where=destination, todo=todo)
+
+
 def not_loaded(destination: str, run_id: str) -> DestinationError:
     """There is no marker of the run."""
     return DestinationError(

@@ -56,6 +56,7 @@ class Markers:
     def write(self, batch: LoadBatch, receipt: Receipt, undo: Mapping[str, Any], state: str = DONE) -> None:
         """Remember a load, in place of what was remembered of the run."""
         said = {"receipt": asdict(replace(receipt, seconds=0.0)), "undo": dict(undo), "state": state}
+        said["moment"] = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")  # columns may keep seconds only
         self._put(batch.run_id, said, pipeline=batch.pipeline, snapshot=batch.fingerprint)
 
     def change(self, run_id: str, **said: Any) -> None:
@@ -66,6 +67,17 @@ class Markers:
     def forget(self, run_id: str) -> None:
         """Forget a run that was not loaded after all."""
         self._connection.execute(self._table.delete().where(self._is(run_id)))
+
+    def later(self, run_id: str) -> bool:
+        """Whether another run was loaded since, and is not taken back."""
+        from sqlalchemy import select
+
+        own, at = self._table.alias("own"), self._table.c.loaded_at
+        began = select(own.c.loaded_at).where(own.c.run_id == run_id, own.c.target == self._target).scalar_subquery()
+        known = self._table.c.run_id.not_in([run_id, _OWNER]) & (self._table.c.target == self._target) & (at >= began)
+        found = self._connection.execute(select(self._table.c.receipt).where(known)).scalars()
+        moment = (self.read(run_id) or {}).get("moment", "")
+        return any(each["state"] == DONE and each.get("moment", "") >= moment for each in map(json.loads, found))
 
     def owner(self) -> str:
         """The run whose former rows are kept; an empty string when none are."""

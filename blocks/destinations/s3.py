@@ -34,6 +34,7 @@ from blocks.destinations.base import (
     Receipt,
     TakenBack,
     changed_since,
+    loaded_since,
     may_add,
     names,
     not_loaded,
@@ -163,8 +164,7 @@ secret_key: ${LAKE_SECRET}
             if "taken" in load:
                 return TakenBack(**load["taken"])
             if manifest["last"] != run_id:
-                todo = "take that one back first, or correct the table by hand; nothing was changed"
-                raise DestinationError("another run was loaded since", where=self.describe(), todo=todo)
+                raise loaded_since(self.describe())
             receipt, former = read_receipt(load["receipt"]), manifest["former"]
             if self.fingerprint(client, _brought(manifest, run_id, self.prefix)) != receipt.fingerprint:
                 raise changed_since(self.describe())

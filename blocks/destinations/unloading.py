@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from blocks.destinations import tables
-from blocks.destinations.base import Receipt, TakenBack, changed_since, not_loaded
+from blocks.destinations.base import Receipt, TakenBack, changed_since, loaded_since, not_loaded
 from blocks.destinations.markers import DONE, MARKERS, PENDING, UNDOING, UNDONE, Markers, receipt_in
 from blocks.destinations.tables import DDL_COMMITS, FORMER, KEYS, beside
 from blocks.destinations.target import Target
@@ -76,7 +76,7 @@ class _Loaded:
         return tables.fingerprint(self._connection, self._data(table).where(mine))
 
     def taken_back(self) -> TakenBack:
-        how = str(self._undo["how"])
+        how = "rows" if self._others_joined() else str(self._undo["how"])
         if how == "none":
             raise self._impossible(str(self._undo["why"]))
         if how in ("drop", "rename") and self._by_name:
@@ -94,6 +94,14 @@ class _Loaded:
         self._markers.change(self._run_id, state=UNDONE, taken=asdict(taken))
         self._connection.commit()
         return taken
+
+    def _others_joined(self) -> bool:
+        """Whether the load made the table, and others appended to it since: then only its own rows go."""
+        told = self._receipt.mode == "append" and ("xid" in self._undo or "after" in self._undo)
+        if self._undo["how"] != "drop" or not told:
+            return False
+        table = tables.named(self._of.table, (), self._of.schema_name)
+        return tables.count(self._connection, table) > self._receipt.rows_after
 
     # --- ways -------------------------------------------------------------------------------------------------------
 
@@ -137,7 +145,7 @@ class _Loaded:
         table, at = self._table(), self._at()
         mine, until = self._checked(table), table.c[self._of.validity.until]
         if self._connection.execute(table.select().where(mine, until.is_not(None)).limit(1)).first() is not None:
-            raise changed_since(self._of.describe())
+            raise self._changed()
         removed = self._connection.execute(table.delete().where(mine)).rowcount
         opened = self._connection.execute(table.update().where(until == at).values({until: None})).rowcount
         return self._told(removed=removed, restored=opened)
@@ -154,7 +162,7 @@ class _Loaded:
         if self._undo["how"] == "rename" and self._markers.owner() != self._run_id:
             raise self._impossible("another run was loaded since, and only the last one's former rows are kept")
         if not mine:
-            raise changed_since(of.describe())
+            raise self._changed()
         self._check(self._data(table))
         restored = tables.count(connection, former) if self._undo["how"] == "rename" else 0
         taken = self._told(removed=self._receipt.rows_after, restored=restored, after=restored)
@@ -179,7 +187,7 @@ class _Loaded:
 
         types = self._undo["types"]
         if not self._there or any(name not in self._there for name in types):
-            raise changed_since(self._of.describe())
+            raise self._changed()
         table = tables.table(self._of.table, types, self._of.schema_name)
         for name in self._there:
             if name not in types:
@@ -221,13 +229,13 @@ class _Loaded:
     def _checked(self, table: Table) -> Any:
         """The condition that is true for the rows of this load, which are as it left them."""
         if (mine := self._mine(table)) is None:
-            raise changed_since(self._of.describe())
+            raise self._changed()
         self._check(self._data(table).where(mine))
         return mine
 
     def _check(self, rows: Any) -> None:
         if tables.fingerprint(self._connection, rows) != self._receipt.fingerprint:
-            raise changed_since(self._of.describe())
+            raise self._changed()
 
     def _told(self, *, removed: int, restored: int, after: int | None = None) -> TakenBack:
         """Say what was done, once the columns that came with the load are gone, too."""
@@ -236,6 +244,10 @@ class _Loaded:
             tables.drop_columns(self._connection, table, self._undo.get("added", ()))
             after = tables.count(self._connection, table)
         return TakenBack(self._of.describe(), removed, restored, after)
+
+    def _changed(self) -> DestinationError:
+        where = self._of.describe()
+        return loaded_since(where) if self._markers.later(self._run_id) else changed_since(where)
 
     def _impossible(self, why: str) -> DestinationError:
         todo = "correct it there by hand; nothing was changed"

@@ -86,6 +86,20 @@ def test_appended_rows_are_taken_back_and_no_others_although_they_look_the_same(
     taken = database.undo("run-2", mode="append")
     assert (taken.rows_removed, taken.rows_restored, taken.rows_after) == (1, 0, 3)
     assert database.rows() == [(1, "x"), (2, "x"), (3, "z")]
+    assert database.undo("run-1", mode="append").rows_after == 1, "although it made the table"
+    assert database.rows() == [(3, "z")]
+    assert database.undo("run-3", mode="append").rows_after == 0
+
+
+def test_a_load_that_another_one_built_upon_is_left_and_the_reason_told(database):
+    database.load(people("12", "old", "run-1"), mode="merge", key="id")
+    database.load(people("23", "new", "run-2"), mode="merge", key="id")
+    with pytest.raises(DestinationError, match=r"another run was loaded since .*take that one back first"):
+        database.undo("run-1", mode="merge", key="id")
+    database.undo("run-2", mode="merge", key="id")
+    database.execute("DELETE FROM {out} WHERE id = 2")
+    with pytest.raises(DestinationError, match="what was loaded was changed since"):
+        database.undo("run-1", mode="merge", key="id")
 
 
 def test_merged_rows_are_taken_back_and_their_former_versions_are_there_again(database):
