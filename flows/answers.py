@@ -9,10 +9,12 @@ from typing import Any
 
 import yaml
 
+from blocks.spec_file import missing_file
 from flows.maps import corrections
-from tasks.quality.errors import AnswerError, SpecError
+from tasks.quality.errors import AnswerError, SpecError, did_you_mean
+from tasks.quality.handwritten import as_written
 from tasks.quality.model import Answer, Option, Verdict
-from tasks.quality.question import KEEP, Choice, Question, Tables, answer_of, grouped, is_table
+from tasks.quality.question import GATES, KEEP, Choice, Question, Tables, answer_of, check_keys, grouped, is_table
 from tasks.reports.escape import visible
 
 ACCEPTED = "automatic, --accept-recommended"
@@ -92,20 +94,19 @@ class AnswersFile:
     `exclude` and `change`, or `file`: a corrected table (`flows.maps`), from the folder of the answers file.
 
     Raises:
-        SpecError: the file is missing or not a YAML mapping.
+        SpecError: the file is missing, or cannot be read.
+        AnswerError: it is not a YAML mapping of gates to answers, whatever is asked.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            said = yaml.safe_load(path.read_text("utf-8"))
-        except FileNotFoundError as error:
-            raise SpecError(f"no answers file {path}", todo="check the path") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise SpecError(f"{path} is not YAML", todo=" ".join(str(error).split())) from error
+        said = as_written(_text(path), str(path))
         if not isinstance(said, Mapping):
-            raise SpecError(f"{path} is not a mapping of gates to answers", todo="e.g. 'quality: {verdict: go}'")
+            todo = "write e.g. 'load: {verdict: go}'"
+            raise AnswerError("no mapping of gates to answers", where=str(path), todo=todo)
         self._said = dict(said)
+        for gate in self.gates:
+            self._check(gate)
 
     def __call__(self, question: Question, tables: Tables | None = None) -> Answer | None:
         """The answer to a question, or None when the file has none for its gate.
@@ -120,8 +121,6 @@ class AnswersFile:
         said = self._of(question.gate)
         if said is None:
             return None
-        if not isinstance(said, Mapping):
-            raise AnswerError(f"{said!r} is not an answer", where=f"{self.path}: {question.gate}", todo="{verdict: go}")
         said = {key: value for key, value in said.items() if key != "evidence"} if self._seen(question, said) else said
         user = getpass.getuser()
         wanted = {"answered_by": self._said.get("answered_by") or user, **said}
@@ -134,6 +133,19 @@ class AnswersFile:
     def gates(self) -> tuple[str, ...]:
         """The gates, or families of gates, that the file has answers for."""
         return tuple(str(key) for key in self._said if key != "answered_by")
+
+    def _check(self, gate: str) -> None:
+        family, _, number = gate.partition("-")
+        if family not in GATES or (number and not number.isdecimal()):
+            todo = did_you_mean(gate, GATES) or "gonogo answers RUN > FILE.yaml writes one for what a run asks"
+            raise AnswerError(f"no gate is called '{gate}'", where=str(self.path), available=GATES, todo=todo)
+        said, where = self._said[gate], f"{self.path}: {gate}"
+        for answer in said if isinstance(said, list) and not number else [said]:
+            if answer is None:
+                continue
+            if not isinstance(answer, Mapping):
+                raise AnswerError(f"'{answer}' is not an answer", where=where, todo="write e.g. {verdict: go}")
+            check_keys([key for key in answer if key != "evidence"], where)
 
     def _seen(self, question: Question, said: Mapping[str, Any]) -> bool:
         """Whether the file says what it was written for, and it is this question.
@@ -158,11 +170,25 @@ class AnswersFile:
         edits = corrections(file, tables(choice.issue, option.key), personal=choice.personal)
         return {**{k: v for k, v in action.items() if k != "file"}, **edits}
 
-    def _of(self, gate: str) -> Any:
+    def _of(self, gate: str) -> Mapping[str, Any] | None:
         family, _, number = gate.rpartition("-")
-        if gate in self._said:
-            return self._said[gate]
-        said = self._said.get(family)
-        if not isinstance(said, list):
-            return said
-        return said[int(number) - 1] if int(number) <= len(said) else None
+        said: Any = self._said.get(gate, self._said.get(family))
+        if isinstance(said, list):
+            said = said[int(number) - 1] if int(number) <= len(said) else None
+        return said  # type: ignore[no-any-return]
+
+
+def _text(path: Path) -> str:
+    """What a file says.
+
+    Raises:
+        SpecError: it is not there, or cannot be read.
+    """
+    if not path.exists():
+        raise missing_file(path)
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise SpecError(f"cannot read {path}: {error.strerror}", todo="check the path and its permissions") from error
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path} is not UTF-8", todo="save it with UTF-8 encoding") from error

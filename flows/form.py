@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-import yaml
 from prefect.client.orchestration import get_client
 from prefect.input import RunInput
 from prefect.input.actions import read_flow_run_input
@@ -17,7 +16,7 @@ from pydantic import Field, create_model
 from pydantic_core import PydanticUndefined
 
 from tasks.quality.approval import Who
-from tasks.quality.errors import AnswerError
+from tasks.quality.handwritten import as_written
 from tasks.quality.ledger import canonical
 from tasks.quality.model import Action, Answer, Option, Remember, Verdict
 from tasks.quality.question import Choice, Question, grouped, values_of
@@ -159,10 +158,7 @@ def remembered(question: Question, text: str) -> Any:
     Raises:
         AnswerError: it cannot be read.
     """
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise AnswerError("what is to be remembered is not YAML", where=question.gate, todo="write e.g. 30d") from error
+    return as_written(text, f"{question.gate}, remember")
 
 
 def submission(question: Question, answer: Answer) -> dict[str, Any]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-import yaml
 from pydantic import ValidationError
 
 from tasks.quality.approval import ANYBODY, Signature, Who
 from tasks.quality.errors import AnswerError, did_you_mean
+from tasks.quality.handwritten import as_written
 from tasks.quality.ledger import digest
 from tasks.quality.model import Action, Answer, Issue, Option, Remember, Verdict
 from tasks.quality.policy import Match, Memory
@@ -21,6 +21,12 @@ from tasks.quality.universal import Edits, Replacements, edited
 
 KEEP = "keep"
 RECOMMENDED = "recommended"
+
+GATES = ("source", "quality", "load", "hold")
+"""Families of gates; all but the first are numbered, as in "quality-2"."""
+
+_KEYS = ("verdict", "answered_by", "comment", "actions", "rest", "remember", "hold")
+"""What an answer says."""
 
 Tables: TypeAlias = Callable[[str, str], Mapping[str, str | None]]
 """(issue, option key) → old value → new value, of an action that is a table of values."""
@@ -189,9 +195,7 @@ def answer_of(question: Question, said: Mapping[str, Any], *, method: str, table
     Raises:
         AnswerError: something in it cannot be taken; nothing has been recorded.
     """
-    allowed = ["verdict", "answered_by", "comment", "actions", "rest", "remember", "hold"]
-    if unknown := sorted(set(said) - set(allowed)):
-        raise AnswerError(f"unknown key '{unknown[0]}'", where=question.gate, available=allowed)
+    check_keys(said, question.gate)
     verdict = _verdict(question, said.get("verdict"))
     name = str(said.get("answered_by") or "").strip()
     if not name:
@@ -203,6 +207,17 @@ def answer_of(question: Question, said: Mapping[str, Any], *, method: str, table
     remember = None if verdict is Verdict.NO_GO else remember_of(question, said.get("remember"))
     hold = verdict is not Verdict.NO_GO and said.get("hold") in (True, "true", "yes")
     return Answer(question.gate, verdict, name, method, comment, actions, remember=remember, hold=hold)
+
+
+def check_keys(said: Iterable[object], where: str) -> None:
+    """Check what an answer says by its keys, before there is a question.
+
+    Raises:
+        AnswerError: one is unknown.
+    """
+    if unknown := sorted(str(key) for key in said if key not in _KEYS):
+        todo = did_you_mean(unknown[0], _KEYS)
+        raise AnswerError(f"unknown key '{unknown[0]}'", where=where, available=_KEYS, todo=todo)
 
 
 def remember_of(question: Question, said: object) -> Remember | None:
@@ -280,15 +295,12 @@ def _extracts(question: Question, action: Action) -> bool:
 
 
 def values_of(question: Question, text: str) -> dict[str, dict[str, Any]]:
-    """Parameters that a pilot typed, per issue: YAML lines such as `missing-value-price: 0`.
+    """Parameters that a pilot typed, per issue, as they are written: YAML lines such as `missing-value-price: 0`.
 
     Raises:
         AnswerError: not a YAML mapping, or it names an issue that the gate does not ask about.
     """
-    try:
-        typed = yaml.safe_load(text) if text.strip() else {}
-    except yaml.YAMLError as error:
-        raise AnswerError("the values are not YAML", where=question.gate, todo="write 'issue: value'") from error
+    typed = as_written(text, f"{question.gate}, values") or {}
     if not isinstance(typed, dict):
         raise AnswerError("the values are not 'issue: value' lines", where=question.gate, todo="one per line")
     return {
@@ -361,7 +373,7 @@ def _named(choice: Choice, option: Option, given: dict[str, Any]) -> dict[str, A
             todo="leave the value out, or name the parameter",
         )
     value = given.pop("")
-    return {**given, option.needs[0]: value if value is None or isinstance(value, (list, dict)) else str(value)}
+    return {**given, option.needs[0]: value}
 
 
 def _checked(choice: Choice, option: Option, parameters: dict[str, Any]) -> Parameters:

@@ -104,15 +104,27 @@ def test_an_answer_that_cannot_be_taken_says_why_and_what_could_be(question, wro
 
 
 def test_typed_values_are_yaml_lines_per_issue(question):
-    assert values_of(question, "missing-value-price: 0") == {"missing-value-price": {"": 0}}
+    assert values_of(question, "missing-value-price: 0") == {"missing-value-price": {"": "0"}}
     assert values_of(question, "") == {}
     taken = answer_of(
-        question, said(actions={"missing-value-price": {"action": "constant", "": 0}}), method="test"
+        question, said(actions={"missing-value-price": {"action": "constant", "": "0"}}), method="test"
     ).actions[0]
     assert taken == Action("missing-value-price", "constant", {"value": "0"})
 
 
-@pytest.mark.parametrize("typed", ["just words", "a: [1", "unknown-issue: 3"])
+@pytest.mark.parametrize("typed", ["NO", "off", "007", "12:30", "1.50", "1_000", "0x1F", "2026-01-05", "1e3", ".inf"])
+def test_a_typed_value_is_filled_in_as_it_is_written(question, typed):
+    given = values_of(question, f"missing-value-price: {typed}")["missing-value-price"]
+    (taken, *_) = answer_of(
+        question, said(actions={"missing-value-price": {"action": "constant", **given}}), method="test"
+    ).actions
+    assert taken.parameters == {"value": typed}
+
+
+TWICE = "missing-value-price: 3\nmissing-value-price: 4"
+
+
+@pytest.mark.parametrize("typed", ["just words", "a: [1", "unknown-issue: 3", TWICE, "? [a]\n: 3"])
 def test_typed_values_that_cannot_be_read_are_refused(question, typed):
     with pytest.raises(AnswerError):
         values_of(question, typed)
