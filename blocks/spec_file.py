@@ -9,13 +9,17 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from tasks.quality.errors import SpecError, did_you_mean
 from tasks.quality.secrets import mask
 from tasks.quality.wording import plural
+
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.nodes import ScalarNode
 
 LARGEST = 1_000_000
 """Bytes of the largest file that is read."""
@@ -24,6 +28,8 @@ MOST_NODES = 100_000
 """Values in the largest file that is read, aliases written out."""
 
 DEEPEST = 50
+
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
 
 INTERNAL = frozenset({"folder"})
 """Fields that are no business of the file."""
@@ -150,16 +156,30 @@ def missing_file(path: Path) -> SpecError:
 
 
 def _parsed(name: str, text: str) -> Any:
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        return YAML(typ="rt").load(text)
+        return _reader().load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _fault(name, (mark.line if mark else 0) + 1, "", *_yaml_fault(str(error.problem))) from error
     except (YAMLError, ValueError, RecursionError) as error:
         raise SpecError(f"{name} is not YAML: {str(error).splitlines()[0]}", todo="check it in an editor") from error
+
+
+def _reader() -> YAML:
+    """Reads whole numbers as such only where they are written so: 007 and +49 are codes, not 7 and 49."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.constructor import RoundTripConstructor
+
+    class Constructor(RoundTripConstructor):  # type: ignore[misc]  # it has no types
+        def construct_yaml_int(self, node: ScalarNode) -> int | str:
+            return int(node.value) if _WHOLE.fullmatch(node.value) else str(node.value)
+
+    Constructor.add_constructor("tag:yaml.org,2002:int", Constructor.construct_yaml_int)
+    reader = YAML(typ="rt")
+    reader.Constructor = Constructor
+    return reader
 
 
 def _yaml_fault(problem: str) -> tuple[str, str]:

@@ -86,6 +86,12 @@ def test_a_whole_pipeline_is_read(pipeline, tmp_path):
     assert spec.base() == tmp_path.resolve()
 
 
+def test_codes_are_no_numbers(pipeline):
+    allowed = "[7, -7, 0, 007, +49, 1_000, 0x1F, 12:30, NO]"
+    spec = load_pipeline(pipeline(GOOD.replace("[yes, no, 1]", allowed).replace("goal:\n", "")))
+    assert spec.contract.column("state").allowed == ("7", "-7", "0", "007", "+49", "1_000", "0x1F", "12:30", "NO")
+
+
 def test_little_is_needed_and_the_rest_has_sensible_values(pipeline):
     spec = load_pipeline(pipeline(MINIMAL))
     asked = [gate.asks(50) for gate in (spec.gates.source, spec.gates.quality, spec.gates.load)]
