@@ -299,7 +299,8 @@ def quarantine_return(
 ) -> None:
     """Bring corrected rows back, under the decisions that were made; into the destination, too, if it was loaded.
 
-    Lines that are as they were stay in quarantine. When a row would break again, none comes back.
+    Lines that are as they were stay in quarantine. When a row would break again, none comes back. Afterwards no
+    decision of the run can be undone any more: gonogo undo comes first.
     """
     from flows.quarantine import return_rows
 

@@ -81,6 +81,8 @@ def export_quarantine(name: str, path: Path, malformed_path: Path | None, *, raw
     if lines:
         back = f"gonogo quarantine return {run.name} {path}{' --raw' if raw else ''}"
         console.print(f"Correct what you know, then: [bold]{escape(back)}[/]", soft_wrap=True)
+        if not any(entry.kind == "commit" for entry in run.entries()):
+            console.print("Once rows have come back, no decision of the run can be undone any more: undo first.")
 
 
 def return_rows(name: str, path: Path, comment: str, *, raw: bool = False) -> None:

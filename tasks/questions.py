@@ -125,7 +125,7 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
     gone = first.snapshot.rows - last.snapshot.rows
     failed = f"The load failed and the destination is as it was: {problem}. " if problem else ""
     empties = not last.snapshot.rows and run.spec().destination.replaces
-    emptied = "There is no row: what the destination has is replaced by nothing. " if empties else ""
+    emptied = "There is no row: what the destination has gives way to nothing. " if empties else ""
     told = f"{measured.met} of {plural(measured.targets, 'target')} {'is' if measured.met == 1 else 'are'} met"
     met = f" {told}." if measured.targets else ""
     summary = (

@@ -93,8 +93,8 @@ key: [order_id]
 
     @property
     def replaces(self) -> bool:
-        """Whether all that the destination has gives way to what is loaded."""
-        return self.mode == "replace"
+        """Whether all that the destination has, or holds for valid, gives way to what is loaded."""
+        return self.mode == "replace" or (self.mode == "history" and self.validity.absent == "end")
 
     def name(self) -> str:
         """The table's name, with its schema."""

@@ -53,6 +53,12 @@ def test_history_can_end_rows_that_the_data_lacks_and_begins_them_again(database
     assert [(row[0], bool(row[1])) for row in rows] == [(1, True), (2, False), (2, True)]
 
 
+@pytest.mark.parametrize(("absent", "gives_way"), [("keep", False), ("end", True)])
+def test_a_load_ends_all_versions_where_absence_ends_them(absent, gives_way):
+    given = {"mode": "history", "key": "id", "validity": {"absent": absent}}
+    assert DatabaseDestination(url="sqlite:///out.db", table="out", **given).replaces is gives_way
+
+
 def test_a_load_of_history_is_taken_back_version_by_version(database):
     database.load(people("12", "old", "run-1"), mode="history", key="id")
     before = database.rows()

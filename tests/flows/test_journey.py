@@ -75,7 +75,7 @@ def test_a_table_without_a_row_replaces_another_only_when_a_person_says_so(pilot
     pilot.start(pipeline, "emptied")
     assert (pilot.go(), pilot.gate) == ("Suspended", "load-1")
     question = question_of(pilot.home, pilot.run)
-    assert "There is no row: what the destination has is replaced by nothing." in question.summary
+    assert "There is no row: what the destination has gives way to nothing." in question.summary
     assert accept_recommended(question) is None
     assert len(pilot.loaded()) == 9
     assert pilot.answer() == "Completed"

@@ -90,9 +90,10 @@ def test_what_is_in_quarantine_is_listed_with_its_reason_and_decision(start, cap
     assert "2 rows wait" in said
 
 
-def test_the_rows_are_written_whole_beside_columns_that_are_called_alike(start, tmp_path):
+def test_the_rows_are_written_whole_beside_columns_that_are_called_alike(start, tmp_path, capsys):
     pilot = start()
     lines = exported(pilot, tmp_path).read_text().splitlines()
+    assert "no decision of the run can be undone any more: undo first" in " ".join(capsys.readouterr().out.split())
     assert lines[0] == "_row,_reason,decision,id,city,quantity,reason"
     number = next(c.decision for c in pilot.record().changes() if c.quarantined)
     assert lines[1:] == [
