@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Files of tests side by side: they wait for servers a lot.
-ASIDE := --numprocesses auto --maxprocesses 4 --dist loadgroup
+# Files of tests side by side; `auto` is three processes for two cores: they wait for servers a lot.
+ASIDE := --numprocesses auto --maxprocesses 6 --dist loadgroup
 
 .PHONY: help demo test lint services benchmark up sample clean
 

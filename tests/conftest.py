@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ pytest_plugins = ["tests.services.fixtures"]
 SHARING = {"flows": 2, "up": 1}
 """Folders whose tests share a Prefect server, and in how many parts, each with a server of its own, they run when
 several processes run the tests."""
+
+
+def pytest_xdist_auto_num_workers(config):
+    """How many processes run the tests: what one waits for keeps no core busy."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores * 3 // 2)
 
 
 def pytest_collection_modifyitems(items):
