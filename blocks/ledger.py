@@ -177,6 +177,17 @@ class Ledger(LedgerDatabase):
                     return outcome.run_id
         return None
 
+    def loads_of(self, snapshot: str) -> tuple[str, ...]:
+        """The ids of the runs that loaded a snapshot with this fingerprint, the first one first."""
+        from sqlalchemy import select
+
+        table = _table()
+        told = table.c.payload.contains(json.dumps(snapshot), autoescape=True)
+        wanted = select(table).where(table.c.kind == "commit", told).order_by(table.c.at)
+        with self._transaction(write=False) as connection:
+            found = [_entry(row) for row in connection.execute(wanted).mappings()]
+        return tuple(dict.fromkeys(e.run_id for e in found if e.payload.get("snapshot") == snapshot))
+
     def resolve(self, name: str) -> str:
         """The id of the run that is meant: its name, its id or the start of it, or "latest".
 

@@ -18,7 +18,7 @@ from tasks.assess import failing
 from tasks.insights.compare import Comparison
 from tasks.policies import in_force
 from tasks.quality.checks import ContractCheck
-from tasks.quality.history import REVISIONS
+from tasks.quality.history import REVISIONS, loads
 from tasks.quality.model import ROW, Snapshot, Verdict
 from tasks.quality.policy import Match, Policy, gate_differs, match
 from tasks.quality.privacy import personal_among
@@ -126,10 +126,11 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
     failed = f"The load failed and the destination is as it was: {problem}. " if problem else ""
     empties = not last.snapshot.rows and run.spec().destination.replaces
     emptied = "There is no row: what the destination has gives way to nothing. " if empties else ""
+    again = _again(run, last.snapshot)
     told = f"{measured.met} of {plural(measured.targets, 'target')} {'is' if measured.met == 1 else 'are'} met"
     met = f" {told}." if measured.targets else ""
     summary = (
-        f"{failed}{emptied}{plural(last.snapshot.rows, 'row')} for {destination}. "
+        f"{failed}{emptied}{again}{plural(last.snapshot.rows, 'row')} for {destination}. "
         f"Score {score_text(first.score)} → {score_text(last.score)}; {plural(len(changes), 'decision')} changed "
         f"{plural(cells, 'cell')}, {plural(gone, 'row')} left the table.{_not_carried_out(run)}{met}"
     )
@@ -157,9 +158,25 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
         ),
         *load_substance(run, last.round, measured.figures),
     )
-    if question.unasked or question.needs_person or _intervened(run):
+    if question.unasked or question.needs_person or again or _intervened(run):
         return question
     return _load_remembered(question, _standing(run, gate))
+
+
+def _again(run: Run, snapshot: Snapshot) -> str:
+    """A sentence on the run that has added the same rows to the destination already, where one has."""
+    to = run.spec().destination
+    if getattr(to, "mode", "append") != "append":
+        return ""
+    with run.open_ledger() as ledger:
+        others = [other for other in ledger.loads_of(snapshot.fingerprint) if other != run.id]
+        found = [ledger.entries(other) for other in others] if snapshot.rows else []
+    for entries in found:
+        if any(
+            (each.receipt["destination"], each.receipt["mode"]) == (to.describe(), "append") for each in loads(entries)
+        ):
+            return f"The same rows are there already, from {entries[0].payload['name']}: they would be added again. "
+    return ""
 
 
 def _not_carried_out(run: Run) -> str:

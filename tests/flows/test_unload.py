@@ -54,3 +54,21 @@ def test_columns_are_asked_about_and_a_load_is_taken_back(pilot, tmp_path, capsy
     assert "the load was taken back" in next(c for c in checks if c.name == "conservation of rows").detail
     with pytest.raises(PilotMustDecide, match="was taken back already"):
         unload(run, who="ann", method="test")
+
+
+def test_rows_that_are_there_already_are_not_added_again_without_a_word(pilot, orders):
+    from flows.drive import question_of
+    from flows.revise import unload_run
+
+    to = {"kind": "database", "url": f"sqlite:///{pilot.folder / 'out.db'}", "table": "orders", "mode": "append"}
+    pipeline = pilot.pipeline(orders, destination=to, gates={"quality": {"ask": "never"}})
+
+    def asked(name):
+        assert (pilot.start(pipeline, name).go(), pilot.gate) == ("Suspended", "load-1")
+        return question_of(pilot.home, pilot.run).summary
+
+    assert "already" not in asked("first")
+    assert pilot.answer() == "Completed"
+    assert "The same rows are there already, from first: they would be added again." in asked("second")
+    unload_run("first", comment="wrong file")
+    assert "already" not in asked("third")
