@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -47,7 +47,8 @@ def _table(told: list[Chronicle]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     headings = ("run", "opened", "rows", "quality", "issues", "decisions", "who", "outcome")
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in ("rows", "decisions") else "left")
+        justify: JustifyMethod = "right" if heading in ("rows", "decisions") else "left"
+        table.add_column(heading, justify=justify, overflow="fold")
     for each in told:
         table.add_row(*_cells(each))
     return table

@@ -81,7 +81,7 @@ def _plain(each: Waiting) -> dict[str, Any]:
 def _table(found: Sequence[Waiting]) -> Table:
     table, now = Table(box=None, header_style="dim", pad_edge=False), datetime.now(UTC)
     for heading in ("run", "gate", "waits", "for", "asks", "blocks"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for each in found:
         due = f"\n[yellow]due {moment(each.due)}, then {each.overdue}[/]" if each.due else ""
         told = (each.for_whom, each.question.summary or each.question.title, mask(each.blocks))
