@@ -7,6 +7,7 @@ import select
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -143,7 +144,9 @@ class Prompt:
             try:
                 if verdict := _verdict(question, typed):
                     return self._answer(question, verdict)
-                if not self._turned(question, typed.lower()):
+                if typed.lower() == "l" and question.choices:
+                    self._list(question, assessment)
+                elif not self._turned(question, typed.lower()):
                     self._consider(question, assessment, typed)
             except AnswerError as error:
                 self._console.print(f"[red]{escape(error.message)}[/]")
@@ -206,14 +209,18 @@ class Prompt:
         for signature in question.agreed:
             self._console.print(f"[cyan]signed[/] {escape(signature.line)}", soft_wrap=True)
         if question.choices:
-            self._console.print(issues_table(question, Teller(assessment, self._goals) if assessment else None))
+            self._list(question, assessment)
         if question.report_url:
             self._console.print(f"[dim]Report:[/] {escape(question.report_url)}", soft_wrap=True)
+
+    def _list(self, question: Question, assessment: Assessment | None) -> None:
+        teller = Teller(assessment, self._goals) if assessment else None
+        self._console.print(issues_table(question, teller, self._chosen, self._rest))
 
     def _consider(self, question: Question, assessment: Assessment | None, typed: str) -> None:
         if not typed.isdigit() or not 0 < int(typed) <= len(question.choices):
             raise AnswerError(f"'{typed}' is none of the answers", where=question.gate, available=_keys(question))
-        choice = question.choices[int(typed) - 1]
+        choice = _listed(question)[int(typed) - 1]
         issue = assessment.issue(choice.issue) if assessment else None
         self._console.print(_issue_panel(choice, issue, Teller(assessment, self._goals) if assessment else None))
         number = self._next(f"Action 1–{len(choice.options)} (Enter: {self._stands(choice)}): ")
@@ -228,7 +235,7 @@ class Prompt:
             shown = self._starred(choice.issue, lines) if self._starred else lines
             given |= Editor(self._console, self._next, lines, shown).edits()
         self._chosen[choice.issue] = {"action": option.key, **given}
-        self._console.print(f"[cyan]→[/] {escape(choice.title)}: {escape(option.label)}{_edited(given)}")
+        self._console.print(f"[cyan]→[/] {escape(choice.title)}: {escape(option.label)}[dim]{_edited(given)}[/]")
 
     def _stands(self, choice: Choice) -> str:
         """What becomes of an issue when no action is chosen for it now."""
@@ -253,25 +260,43 @@ class Prompt:
 def _edited(given: Mapping[str, Any]) -> str:
     parts = [f"{plural(len(given['exclude']), 'line')} left out"] if given.get("exclude") else []
     parts += [f"{plural(len(given['change']), 'target')} changed"] if given.get("change") else []
-    return f" [dim]({', '.join(parts)})[/]" if parts else ""
+    return f"; {', '.join(parts)}" if parts else ""
 
 
-def issues_table(question: Question, teller: Teller | None = None) -> Table:
-    """A gate's issues with their recommended actions and what these would bring, numbered as the pilot types them."""
+def _listed(question: Question) -> list[Choice]:
+    """The choices as they are listed and numbered: group by group."""
+    return [choice for group in grouped(question.choices).values() for choice in group]
+
+
+def issues_table(
+    question: Question,
+    teller: Teller | None = None,
+    chosen: Mapping[str, Any] = MappingProxyType({}),
+    rest: str = RECOMMENDED,
+) -> Table:
+    """A gate's issues, numbered as the pilot types them, with the actions that stand and what these would bring.
+
+    Args:
+        question: the gate's.
+        teller: tells what an action would bring.
+        chosen: issue → what the pilot chose.
+        rest: what becomes of the others: recommended, or keep.
+    """
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading, justify in (("#", "right"), ("issue", "left"), ("recommended", "left")):
+    changed = chosen or rest != RECOMMENDED
+    for heading, justify in (("#", "right"), ("issue", "left"), ("stands" if changed else "recommended", "left")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    numbers = {choice.issue: number for number, choice in enumerate(question.choices, start=1)}
-    groups = grouped(question.choices)
-    for choice in (choice for group in groups.values() for choice in group):
-        number = numbers[choice.issue]
-        if choice is groups[choice.group][0] and choice.group:
-            table.add_row("", f"[bold]{escape(choice.group)}[/]", "")
-        shown = "[dim]keep[/]"
-        if choice.recommended != "keep":
-            option = choice.options[0]
-            brief = teller.outlook(choice.issue, option).brief if teller else ""
-            shown = escape(option.label) + (f"\n[dim]{escape(short(brief, 200))}[/]" if brief else "")
+    group = ""
+    for number, choice in enumerate(_listed(question), start=1):
+        if choice.group != group:
+            group = choice.group
+            table.add_row("", f"[bold]{escape(group)}[/]", "")
+        own = chosen.get(choice.issue)
+        option = choice.option(str(own["action"]) if own else choice.recommended if rest == RECOMMENDED else KEEP)
+        brief = teller.outlook(choice.issue, option).brief if teller and option.key != KEEP else ""
+        shown = "[dim]keep[/]" if option.key == KEEP else escape(option.label)
+        shown += f" [cyan](chosen{_edited(own)})[/]" if own else ""
+        shown += f"\n[dim]{escape(short(brief, 200))}[/]" if brief else ""
         table.add_row(str(number), f"{escape(choice.title)}\n[dim]{escape(choice.hint)}[/]", shown)
     return table
 
@@ -345,7 +370,7 @@ def _verdict(question: Question, typed: str) -> Verdict | None:
 
 def _keys(question: Question) -> list[str]:
     letters = [letter for letter, verdict in _LETTERS.items() if verdict in question.verdicts]
-    numbers = [f"1–{len(question.choices)}", "a"] if question.choices else []
+    numbers = [f"1–{len(question.choices)}", "l", "a"] if question.choices else []
     return [*letters, *numbers, "h", "q"]
 
 
@@ -356,7 +381,8 @@ def _menu(question: Question) -> str:
         if verdict in question.verdicts
     )
     look = (
-        f"   [1-{len(question.choices)}] look at an issue, choose its action   [a] all the rest: recommended or not"
+        f"   [1-{len(question.choices)}] look at an issue, choose its action   [l] list them again   "
+        "[a] all the rest: recommended or not"
         if question.choices
         else ""
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 
@@ -75,7 +76,7 @@ def test_what_stands_when_nothing_is_chosen_is_said_and_words_are_taken_for_lett
     label = first.option(first.recommended).label
     assert f"(Enter: as recommended, {label}): " in screen
     assert "(Enter: keep as it is): " in screen
-    assert f"'17%' is none of the answers in quality-1; available: g, n, 1–{len(found.issues)}, a, h, q" in screen
+    assert f"'17%' is none of the answers in quality-1; available: g, n, 1–{len(found.issues)}, l, a, h, q" in screen
     assert (answer.verdict, answer.comment) == (Verdict.NO_GO, "enough")
 
 
@@ -108,3 +109,21 @@ def test_commands_do_not_load_prefect_before_it_is_told_where_its_home_is(module
     look = f"import sys, flows.{module}; print('prefect' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, timeout=60, check=True)
     assert said.stdout.strip() == "False"
+
+
+def test_issues_are_numbered_as_they_are_listed_and_listed_again_with_what_stands():
+    found, _answer, screen = asked("l", "q")
+    numbers = [int(n) for n in re.findall(r"^ *(\d+)  ", screen, re.MULTILINE)]
+    assert numbers == [*range(1, len(found.issues) + 1)] * 2
+    assert "recommended" in screen
+    titles = dict(re.findall(r"^ *(\d+)  (.*?)  ", screen, re.MULTILINE))
+    issues = {number: next(issue for issue in found.issues if issue.title == title) for number, title in titles.items()}
+    number, issue = next((number, issue) for number, issue in issues.items() if issue.recommended != "keep")
+    option = issue.option(issue.recommended)
+    _found, answer, screen = asked(number, "1", "l", "a", "l", "g", "seen")
+    _before, _first, again, last = screen.split("#  issue ")
+    assert f"{option.label} (chosen)" in again
+    assert again.count("(chosen)") == last.count("(chosen)") == 1
+    kept = len(re.findall(r"  keep +$", last, re.MULTILINE))
+    assert kept == len(found.issues) - 1
+    assert {a.issue for a in answer.actions if a.option != "keep"} == {issue.id}
