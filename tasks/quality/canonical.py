@@ -76,6 +76,7 @@ class CanonicalNumber(Edits):
         suffix: what is written behind the number, "" for nothing.
         shorten: take needless zeros off (12.0 → 12).
         grouped: separate thousands.
+        separator: what separates them; by default the one of comma and point that does not separate decimals.
         decimals: write at least so many decimals, as the column's other numbers have.
         plus: leave the plus in front of numbers that have one.
         percent: what becomes of a percent sign: left out ("strip"), the number divided by a hundred ("divide"), or
@@ -93,6 +94,7 @@ class CanonicalNumber(Edits):
     suffix: str = ""
     shorten: bool = True
     grouped: bool = False
+    separator: Literal[".", ",", " ", "\u00a0", "\u202f", "'", "\u2019", ""] = ""
     decimals: int = Field(0, ge=0, le=MOST_DECIMALS)
     plus: bool = False
     percent: Literal["strip", "divide", "leave"] = "strip"
@@ -104,6 +106,11 @@ class CanonicalNumber(Edits):
     def written(self) -> str:
         """What separates decimals afterwards."""
         return self.writes or (self.mark if self.prefix or self.suffix or self.grouped else ".")
+
+    @property
+    def separating(self) -> str:
+        """What separates thousands afterwards, where they are."""
+        return self.separator or _OTHER[self.written]
 
 
 def mixes(column: ColumnProfile) -> bool:
@@ -229,10 +236,22 @@ def plan_for(told: Told) -> CanonicalNumber | None:
         suffix=suffix if keeps else "",
         shorten=shorten,
         grouped=_mostly_grouped(told, mark, single),
+        separator=_separator(told, mark),
         decimals=decimals,
         plus=_told_by_a_plus(told),
         single=single,
     )
+
+
+def _separator(told: Told, mark: str) -> str:
+    """What separates thousands in most numbers in which something does; nothing where it is the usual sign."""
+    signs = Counter[str]()
+    for _text, n, numeral in told:
+        if _digits(numeral, mark) is not None:
+            signs.update(dict.fromkeys(re.findall(r"(?<=[0-9])[^0-9](?=[0-9]{3}(?![0-9]))", numeral.body), n))
+    del signs[mark]
+    usual = min(signs, key=lambda sign: (-signs[sign], sign), default="")
+    return "" if usual == _OTHER[mark] else usual
 
 
 def _told_by_a_plus(told: Told) -> bool:
@@ -513,7 +532,8 @@ def _conversion(unit: str, plan: CanonicalNumber) -> Decimal:
 
 def otherwise(plan: CanonicalNumber) -> Callable[[Any], Any]:
     """Which values the plan writes otherwise, as an expression that tells them by their form."""
-    whole = r"[1-9][0-9]{0,2}(?:[^0-9][0-9]{3})*" if plan.grouped else r"(?:0|[1-9][0-9]*)"
+    apart = f"[1-9][0-9]{{0,2}}(?:{re.escape(plan.separating)}[0-9]{{3}})*"
+    whole = f"(?:0|{apart})" if plan.grouped else "(?:0|[1-9][0-9]*)"
     decimals = re.escape(plan.written) + ("[0-9]*[1-9]" if plan.shorten else "[0-9]+")
     sign = "[-+]?" if plan.plus else "-?"
     form = f"^{sign}{re.escape(plan.prefix)}{whole}(?:{decimals})?{re.escape(plan.suffix)}$"
@@ -568,18 +588,18 @@ def _canonical(numeral: Numeral, plan: CanonicalNumber, slipped: Collection[str]
     else:
         product = value if factor == 1 else f"{Decimal(value) * factor:f}"
         written = shortest(product) if plan.shorten or factor != 1 else quiet(product)
-    apart = _in_thousands(written) if plan.grouped else written
+    apart = _marked(written, plan)
     if plan.decimals and numeral.body != (apart if plan.prefix else written):
-        whole, _point, rest = apart.partition(".")
-        apart = f"{whole}.{rest:0<{plan.decimals}}"
-    if plan.written == ",":
-        apart = apart.translate(str.maketrans(",.", ".,"))
+        whole, _point, rest = written.partition(".")
+        apart = _marked(f"{whole}.{rest:0<{plan.decimals}}", plan)
     return ("-" if numeral.negative and apart != "0" else "") + plan.prefix + apart + plan.suffix
 
 
-def _in_thousands(number: str) -> str:
+def _marked(number: str, plan: CanonicalNumber) -> str:
+    """A number with the marks that the plan has for decimals and thousands."""
     whole, point, rest = number.partition(".")
-    return f"{int(whole):,}{point}{rest}"
+    apart = f"{int(whole):,}".replace(",", plan.separating) if plan.grouped else whole
+    return f"{apart}{plan.written if point else ''}{rest}"
 
 
 def _inflected(numeral: Numeral, number: str, usual: str) -> bool:

@@ -330,6 +330,20 @@ def test_a_minus_behind_a_number_is_a_sign_where_it_can_be_nothing_else(most, od
             assert recommended_values(data, issue, "balance") == [*most, *after]
 
 
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u202f", "'"])
+def test_what_separates_thousands_in_most_numbers_separates_them_in_all(space):
+    mark = "." if space == "'" else ","
+    most = [f"{n * 37 % 9 + 1}{space}{n * 113 % 900 + 100}{mark}5{n % 10}" for n in range(90)]
+    small = [f"{n}{mark}08" for n in range(500, 530)]
+    with opened({"net": [*most, *small]}) as data:
+        assert found(data, "mixed_number_format", missing_ok=True) is None
+    other = "." if mark == "," else ","
+    odd = {f"2345{mark}60": f"2{space}345{mark}60", f"1{other}234{mark}56": f"1{space}234{mark}56"}
+    with opened({"net": [*most, *small, *odd]}) as data:
+        after = recommended_values(data, found(data, "mixed_number_format"), "net")
+    assert after == [*most, *small, *odd.values()]
+
+
 @pytest.mark.parametrize(
     ("most", "odd", "after"),
     [
