@@ -30,6 +30,9 @@ elsewhere in the column; any other. A gap is at home where the column has many."
 TRUSTED = "0.5"
 """The most that speaks for it where a strict voter whose witnesses know the row says otherwise."""
 
+PROMISED = "0.9"
+"""The most that speaks for it where a voter that the contract names says otherwise: it is suspect, whatever it is."""
+
 AMOUNT = r"^\s*[€$£¥]?\s*[-+]?[0-9][0-9.,]*\s*(?:[%€$£¥]|\p{L}{1,3}\.?)?\s*$"
 """A number, maybe with a sign of currency, a percent sign or a short unit."""
 
@@ -48,12 +51,14 @@ class Voter:
             a row that some do not know and none knows is a stranger in its group.
         strict: the rows that differ do so at random, as errors do. Its vote is trusted where witnesses know the row,
             unless they would know it in the group that it came from, too, if it were in the wrong one.
+        promised: the contract names it.
     """
 
     columns: tuple[str, ...]
     weight: float
     witnesses: tuple[str, ...] = ()
     strict: bool = False
+    promised: bool = False
 
 
 def votes_sql(
@@ -299,7 +304,9 @@ def _doubt(voters: Sequence[Voter], gaps_at_home: bool) -> str:  # noqa: FBT001 
         f"CASE WHEN before IS NULL THEN {at_home if gaps_at_home else gap} WHEN rare AND slip THEN {slip} "
         f"WHEN times > {RARE} THEN {at_home} ELSE {other} END"
     )
-    trusted = " OR ".join(f"(trusted{i} AND says{i} = candidate)" for i, voter in enumerate(voters) if voter.strict)
-    return (
-        f"CASE WHEN before IS NOT NULL AND ({trusted}) THEN least({own}, {TRUSTED}) ELSE {own} END" if trusted else own
-    )
+    trusted = [f"(trusted{i} AND says{i} = candidate)" for i, voter in enumerate(voters) if voter.strict]
+    promised = [f"says{i} = candidate" for i, voter in enumerate(voters) if voter.promised]
+    for saying, most in ((trusted, TRUSTED), (promised, PROMISED)):
+        if saying:
+            own = f"CASE WHEN before IS NOT NULL AND ({' OR '.join(saying)}) THEN least({own}, {most}) ELSE {own} END"
+    return own

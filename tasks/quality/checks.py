@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import ibis
 from ibis import _
 
-from tasks.quality.contract import Bound, ColumnContract, Contract, Rule
+from tasks.quality.contract import Bound, ColumnContract, Contract, Determination, Rule
 from tasks.quality.errors import SpecError, did_you_mean
 from tasks.quality.expressions import columns_of, predicate
 from tasks.quality.model import ROW, Cell, Profile
@@ -42,6 +42,7 @@ CheckName: TypeAlias = Literal[
     "key",
     "key_present",
     "order",
+    "dependency",
     "rule",
 ]
 
@@ -90,7 +91,7 @@ class _Promise:
 
 
 def check_contract(table: ibis.Table, contract: Contract, profile: Profile | None = None) -> tuple[ContractCheck, ...]:
-    """Check every promise, in the order of the contract: columns, key, orders, rules.
+    """Check every promise, in the order of the contract: columns, key, orders, dependencies, rules.
 
     Args:
         table: `_row` and text columns.
@@ -102,6 +103,7 @@ def check_contract(table: ibis.Table, contract: Contract, profile: Profile | Non
         *_column_promises(table, contract),
         *_key_promises(table, contract),
         *_order_promises(table, contract, types),
+        *_dependency_promises(table, contract),
         *_rule_promises(table, contract, types),
     ]
     promises = [item for item in found if isinstance(item, _Promise)]
@@ -209,6 +211,29 @@ def _sortable(text: Any, type_: ColumnType, format_: str | None) -> Any:
 def _later(first: Any, last: Any) -> Any:
     alike = first.type().is_timestamp() == last.type().is_timestamp()
     return first > last if alike else ibis.null("boolean")
+
+
+def _dependency_promises(table: ibis.Table, contract: Contract) -> Iterator[_Promise | ContractCheck]:
+    for promise in contract.dependencies:
+        columns = (promise.column, *promise.of)
+        if absent := [name for name in columns if name not in table.columns or name == ROW]:
+            yield _absent("dependency", _one_of_each(promise), absent[0], table, columns)
+            continue
+        missing = _any([is_missing(table[name]) for name in columns])
+        yield _Promise("dependency", _one_of_each(promise), columns, _contradicted(table, promise, missing))
+
+
+def _one_of_each(promise: Determination) -> str:
+    return f"rows with the same {' and '.join(promise.of)} have the same {promise.column}"
+
+
+def _contradicted(table: ibis.Table, promise: Determination, missing: Any) -> Any:
+    """Whether rows that agree in what determines a value differ, and not more than half of them have the row's own."""
+    present = missing.ifelse(ibis.null(table[promise.column].type()), table[promise.column])
+    alike = [table[name] for name in promise.of]
+    group, same = ibis.window(group_by=alike), ibis.window(group_by=[*alike, present])
+    differ = present.min().over(group) != present.max().over(group)
+    return _unless(missing, differ & (2 * present.count().over(same) <= present.count().over(group)))
 
 
 def _rule_promises(
@@ -330,6 +355,7 @@ def to_pandera(contract: Contract) -> pandera.ibis.DataFrameSchema:
                 Check(_in_order(*pair), name="order", error=f"{pair[0]} is not after {pair[1]}")
                 for pair in contract.orders
             ),
+            *(Check(_agreeing(each), name="dependency", error=_one_of_each(each)) for each in contract.dependencies),
             *(Check(_holds(rule, types), name=rule.name, error=_in_words(rule)) for rule in contract.rules),
         ],
         unique=list(contract.key) or None,
@@ -366,6 +392,15 @@ def _on(test: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _in_order(first: str, last: str) -> Callable[[Any], Any]:
     return lambda data: (data.table[first] <= data.table[last]).fill_null(True)
+
+
+def _agreeing(promise: Determination) -> Callable[[Any], Any]:
+    def test(data: Any) -> Any:
+        missing = _any([data.table[name].isnull() for name in (promise.column, *promise.of)])
+        judged = data.table.select(broken=_contradicted(data.table, promise, missing))
+        return ~judged.broken.fill_null(False).any()
+
+    return test
 
 
 def _holds(rule: Rule, types: Mapping[str, ColumnType]) -> Callable[[Any], Any]:

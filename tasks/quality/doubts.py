@@ -20,6 +20,7 @@ from tasks.quality.ballot import (
     DOUBTS,
     GROUP,
     MUCH_RARER,
+    PROMISED,
     RARE,
     TRUSTED,
     Voter,
@@ -226,16 +227,18 @@ def _confidence(
     slip = slips.among(own, before, candidate)
     one, weights = _decimals([repr(voter.weight) for voter in ballot.voters])
     votes_for = votes_against = np.zeros(before.size, np.int64)
-    trusted = np.zeros(before.size, bool)
-    for weight, each in zip(weights, told, strict=True):
+    trusted, promised = np.zeros(before.size, bool), np.zeros(before.size, bool)
+    for voter, weight, each in zip(ballot.voters, weights, told, strict=True):
         against = (each.says >= 0) & (each.says != candidate) | (each.again & ~(slip & rare & each.few))
         votes_for = votes_for + np.where(each.says == candidate, weight, 0)
         votes_against = votes_against + np.where(against, weight, 0)
         trusted |= each.trusted & (each.says == candidate)
+        promised |= voter.promised & (each.says == candidate)
     gap, odd, at_home, other = (int(Decimal(doubt) * one) for doubt in DOUBTS)
     gap = at_home if ballot.gaps_at_home else gap
     doubt = np.select([before < 0, rare & slip, times > RARE], [gap, odd, at_home], other)
-    doubt = np.where(trusted & (before >= 0), np.minimum(doubt, int(Decimal(TRUSTED) * one)), doubt)
+    for saying, most in ((trusted, TRUSTED), (promised, PROMISED)):
+        doubt = np.where(saying & (before >= 0), np.minimum(doubt, int(Decimal(most) * one)), doubt)
     return _rounded((votes_for / one) / ((votes_for + votes_against + doubt) / one))
 
 

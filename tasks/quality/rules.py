@@ -62,12 +62,14 @@ class Determinant(Parameters):
         accuracy: how often groups are right, 0 to 1.
         witnesses: columns that they determine as well. A row that several do not know is a stranger in its group.
         strict: rows that differ do so at random, as errors do; where witnesses know the row there is little doubt.
+        promised: the contract says so; what differs is suspect, whatever it is.
     """
 
     columns: tuple[str, ...] = Field(min_length=1)
     accuracy: float = Field(gt=0, le=1)
     witnesses: tuple[str, ...] = ()
     strict: bool = False
+    promised: bool = False
 
 
 class Majority(Parameters):
@@ -125,7 +127,8 @@ def broken_dependency(data: Dataset, settings: Settings[DependencySettings]) -> 
     vote weighing what its column is right in. Doubt is ¼ for a rare value that reads like a slip of the other, 1 for
     another rare one and for numbers, ½ for a gap, 1.98 for a value that is at home elsewhere in the column, as gaps
     are where there are many; but for a value ½ at most where a column has the vote that is broken at random alone, as
-    by errors, and the other columns that it determines know the row. A value that occurs twice in a group speaks for
+    by errors, and the other columns that it determines know the row, and 0.9 where the contract promises the
+    dependency. A value that occurs twice in a group speaks for
     itself, no word for "no value" takes the place of one, and a row that no other column knows is a stranger in its
     group, which is not heard.
     """
@@ -178,7 +181,9 @@ def _promised(data: Dataset) -> dict[str, list[Determinant]]:
     determined: dict[str, list[Determinant]] = {}
     for promise in data.contract.dependencies:
         if {promise.column, *promise.of} <= set(data.columns):
-            determined.setdefault(promise.column, []).append(Determinant(columns=promise.of, accuracy=0.99))
+            determined.setdefault(promise.column, []).append(
+                Determinant(columns=promise.of, accuracy=0.99, promised=True)
+            )
     return determined
 
 
@@ -216,7 +221,7 @@ def _broken(
 def _ballot(data: Dataset, name: str, determinants: Sequence[Determinant], least: float) -> Ballot:
     blank = frozenset(column.name for column in data.profile.columns if column.blank_count)
     gaps_at_home = data.profile.column(name).missing_rate > GAPS_AT_HOME
-    voters = tuple(Voter(d.columns, d.accuracy, d.witnesses, d.strict) for d in determinants)
+    voters = tuple(Voter(d.columns, d.accuracy, d.witnesses, d.strict, d.promised) for d in determinants)
     return Ballot(name, voters, blank, least, gaps_at_home)
 
 

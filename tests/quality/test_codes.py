@@ -34,7 +34,9 @@ VOTERS = (
     Voter(("a", "b"), 0.7, ("d",), strict=True),
 )
 BALLOT = Ballot("c", VOTERS, frozenset({"a", "c"}), 0.5)
-OTHER = Ballot("d", (Voter(("a",), 0.9, ("c", "b"), strict=True), Voter(("b",), 0.8, ("c",))), BALLOT.blank, 0.5)
+OTHER = Ballot(
+    "d", (Voter(("a",), 0.9, ("c", "b"), strict=True), Voter(("b",), 0.8, ("c",), promised=True)), BALLOT.blank, 0.5
+)
 """Its voters are witnesses of the first one's, and the other way round."""
 
 

@@ -112,6 +112,16 @@ def test_an_order_is_broken_where_the_first_is_after_the_last(db, promised, rows
     assert len(db.raw_sql(check.sql).fetchall()) == len(rows)
 
 
+def test_a_dependency_is_broken_where_most_rows_alike_have_another_value(db):
+    zips = [*["1"] * 4, *["2"] * 2, *["3"] * 2, "4", None, None]
+    towns = ["Ulm", "Ulm", "Bonn", "Ulm", "Kiel", "Bonn", "Bonn", "Bonn", "Kiel", "Ulm", "Bonn"]
+    contract = Contract.model_validate({"dependencies": [{"column": "town", "of": "zip"}]})
+    check = only(check_contract(snapshot(db, {"zip": zips, "town": towns}), contract), "dependency")
+    assert check.title == "rows with the same zip have the same town"
+    assert ([cell.row for cell in check.sample], check.failures, check.checked) == ([2, 4, 5], 3, 9)
+    assert len(db.raw_sql(check.sql).fetchall()) == 3
+
+
 def test_what_is_promised_about_the_table_is_read_from_yaml():
     import yaml
 
@@ -159,6 +169,7 @@ def test_the_query_of_a_check_gives_its_failures_again(db, orders):
         {"key": ["prise"]},
         {"rules": [{"name": "r", "expression": "prise > 0"}]},
         {"orders": [["prise", "id"]]},
+        {"dependencies": [{"column": "id", "of": "prise"}]},
     ],
 )
 def test_a_column_that_is_not_there_fails_and_says_what_is(orders, contract):
@@ -244,7 +255,7 @@ def test_a_contract_survives_json(minimum, allowed, flags):
 
 CLEAN = {
     "id": ["1", "2", "3"], "price": ["1", "2.5", ""], "state": ["open", "shut", "open"],
-    "day": ["2026-01-01", "2026-01-02", ""], "mail": ["a@b", "c@d", "e@f"],
+    "day": ["2026-01-01", "2026-01-02", "2026-01-01"], "mail": ["a@b", "c@d", "e@f"],
 }  # fmt: skip
 CONTRACT = Contract.model_validate(
     {
@@ -258,6 +269,7 @@ CONTRACT = Contract.model_validate(
         "key": ["id"],
         "rules": [{"name": "cheap", "expression": "price < 5 or state = 'shut'"}],
         "orders": [["id", "price"]],
+        "dependencies": [{"column": "day", "of": ["state"]}],
     }
 )
 
@@ -281,6 +293,7 @@ def test_the_pandera_schema_passes_a_table_that_keeps_the_contract(db):
         ("state", ["ajar", "shut", "open"], "allowed"),
         ("day", ["2025-01-01", "2026-01-01", ""], "minimum"),
         ("mail", ["nope", "a@b", "c@d"], "pattern"),
+        ("day", ["2026-01-01", "2026-01-02", "2026-01-03"], "rows with the same state have the same day"),
     ],
 )
 def test_the_pandera_schema_refuses_what_the_checks_refuse(db, column, values, check):
