@@ -349,7 +349,11 @@ class _Weighing:
         worth = {column: list(self._suspect_values(column, list(distinct))) for column, distinct in values.items()}
         for pair in pairs:
             for q, suspect in worth[pair.column]:
-                self._results[pair.plan].more[q] += (suspect[pair.after] - suspect[pair.before]) * pair.cells
+                after = suspect[pair.before if self._misspelt_still(q, pair) else pair.after]
+                self._results[pair.plan].more[q] += (after - suspect[pair.before]) * pair.cells
+
+    def _misspelt_still(self, place: int, pair: _Pair) -> bool:
+        return self._queries[place].misspelt and _letters(pair.before) == _letters(pair.after)
 
     def _suspect_values(self, column: str, values: list[str | None]) -> Iterator[tuple[int, Counter[str | None]]]:
         """Per query of this column's values: how often it selects a row that holds the value."""
@@ -401,6 +405,11 @@ class _Weighing:
         for pair in pairs:
             wanted[pair.column][pair.before] = None
         return {column: self._engine.first_rows(column, values) for column, values in wanted.items()}
+
+
+def _letters(value: str | None) -> str:
+    """A value whatever its case and spaces."""
+    return "".join((value or "").casefold().split())
 
 
 _SAMPLE = f"""

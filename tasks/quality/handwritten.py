@@ -14,6 +14,10 @@ import yaml
 from tasks.quality.errors import AnswerError
 
 
+class _Twice(yaml.MarkedYAMLError):
+    """A key is there twice."""
+
+
 class _AsWritten(yaml.SafeLoader):
     """Reads nothing into a plain value, but knows nothing (`null`, `~`, no value) when it sees it."""
 
@@ -21,7 +25,7 @@ class _AsWritten(yaml.SafeLoader):
         seen = set[str]()
         for key, _ in node.value:
             if (name := str(key.value)) in seen:
-                raise yaml.MarkedYAMLError(problem=f"'{name}' is there twice", problem_mark=key.start_mark)
+                raise _Twice(problem=f"'{name}' is there twice", problem_mark=key.start_mark)
             seen.add(name)
         return super().construct_mapping(node, deep)
 
@@ -50,6 +54,7 @@ def as_written(text: str, where: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
-        raise AnswerError(f"{error.problem or 'no YAML'}{line}", where=where, todo="correct it there") from error
+        what = error.problem if isinstance(error, _Twice) else f"not YAML: {error.problem}"
+        raise AnswerError(f"{what}{line}", where=where, todo="correct it there") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise AnswerError(f"no YAML: {str(error).partition(chr(10))[0]}", where=where, todo="correct it") from error
+        raise AnswerError(f"not YAML: {str(error).partition(chr(10))[0]}", where=where, todo="correct it") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -43,6 +43,7 @@ class Watched:
         columns: the columns that its cells are in; none where it selects whole rows.
         about: the columns that it is about.
         reads: the columns of the table that it may look at.
+        misspelt: it lists words by their letters: in another case they are what they were.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Watched:
     reads: frozenset[str]
     reach: Reach
     domains: bool = False
+    misspelt: bool = False
 
 
 def watched(
@@ -69,7 +71,9 @@ def watched(
     found = [(i.id, i.sql, i.count, i.columns if i.unit == "cell" else (), i.columns) for i in issues if not i.failed]
     found += [(f"{CONTRACT}{c.title}", c.sql, c.failures, _cells_of(c), c.columns) for c in checks if c.sql]
     found += [(id, _gap_sql(column), 0, (column,), (column,)) for column, id in gaps.items()]
-    return tuple(_watched(data.columns, *each) for each in found)
+    words = {issue.id for issue in issues if issue.kind == "typo"}
+    asked = (_watched(data.columns, *each) for each in found)
+    return tuple(replace(each, misspelt=each.name in words) for each in asked)
 
 
 def judges_values(names: Sequence[str], sql: str, about: tuple[str, ...]) -> bool:

@@ -43,8 +43,9 @@ class Outlook:
 
     @property
     def brief(self) -> str:
-        """The whole in one line: effect, goals, what it creates, how sure it is."""
+        """The whole in one line: effect, goals, what it creates, what was not computed, how sure it is."""
         parts = [self.effect, *self.goals, f"creates {'; '.join(self.creates)}" if self.creates else ""]
+        parts += [f"not computed: {'; '.join(self.unknown)}" if self.unknown else ""]
         return ". ".join(part for part in (*parts, f"{self.sure} sure" if self.sure else "") if part)
 
 
@@ -85,7 +86,7 @@ class Teller:
         yield from self._listed([self._line(own, name, n, how) for name, n in ordered])
 
     def _line(self, own: str, name: str, n: int, how: str) -> str:
-        title, count, unit = self._counts.get(name, (self._title(name), 0, "cell"))
+        title, count, unit = self._counts.get(name, (self._title(name), 0, "failure" if ": " in name else "cell"))
         if how == "fewer":
             whole = "all" if n == count else f"{numbers.count(n)} of {numbers.count(count)}" if count else ""
             return f"{'this issue' if name == own else title}: {whole or plural(n, unit)}"

@@ -209,3 +209,13 @@ def test_an_option_that_needs_something_has_no_consequences_yet(found):
     _data, _checks, assessment = found
     waiting: list[Option] = [o for i in assessment.issues for o in i.options if o.needs]
     assert all(option.preview is None for option in waiting)
+
+
+def test_a_misspelt_word_in_another_case_is_still_misspelt():
+    city = [*["Berlin", "Hamburg", "Munich"] * 60, "Berlni", "Hmaburg", " Munich ", "Berlin "]
+    with opened({"city": city}) as data:
+        issues = {issue.kind: issue for issue in assess(data, snapshot(data)).issues}
+    words, spaces = issues["typo"], issues["untidy_text"]
+    assert words.option(words.recommended).preview.clears[words.id] == 2
+    for key in ("lower", "upper"):
+        assert words.id not in spaces.option(key).preview.clears

@@ -116,7 +116,7 @@ def test_a_submitted_modal_is_read_as_the_form_is():
         True,
         "123 456",
     )
-    assert said["actions"]["issue-3"] == {"action": "keep", "": 7}
+    assert said["actions"]["issue-3"] == {"action": "keep", "": "7"}
     assert len(said["actions"]) == 40
     state["values"]["said"]["value"] = "nonsense: [1"
     with pytest.raises(AnswerError, match="not YAML"):
