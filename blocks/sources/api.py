@@ -215,7 +215,7 @@ incremental: {field: updated_at, param: since, first: "2026-01-01"}
         try:
             text = body.decode("utf-8-sig")
             if self.format == "ndjson" or kind in _LINES:
-                return Page([_line(line) for line in text.splitlines() if line.strip()], {}, link)
+                return Page([_line(line) for line in text.split("\n") if line.strip()], {}, link)
             value = parse(text)
         except (ValueError, RecursionError) as error:
             what = f"the answer is no JSON ({kind or 'no content type'}): {start!r}"

@@ -12,7 +12,8 @@ from urllib.parse import urljoin
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_LINK = re.compile(r"<([^>]*)>\s*;[^,]*\brel=\"?next\"?", re.IGNORECASE)
+_LINK = re.compile(r"<([^>]*)>([^<]*)")
+_RELATIONS = re.compile(r"\brel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
 _ADDRESSES = ("next", "links.next", "links.next.href", "_links.next.href", "paging.next", "pagination.next",
               "meta.next", "@odata.nextLink", "next_url", "nextLink", "next_page_url")  # fmt: skip
 _CURSORS = {
@@ -180,8 +181,18 @@ def _found_out(request: Request, page: Page) -> tuple[Request, str] | None:
 
 
 def _by_link(request: Request, page: Page) -> tuple[Request, str] | None:
-    found = _LINK.search(page.link)
-    return (Request(urljoin(request.url, found[1]), whole=True), "the Link header") if found else None
+    address = next((address for address, told in _LINK.findall(page.link) if "next" in _relations(told)), None)
+    return None if address is None else (Request(urljoin(request.url, address), whole=True), "the Link header")
+
+
+def _relations(told: str) -> list[str]:
+    """What a link is, by what is told of it: RFC 8288 allows several relations, and commas in titles.
+
+    >>> _relations('; title="a, b"; rel="last Next"'), _relations("; rel=prev, ")
+    (['last', 'next'], ['prev'])
+    """
+    found = _RELATIONS.search(told)
+    return (found[1] or found[2] or "").casefold().split() if found else []
 
 
 def _by_address(request: Request, page: Page, path: str) -> tuple[Request, str] | None:

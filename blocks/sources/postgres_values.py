@@ -106,14 +106,16 @@ SPELT: Mapping[int, Callable[[Any], Any]] = {
 def read_exactly(driver: Any) -> None:
     """Let a connection of psycopg give texts for what Python cannot hold, instead of refusing it or changing it.
 
-    Python has no months, so that an interval of one would become 30 days.
+    Python has no months, so that an interval of one would become 30 days; and JSON that it has read has lost digits,
+    keys that were there twice, and what tells its null from the database's.
     """
     from psycopg.pq import Format
 
     adapters = driver.adapters
     for type, spell in _BEYOND.items():
         adapters.register_loader(type, _or_text(adapters.get_loader(type, Format.TEXT), spell))
-    adapters.register_loader(_INTERVAL, adapters.get_loader(_TEXT, Format.TEXT))
+    for type in (_INTERVAL, _JSON, _JSONB):
+        adapters.register_loader(type, adapters.get_loader(_TEXT, Format.TEXT))
 
 
 def _or_text(own: Any, spell: Callable[[str], str]) -> Any:
@@ -145,7 +147,7 @@ def _in_full(moment: str) -> str:
     return re.sub(_FRACTION, lambda found: f".{found[1]:0<6}", with_minutes)
 
 
-_TEXT = 25
+_TEXT, _JSON, _JSONB = 25, 114, 3802
 _BEYOND: Mapping[int, Callable[[str], str]] = {_DATE: str} | dict.fromkeys(
     (_TIME, _TIMETZ, _TIMESTAMP, _TIMESTAMPTZ), _in_full
 )

@@ -28,6 +28,8 @@ GATES = ("source", "quality", "load", "hold")
 _KEYS = ("verdict", "answered_by", "comment", "actions", "rest", "remember", "hold")
 """What an answer says."""
 
+_YES_OR_NO = dict.fromkeys(("yes", "true", "on", "y"), True) | dict.fromkeys(("no", "false", "off", "n"), False)
+
 Tables: TypeAlias = Callable[[str, str], Mapping[str, str | None]]
 """(issue, option key) → old value → new value, of an action that is a table of values."""
 
@@ -205,8 +207,17 @@ def answer_of(question: Question, said: Mapping[str, Any], *, method: str, table
     if not comment:
         _check_comment(question, actions)
     remember = None if verdict is Verdict.NO_GO else remember_of(question, said.get("remember"))
-    hold = verdict is not Verdict.NO_GO and said.get("hold") in (True, "true", "yes")
+    hold = _holds(question, said.get("hold")) and verdict is not Verdict.NO_GO
     return Answer(question.gate, verdict, name, method, comment, actions, remember=remember, hold=hold)
+
+
+def _holds(question: Question, said: object) -> bool:
+    """Whether the run shall hold again before its next stage."""
+    word = str(said or "no").casefold()
+    if word not in _YES_OR_NO:
+        what = f"'{said}' is neither yes nor no"
+        raise AnswerError(what, where=f"{question.gate}, hold", available=("true", "false"))
+    return _YES_OR_NO[word]
 
 
 def check_keys(said: Iterable[object], where: str) -> None:
@@ -335,6 +346,9 @@ def _actions(question: Question, said: Mapping[str, Any], tables: Tables | None)
 
 def _action(choice: Choice, said: object, tables: Tables | None) -> Action:
     given = dict(said) if isinstance(said, Mapping) else {"action": said}
+    if given.get("action", "") is None:
+        keys = [option.key for option in choice.options]
+        raise AnswerError("no action is written", where=choice.issue, available=keys, todo="write one, or leave it out")
     option = choice.option(str(given.pop("action", choice.recommended)))
     if "file" in given:
         todo = "name it in an answers file or at a terminal; here write 'exclude' and 'change'"

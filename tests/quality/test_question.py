@@ -96,6 +96,8 @@ def test_a_parameter_that_only_the_pilot_knows_is_asked_for(question):
         ({"actions": ["keep"]}, "not a mapping"),
         ({"rest": "whatever"}, "unknown rest"),
         ({"verdcit": "go"}, "unknown key 'verdcit'"),
+        ({"hold": "maybe"}, "'maybe' is neither yes nor no in quality-1, hold"),
+        ({"actions": {"missing-value-price": None}}, "no action is written in missing-value-price; available"),
     ],
 )
 def test_an_answer_that_cannot_be_taken_says_why_and_what_could_be(question, wrong, message):
@@ -119,6 +121,13 @@ def test_a_typed_value_is_filled_in_as_it_is_written(question, typed):
         question, said(actions={"missing-value-price": {"action": "constant", **given}}), method="test"
     ).actions
     assert taken.parameters == {"value": typed}
+
+
+@pytest.mark.parametrize(
+    ("written", "holds"), [("Yes", True), ("on", True), (True, True), ("true", True), ("No", False), (None, False)]
+)
+def test_yes_is_yes_however_it_is_written(question, written, holds):
+    assert answer_of(question, said(hold=written), method="test").hold is holds
 
 
 TWICE = "missing-value-price: 3\nmissing-value-price: 4"

@@ -128,6 +128,14 @@ def test_lines_of_json_are_records_and_a_broken_one_is_not(api, tmp_path):
     assert (column(batch), batch.quarantined) == (["Kiel"], 1)
 
 
+def test_only_a_line_feed_ends_a_line_of_json(api, tmp_path):
+    cities = ["two\u2028lines", "next\u0085line", "Ulm"]
+    body = "\r\n".join(json.dumps({"city": city}, ensure_ascii=False) for city in cities)
+    api.answers.append(Said(headers={"Content-Type": "application/x-ndjson"}, body=body.encode()))
+    batch = read(api, tmp_path)
+    assert (column(batch), batch.quarantined) == (cities, 0)
+
+
 def test_a_row_knows_its_record_on_its_page_though_others_there_are_no_rows(api, tmp_path):
     body = b'{"city": "Kiel"}\n{"city": \n{"city": "Ulm"}\n'
     api.answers.append(Said(headers={"Content-Type": "application/x-ndjson"}, body=body))
@@ -164,8 +172,9 @@ def test_nothing_is_lost_where_names_would_be_taken_twice():
 def test_a_link_header_without_a_next_page_does_not_hide_a_cursor():
     page = Page([{}], {"next_cursor": "x"}, '</a>; rel="first"')
     assert next_request(Auto(), Request("http://h/a"), page)[0].params == {"cursor": "x"}
-    links = '</a?p=1>; rel="prev", </a?p=3>; title="x"; rel="next"'
-    assert next_request(ByLink(), Request("http://h/a"), Page([], {}, links))[0].url == "http://h/a?p=3"
+    for told in ('title="x"; rel="next"', 'title="a, b"; rel=next', 'rel="last Next"', 'REL = "next"; type="a"'):
+        links = f'</a?p=1>; rel="prev", </a?p=3>; {told}'
+        assert next_request(ByLink(), Request("http://h/a"), Page([], {}, links))[0].url == "http://h/a?p=3"
 
 
 # --- patience -----------------------------------------------------------------------------------------------------
