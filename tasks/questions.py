@@ -124,6 +124,7 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
     cells = sum(change.cells_changed for change in changes)
     gone = first.snapshot.rows - last.snapshot.rows
     failed = f"The load failed and the destination is as it was: {problem}. " if problem else ""
+    not_done = _not_carried_out(run)
     empties = not last.snapshot.rows and run.spec().destination.replaces
     emptied = "There is no row: what the destination has gives way to nothing. " if empties else ""
     again = _again(run, last.snapshot)
@@ -132,13 +133,14 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
     summary = (
         f"{failed}{emptied}{again}{plural(last.snapshot.rows, 'row')} for {destination}. "
         f"Score {score_text(first.score)} → {score_text(last.score)}; {plural(len(changes), 'decision')} changed "
-        f"{plural(cells, 'cell')}, {plural(gone, 'row')} left the table.{_not_carried_out(run)}{met}"
+        f"{plural(cells, 'cell')}, {plural(gone, 'row')} left the table.{not_done}{met}"
     )
     lines = [f"- {markdown(goal.sentence, 400)}" for goal in goals]
     broken = _broken(run, last.round)[:CHECKS_SHOWN]
     lines += [f"- contract: {markdown(c.title, 200)}: {c.problem or f'{c.failures:,} fail'}" for c in broken]
     links = f"[Insight report]({run.page('insight.html')}) · [Quality report]({last.page})\n\n"
     missed = measured.targets - measured.met
+    wary = bool(problem or empties or not_done)
     case = {"rate": gone / max(first.snapshot.rows, 1), "score": last.score, "missed": float(missed)}
     question = sealed(
         Question(
@@ -149,11 +151,11 @@ def load_question(run: Run, seen: Sequence[Examined], measured: Goals, before: L
             verdicts=GO_OR_NOT,
             meaning={"go": means, "no-go": "do not load; everything is kept"},
             report_url=run.page("insight.html"),
-            needs_person=bool(problem) or empties,
+            needs_person=wary,
             failed=bool(problem),
-            memory=None if empties else gate.memory,
+            memory=None if empties or not_done else gate.memory,
             case=case,
-            unasked="" if problem or empties else _unasked(gate, last.score),
+            unasked="" if wary else _unasked(gate, last.score),
             **_rules(gate),
         ),
         *load_substance(run, last.round, measured.figures),

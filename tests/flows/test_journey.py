@@ -49,11 +49,12 @@ def test_nothing_changes_without_a_decision(pilot, orders):
 
 
 def test_a_decision_that_cannot_be_carried_out_says_why_where_the_run_is_followed(pilot, orders):
+    from flows.answers import accept_recommended
     from flows.drive import question_of
     from tasks.announce import listening
 
     said = []
-    pilot.start(pilot.pipeline(orders))
+    pilot.start(pilot.pipeline(orders, gates={"load": "never"}))
     pilot.go()
     action = {"action": "compute", "expression": "nosuch + 1"}
     with listening(lambda announcement: said.append(announcement.title)):
@@ -61,7 +62,9 @@ def test_a_decision_that_cannot_be_carried_out_says_why_where_the_run_is_followe
     (told,) = [title for title in said if "could not be carried out" in title]
     assert "no column" in told
     assert "available: id, customer, price" in told
-    assert "1 decision could not be carried out" in question_of(pilot.home, pilot.run).summary
+    question = question_of(pilot.home, pilot.run)
+    assert "1 decision could not be carried out" in question.summary
+    assert (question.gate, accept_recommended(question)) == ("load-1", None), "a person has to know of it"
 
 
 def test_a_table_without_a_row_replaces_another_only_when_a_person_says_so(pilot, orders):
