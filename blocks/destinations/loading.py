@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from blocks.destinations import tables
 from blocks.destinations.base import LoadBatch, Receipt, Typed, may_add, names, taken_back_before, typed
 from blocks.destinations.markers import DONE, PENDING, UNDOING, UNDONE, Markers, receipt_in
+from blocks.destinations.room import check_room
 from blocks.destinations.tables import DDL_COMMITS, FORMER, KEYS, NEW, beside
 from blocks.destinations.target import Target
 from tasks.quality.errors import DestinationError, TryAgain
@@ -167,7 +168,10 @@ class TableLoad:
         if lacks:
             may_add(self._batch, lacks, self._to.name())
             self._added = tuple(lacks)
-        return {name: type for name in columns if name in there and (type := tables.held(there[name]))}
+        held = {name: type for name in columns if name in there and (type := tables.held(there[name]))}
+        if self._connection.dialect.name != "sqlite":  # which keeps whatever it is given
+            check_room(self._batch, there, held, self._to.name())
+        return held
 
     def _validity(self) -> dict[str, ColumnType]:
         given = self._to.validity

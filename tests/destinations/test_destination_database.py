@@ -762,3 +762,28 @@ def test_two_tables_of_one_database_do_not_mix(tmp_path):
     place.load(people("1", "x", "run-1"))
     place.load(people("12", "x", "run-2"), table="two")
     assert place.rows() == [(1, "x")]
+
+
+@pytest.mark.parametrize(
+    ("column", "type", "fits", "finer"),
+    [
+        ("DECIMAL(5, 2)", "number", ["1.50", "-0.29", "2e2"], "2.255"),
+        ("REAL", "number", ["0.1", "12345.6", "0.5"], "0.123456789"),
+        ("TIMESTAMP(0)", "timestamp", ["2026-01-02T03:04:05", "2026-01-02T03:04:05.000"], "2026-01-02T03:04:05.25"),
+        ("TIMESTAMP(3)", "timestamp", ["2026-01-02T03:04:05.123"], "2026-01-02T03:04:05.1234"),
+    ],
+)
+def test_values_that_a_table_s_column_would_round_are_refused(database, column, type, fits, finer):
+    keeps = "sqlite" in database.url or ("duckdb" in database.url and type == "timestamp")
+    own = column.replace("REAL", "FLOAT").replace("TIMESTAMP", "DATETIME") if "mysql" in database.url else column
+    (database.folder / "deep").mkdir(exist_ok=True)
+    database.execute(f"CREATE TABLE {{out}} (c {own})")
+    if keeps:
+        fits = [*fits, finer]
+        assert database.load(batch({"c": fits}, {"c": type}), mode="append").rows_after == len(fits)
+        return
+    said = rf"1 value of 'c' is finer than its column holds.*e\.g\. '{finer}' in row 1"
+    with pytest.raises(DestinationError, match=said):
+        database.load(batch({"c": [fits[0], finer]}, {"c": type}), mode="append")
+    assert database.rows() == []
+    assert database.load(batch({"c": [*fits, None]}, {"c": type}), mode="append").rows_after == len(fits) + 1

@@ -23,7 +23,8 @@ def mariadb(megabytes: int | None = None) -> Iterator[str]:
     user, port = getpass.getuser(), free_port()
     with folder("gonogo-mariadb-") as path:
         data, socket = path / "data", path / "socket"
-        own = ["--no-defaults", f"--datadir={data}", f"--user={user}"]
+        (path / "tmp").mkdir()  # a server that starts removes other servers' temporary tables from where its own are
+        own = ["--no-defaults", f"--datadir={data}", f"--tmpdir={path / 'tmp'}", f"--user={user}"]
         if megabytes:
             own += ["--skip-innodb-file-per-table", f"--innodb-data-file-path=all:12M:autoextend:max:{megabytes}M"]
         subprocess.run([install, *own, "--skip-test-db"], check=True, capture_output=True)
