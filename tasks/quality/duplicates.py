@@ -261,8 +261,9 @@ def _source_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: A
 def conflicting_sources(data: Dataset, settings: Settings[ConflictingSourceSettings]) -> Iterable[Finding]:
     """Values on which several sources that describe one entity disagree, and gaps that most of them fill.
 
-    An entity column and a source column of names are taken for such when (entity, source) is nearly unique
-    and *every* other column, unless the source alone decides it, mostly agrees within an entity.
+    An entity column and a source column of names are taken for such when (entity, source) is nearly unique and *every*
+    other column, unless the source alone decides it, mostly agrees within an entity. Periods (W09, 2024-07, June) are
+    no sources: what is said of a later one may have changed.
 
     Confidence: the mean share of the voices that say otherwise than a suspect cell; of a gap, all of them.
     """

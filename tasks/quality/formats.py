@@ -1004,12 +1004,19 @@ class SwappedSettings(KindSettings):
     times: int = Field(4, ge=2)
 
 
-def _swap_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG001  (a Recommender)
+def _swap_options(data: Dataset, issue: Issue) -> Iterator[Option]:
     a, b = issue.columns
     why = "each value is at home in the other column and a stranger in its own, " + plural(
         issue.count // 2, "time at once", "times at once"
     )
-    yield Option("swap", "swap_back", f"give {a} and {b} back their values", {}, why, "", issue.confidence, True)
+    # once, amid values of one sort, it may be a way back, a reversal, or somebody with two first names
+    sure = issue.count // 2 > 1 or _is_digited(data.profile.column(a)) != _is_digited(data.profile.column(b))
+    yield Option("swap", "swap_back", f"give {a} and {b} back their values", {}, why, "", issue.confidence, sure)
+
+
+def _is_digited(column: ColumnProfile) -> bool:
+    """Whether most of a column's values have digits."""
+    return 2 * sum(p.rows for p in column.patterns if "9" in p.text) > column.present_count
 
 
 @kind(
@@ -1021,7 +1028,8 @@ def _swap_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG
 def swapped_values(data: Dataset, settings: Settings[SwappedSettings]) -> Iterable[Finding]:
     """Two cells of a row that hold values of each other's column, and of no other row's in their own.
 
-    Both must be strangers where they stand and at home where they don't, so the confidence is 0.95.
+    Both must be strangers where they stand and at home where they don't, so the confidence is 0.95. In one row alone,
+    of columns without digits, it may be meant so, as a way back; then nothing is recommended.
     """
     found = misplaced.strangers(data, settings.default.times)
     for (a, b), values in found.items():

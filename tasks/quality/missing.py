@@ -433,23 +433,25 @@ def _certain(value: str, column: ColumnProfile, own: Sequence[str]) -> bool:
     """Whether a word can mean nothing but null here.
 
     The pilot named it, or it stands amid numbers and dates, or it is a null word that is neither written like a name
-    ("Nan", "Null"), nor as a code amid others of as many capitals (NAN beside LHR), nor a sign amid other signs ("-"
-    beside "+").
+    ("Nan", "Null"), nor as a code amid others of as many letters, as large (NAN beside LHR, nan beside deu), nor a
+    sign amid other signs ("-" beside "+").
     """
     word = value.strip()
     if word.lower() in {w.strip().lower() for w in own}:
         return True
     if column.numeric_count + column.date_count > column.present_count / 2:
         return True
-    if word.isalpha() and word.isupper() and column.min_length == column.max_length and _are_capitals(column):
+    if word.isalpha() and column.min_length == column.max_length and _are_codes(column, word):
         return False
     signs = [v for v, _n in column.top if v.strip() and v.strip().lower() not in NULL_WORDS and not _spelled(v)]
     return word.lower() in NULL_WORDS and not (word.isalpha() and word.istitle()) and (_spelled(word) or not signs)
 
 
-def _are_capitals(column: ColumnProfile) -> bool:
-    """Whether the frequent values of a column are of capitals alone."""
-    return all(v.isalpha() and v.isupper() for v, _n in column.top)
+def _are_codes(column: ColumnProfile, word: str) -> bool:
+    """Whether the frequent values of a column are letters as large as the word; small ones name things only once."""
+    if word.isupper():
+        return all(v.isalpha() and v.isupper() for v, _n in column.top)
+    return column.distinct_count == column.rows and all(v.isalpha() and v.islower() for v, _n in column.top)
 
 
 DIGITED, FEWEST_DIGITED = 0.98, 20

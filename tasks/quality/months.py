@@ -70,3 +70,13 @@ def language(words: Iterable[tuple[str, int]]) -> Locale:
         for locale in LOCALES:
             rows[locale] += n * (unaccented(word) in months(locale))
     return max(LOCALES, key=lambda locale: rows[locale])
+
+
+@cache
+def are_month_names(words: frozenset[str]) -> bool:
+    """Whether all are names of months in one language.
+
+    >>> are_month_names(frozenset({"Juni", "JULI"})), are_month_names(frozenset({"Juni", "July"}))
+    (True, False)
+    """
+    return any({unaccented(word.casefold()) for word in words} <= months(locale).keys() for locale in LOCALES)

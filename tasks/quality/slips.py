@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pydantic import Field
 
+from tasks.quality.months import are_month_names
 from tasks.quality.registry import KindSettings
 from tasks.quality.vocabulary import TO_DIGITS
 from tasks.quality.words import NO_VALUE, fingerprint, joined
@@ -111,7 +112,8 @@ def misspelled(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str
         near = np.flatnonzero(distances[place] <= allowed)
         best = [frequent[i] for i in near if distances[place][i] == distances[place][near].min()]
         far = chosen.times if counts[old] <= chosen.most else FAR_RARER
-        if len(best) == 1 and counts[best[0]] >= far * counts[old] and misspells(old, best[0]):
+        likely = len(best) == 1 and counts[best[0]] >= far * counts[old] and misspells(old, best[0])
+        if likely and not are_two_words(old, best[0]):
             pairs[old] = best[0]
     return pairs
 
@@ -234,7 +236,7 @@ def careless(counts: Mapping[str, int], chosen: TypoSettings) -> dict[str, str]:
         new = min(told, key=lambda name: (told[name], name))
         allowed = min(MOST_EDITS, max(int(truths), (len(new) + 1) // chosen.letters_per_edit))
         alone = sum(edits == told[new] for edits in told.values()) == 1
-        if 0 < told[new] <= allowed and alone and (truths or in_a_word(old, new)):
+        if 0 < told[new] <= allowed and alone and (truths or (in_a_word(old, new) and not are_two_words(old, new))):
             found[old] = new
     many = len(found) >= max(FEWEST_SLIPS, MOSTLY * len(rare))
     sure = {old: new for old, new in found.items() if many or (truths and len(new) > len("no"))}
@@ -260,6 +262,76 @@ def _is_word(text: str) -> bool:
 
 
 _ROMAN = re.compile("[ivxlcdm]+")
+
+
+_NEGATIONS = (
+    "un",
+    "in",
+    "im",
+    "il",
+    "ir",
+    "non",
+    "dis",
+    "mis",
+    "a",
+    "an",
+    "de",
+    "re",
+    "nicht",
+    "on",
+    "niet",
+    "nie",
+    "ne",
+)
+"""What words begin with that say another thing than the rest, in English, German, French, Spanish, Dutch and Polish."""
+
+_BEGINNINGS = (
+    ("hypo", "hyper"), ("intra", "inter"), ("endo", "exo"), ("pre", "peri"), ("pre", "post"), ("ante", "anti"),
+    ("micro", "macro"), ("under", "over"),
+)  # fmt: skip
+_ENDINGS = (
+    ("ee", "er"), ("ee", "or"), ("ite", "ate"), ("ide", "ate"), ("ite", "ide"), ("in", ""), ("olone", "one"),
+    ("ine", "idine"), ("ane", "ene"), ("ene", "yne"), ("ane", "yne"),
+)  # fmt: skip
+"""What tells words from one another: who trains and who is trained, salts of two acids, she and he."""
+
+_COUNTRIES = (
+    ("iran", "iraq", "irak"), ("austria", "australia"), ("niger", "nigeria"), ("slovakia", "slovenia"),
+    ("mali", "malta"), ("gambia", "zambia"), ("ireland", "iceland"), ("guinea", "guyana"), ("libya", "liberia"),
+    ("mauritius", "mauritania"),
+)  # fmt: skip
+"""Names of countries that look like slips of one another."""
+
+
+def are_two_words(old: str, new: str) -> bool:
+    """Whether two values differ in what makes another word of one, so that neither is a slip of the other.
+
+    >>> are_two_words("undelivered", "delivered"), are_two_words("hypotension", "hypertension")
+    (True, True)
+    >>> are_two_words("Nitrite", "Nitrate"), are_two_words("Iran", "Iraq"), are_two_words("delvered", "delivered")
+    (True, True, False)
+    """
+    one, other = (Counter(re.findall(r"\w+", value.casefold())) for value in (old, new))
+    mine, theirs = [*(one - other).elements()], [*(other - one).elements()]
+    return len(mine) == len(theirs) == 1 and _are_apart(*sorted((mine[0], theirs[0]), key=len))
+
+
+def _are_apart(short: str, long: str) -> bool:
+    negated = len(short) >= SHORT and any(long == begin + short for begin in _NEGATIONS)
+    begun = any({short, long} == {a + rest, b + rest} for a, b, rest in _rests(short, _BEGINNINGS, str.removeprefix))
+    ended = any({short, long} == {rest + a, rest + b} for a, b, rest in _rests(short, _ENDINGS, str.removesuffix))
+    named = any({short, long} <= {*names} for names in _COUNTRIES) or are_month_names(frozenset({short, long}))
+    return negated or begun or ended or named
+
+
+def _rests(
+    word: str, pairs: Sequence[tuple[str, str]], without: Callable[[str, str], str]
+) -> Iterator[tuple[str, str, str]]:
+    """The pairs of which a word has one, and what remains of it."""
+    for pair in pairs:
+        for part in pair:
+            if len(rest := without(word, part)) >= SHORT and (rest != word or not part):
+                yield *pair, rest
 
 
 WORN = 0.34

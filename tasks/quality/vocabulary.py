@@ -110,8 +110,8 @@ def _key(word: re.Match[str]) -> tuple[bool, str]:
 def turned(values: Counts, share: float) -> dict[str, str]:
     """Names that begin with what others end with, as "Miller, Ann" amid "Ann Jones", and the same as others are.
 
-    What stands behind the comma begins other values, what stands before it does not; and most values with a comma are
-    such. Else the comma may say something.
+    Each word behind the comma begins other values, or is an initial; what stands before it does not; and most values
+    with a comma are such. Else the comma may say something.
 
     Args:
         values: of one column.
@@ -132,10 +132,16 @@ def turned(values: Counts, share: float) -> dict[str, str]:
     for value, parts in parted.items():
         if len(parts) == 2 and all(parts):  # noqa: PLR2004
             family, given = parts[0].split()[0], parts[1].split()[0]
-            if first[given] >= KNOWN and first[given] > last[given] and first[family] <= last[family]:
+            known = first[given] >= KNOWN and first[given] > last[given] and first[family] <= last[family]
+            names = all(first[word] >= KNOWN or _INITIAL.fullmatch(word) for word in parts[1].split())
+            if known and names and not _JOINING.search(value):
                 pairs[value] = f"{parts[1]} {parts[0]}"
     return dict(sorted(pairs.items())) if 2 * len(pairs) > len(parted) else {}
 
+
+_INITIAL = re.compile(r"\w\.?")
+_JOINING = re.compile(r"&|\b(?:and|und|et|y|e|en|i)\b", re.IGNORECASE)
+"""Signs and words of a list of several things."""
 
 _SEPARATOR = re.compile(r"\s*[,;|/]\s*")
 

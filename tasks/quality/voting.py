@@ -14,7 +14,8 @@ from ibis import _
 from pydantic import Field
 
 from tasks.quality.codes import Coded, codes, count_single_pairs
-from tasks.quality.model import ROW, CellWrites, Dataset, Effect
+from tasks.quality.model import ROW, CellWrites, ColumnProfile, Dataset, Effect
+from tasks.quality.months import are_month_names
 from tasks.quality.profile import is_missing
 from tasks.quality.records import is_unique
 from tasks.quality.registry import KindSettings
@@ -56,7 +57,8 @@ def source_pairs(data: Dataset, settings: ConflictingSourceSettings) -> list[tup
     slack = 2 - settings.unique_share
     filled = [c for c in data.profile.columns if c.distinct_count > 1 and c.missing_rate <= 1 - settings.unique_share]
     entities = [c for c in filled if c.distinct_count * settings.sources_per_entity <= rows]
-    sources = [c for c in filled if c.kind == "text" and FEWEST_SOURCES <= c.distinct_count <= MOST_SOURCES]
+    named = [c for c in filled if c.kind == "text" and FEWEST_SOURCES <= c.distinct_count <= MOST_SOURCES]
+    sources = [c for c in named if not _are_periods(c)]
     likely = [
         (e.name, s.name)
         for e in entities
@@ -68,6 +70,18 @@ def source_pairs(data: Dataset, settings: ConflictingSourceSettings) -> list[tup
     ]
     least = settings.unique_share * rows
     return [pair for pair in likely[:10] if _only_word(data, pair, least) >= least]
+
+
+def _are_periods(column: ColumnProfile) -> bool:
+    """Whether names are of months, or most one word with other numbers, as 2024-07, W09 or month 3.
+
+    >>> from types import SimpleNamespace as Column
+    >>> [_are_periods(Column(top=[(name, 1) for name in names])) for names in (["W08", "W09"], ["orbitz", "travel2"])]
+    [True, False]
+    """
+    names = [name for name, _n in column.top]
+    numbered = [re.sub("[0-9]+", "0", name) for name in names if re.search("[0-9]", name)]
+    return (2 * len(numbered) > len(names) and len(set(numbered)) == 1) or are_month_names(frozenset(names))
 
 
 def _only_word(data: Dataset, pair: tuple[str, str], least: float) -> int:

@@ -284,8 +284,18 @@ def test_cells_that_most_sources_contradict_are_suspect():
         reports(),
         [(f"c{i}", f"year {y}", str(i * 37 + y * 101), str(i * y)) for i in range(20) for y in range(6)],
         [(f"shop {s}", f"item {i}", str(i * 10), str((i * 31 + s * 17) % 97)) for s in range(6) for i in range(20)],
+        [
+            (f"2024-{m:02}", f"staff {i}", str(3000 + i + 300 * (i == 4 and m > 10)), f"{'ab'[i % 2]}")
+            for m in range(7, 13)
+            for i in range(20)
+        ],
+        [
+            (m, f"staff {i}", str(3000 + i + 300 * (i == 4 and m == "June")), f"{'ab'[i % 2]}")
+            for m in ("January", "February", "March", "April", "May", "June")
+            for i in range(20)
+        ],
     ],
-    ids=["sources that agree", "a panel", "a stock list"],
+    ids=["sources that agree", "a panel", "a stock list", "a payroll", "months by name"],
 )
 def test_tables_that_only_look_like_several_sources_are_left_alone(rows):
     assert not found(dataset(REPORT, rows), "conflicting_sources")

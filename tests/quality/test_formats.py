@@ -549,6 +549,13 @@ def test_two_cells_that_hold_each_others_values_change_places():
         assert recommended_values(data, issue, "town") == ["Kiel", *town[1:]]
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_way_back_may_be_meant_so_but_not_twice(rows):
+    start, end = [["Ulm", "Jena", "Kiel"][n % 3] for n in range(60)], [f"Shop {'ABCD'[n % 4]}" for n in range(60)]
+    with opened({"from": [*start, *["Shop A"] * rows], "to": [*end, *["Kiel"] * rows]}) as data:
+        assert found(data, "swapped_values").recommended == ("keep" if rows == 1 else "swap")
+
+
 def test_a_code_of_digits_and_a_name_change_places():
     code, town = ["10115", "20095", "50667"] * 20, ["Kiel", "Ulm", "Bonn", "Trier", "Essen"] * 12
     with opened({"zip": ["Kiel", *code[1:], "2O095"], "town": ["10115", *town[1:], "Ulm"]}) as data:

@@ -61,6 +61,14 @@ def test_a_code_amid_others_of_as_many_capitals_is_a_value():
         assert issues(data)["disguised-missing-airport"].recommended == "to-null"
 
 
+def test_a_code_in_small_letters_that_names_one_thing_is_a_value():
+    languages = [a + b + c for a in "abcde" for b in "aeiou" for c in "lr"]
+    with opened({"code": [*languages, "nan"], "n": [str(n) for n in range(51)]}) as data:
+        assert issues(data)["disguised-missing-code"].recommended == "keep"
+    with opened({"code": [*languages, *languages, "nan"]}) as data:
+        assert issues(data)["disguised-missing-code"].recommended == "to-null"
+
+
 @pytest.mark.parametrize("word", ["none", "Unknown", "NA", "empty"])
 def test_words_that_can_be_values_are_offered_only(word):
     with opened({"a": ["x", word, "y", word]}) as data:
