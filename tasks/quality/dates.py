@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -188,19 +189,27 @@ def _year(text: str) -> int:
 
 
 def shown_order(written: Iterable[tuple[Written, int]]) -> tuple[Order | None, int]:
-    """The one order that a layout's unambiguous dates show, and how many rows show it; None when they disagree.
+    """The one order that a layout's unambiguous dates show, and how many rows show one; None when they disagree.
 
     A date shows the order of day and month when its other readings are no dates.
     """
-    shown: dict[Order, int] = {}
+    shown = _shown(written)
+    return next(iter(shown)) if len(shown) == 1 else None, shown.total()
+
+
+def most_shown(written: Iterable[tuple[Written, int]]) -> tuple[Order | None, int]:
+    """The order that most of a layout's unambiguous dates show, and how many rows show it."""
+    shown = _shown(written)
+    return min(shown.items(), key=lambda each: (-each[1], each[0])) if shown else (None, 0)
+
+
+def _shown(written: Iterable[tuple[Written, int]]) -> Counter[Order]:
+    shown: Counter[Order] = Counter()
     for each, rows in written:
         if len(each.readings) == 1:
             (order,) = each.readings
-            shown[order] = shown.get(order, 0) + rows
-    if len(shown) != 1:
-        return None, sum(shown.values())
-    ((order, rows),) = shown.items()
-    return order, rows
+            shown[order] += rows
+    return shown
 
 
 def written_as(

@@ -156,6 +156,12 @@ def canonical_number(data: Dataset, issue: Issue, p: CanonicalNumber) -> tuple[E
 # --- mixed and ambiguous dates ------------------------------------------------------------------------------
 
 
+TURNED_DATES = (
+    "date has day and month in each other's place",
+    "dates have day and month in each other's place",
+)
+
+
 class MixedDateSettings(KindSettings):
     """Attributes: share: how many of a column's values must be dates, 0 to 1."""
 
@@ -189,19 +195,44 @@ def _date_options(data: Dataset, issue: Issue) -> Iterator[Option]:  # noqa: ARG
 
 @kind("Mixed or ambiguous dates", dimension=Dimension.VALIDITY, settings=MixedDateSettings, recommend=_date_options)
 def mixed_dates(data: Dataset, settings: Settings[MixedDateSettings]) -> Iterable[Finding]:
-    """Dates of one column in several formats, and dates that can be read as more than one day."""
-    likely = [c.name for c in data.profile.columns if not too_few(c) and layouts.mixes(c)]
-    for name, values in telling_values(data, likely).items():
-        if len(values) > MOST_VALUES:
-            continue
-        locale = layouts.language_of(values)
-        dates = layouts.dates_in(values, locale)
+    """Dates of one column in several formats, and dates that can be read as more than one day.
+
+    Those of a layout can not whose other dates show the order of day and month, nearly all the same one.
+    """
+    for name, _values, found in _dated(data, settings):
+        column = data.profile.column(name)
+        if found.others:
+            yield _mixed_dates(column, found)
+        if found.ambiguous:
+            yield _ambiguous_dates(column, found)
+
+
+def _dated(data: Dataset, settings: Settings[MixedDateSettings]) -> Iterator[tuple[str, Mapping[str, int], Layouts]]:
+    """The columns of dates that may be written in several ways, with their values; they are read once."""
+    known: dict[str, tuple[Mapping[str, int], layouts.Told]] | None = data.kept.get(_DATED)
+    if known is None:
+        likely = [c.name for c in data.profile.columns if not too_few(c) and layouts.mixes(c)]
+        told = ((name, values) for name, values in telling_values(data, likely).items() if len(values) <= MOST_VALUES)
+        known = {name: (values, layouts.dates_in(values, layouts.language_of(values))) for name, values in told}
+        data.kept[_DATED] = known
+    for name, (values, dates) in known.items():
         if dates and rows_of(dates) >= settings.of(name).share * sum(values.values()):
-            found, column = layouts.layouts_of(dates, locale), data.profile.column(name)
-            if found.others:
-                yield _mixed_dates(column, found)
-            if found.ambiguous:
-                yield _ambiguous_dates(column, found)
+            yield name, values, layouts.layouts_of(dates, layouts.language_of(values))
+
+
+_DATED = "columns of dates"
+
+
+@kind("Turned dates", dimension=Dimension.ACCURACY, settings=MixedDateSettings, recommend=map_options)
+def turned_dates(data: Dataset, settings: Settings[MixedDateSettings]) -> Iterable[Finding]:
+    """Dates whose day and month have changed places: 03/24/2024 where nearly all others are day/month/year.
+
+    They are no dates in the order that nine tenths of those show which show one, and the day of the other order is
+    written in it, with confidence 0.9. What else was turned with them cannot be told: 03/04/2024 is a date both ways.
+    """
+    for name, values, found in _dated(data, settings):
+        if found.turned:
+            yield mapped(data, name, found.turned, found.turned, values, TURNED_DATES, 0.9, 0.9)
 
 
 def _mixed_dates(column: ColumnProfile, found: Layouts) -> Finding:

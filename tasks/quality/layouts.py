@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from tasks.quality.dates import (
     Written,
     dated,
     month_word,
+    most_shown,
     read_date,
     read_serial,
     shown_order,
@@ -30,6 +31,9 @@ from tasks.quality.values import rows_of
 
 SHOWING = 10
 """So many dates that can be read in one order only show the order of day and month, if none contradicts."""
+
+TURNED = 0.1
+"""Of the dates that can be read in one order only, so many may be in the other one, turned by somebody's program."""
 
 SETTLED = 0.2
 """Share of a column's dates that must show where two-digit years stand before it holds for the others."""
@@ -125,16 +129,16 @@ class Layouts:
         members: the dates of each layout.
         usual: the layout that most have.
         others: the dates of all other layouts.
-        undecided: of these, the ones that may be several days.
-        ambiguous: of all, the ones that may be several days.
+        ambiguous: the dates that may be several days, as nothing shows the order of their day and month.
+        turned: dates that are none in the order that nearly all others of their layout show, and the same in it.
         plan: how all would be written as most are.
     """
 
     members: Mapping[str, Told]
     usual: str
     others: Told
-    undecided: Told
     ambiguous: Told
+    turned: Mapping[str, str]
     plan: ParsedDates
 
 
@@ -143,13 +147,13 @@ def layouts_of(told: Told, locale: Locale = "en") -> Layouts:
     members = _by_layout(told)
     shown = {layout: _settled(own) for layout, own in members.items()}
     usual = min(members, key=lambda layout: (-rows_of(members[layout]), layout))
-    undecided = {layout: _undecided(own, shown[layout]) for layout, own in members.items()}
+    likely = {layout: replace(settled, order=settled.order or settled.most) for layout, settled in shown.items()}
     return Layouts(
         members,
         usual,
         [each for layout, own in members.items() if layout != usual for each in own],
-        [each for layout, own in undecided.items() if layout != usual for each in own],
-        [each for own in undecided.values() for each in own],
+        [each for layout, own in members.items() for each in _undecided(own, likely[layout])],
+        {old: new for layout, own in members.items() for old, new in _turned(own, shown[layout], locale)},
         _plan_for(usual, shown[usual].order, members[usual]).model_copy(update={"locale": locale}),
     )
 
@@ -189,10 +193,16 @@ def _within(written: Written, span: range) -> Written:
 
 @dataclass(frozen=True)
 class _Settled:
-    """What a layout's dates show together: the order of day and month, and that the year comes last."""
+    """What a layout's dates show together: the order of day and month, and that the year comes last.
+
+    Attributes:
+        order: that all show which show one.
+        most: that nearly all show, where some show another one.
+    """
 
     order: Order | None
     year_last: bool
+    most: Order | None = None
 
 
 def _settled(members: Told) -> _Settled:
@@ -203,7 +213,27 @@ def _settled(members: Told) -> _Settled:
     total = rows_of(members)
     order, rows = shown_order((written, n) for _t, n, written in members)
     last = sum(n for _t, n, written in members if "ymd" not in written.readings)
-    return _Settled(order if rows >= min(SHOWING, SETTLED * total) else None, last >= SETTLED * total)
+    most, often = most_shown((written, n) for _t, n, written in members)
+    nearly = often >= SHOWING and rows - often <= TURNED * rows
+    return _Settled(
+        order if rows >= min(SHOWING, SETTLED * total) else None,
+        last >= SETTLED * total,
+        most if order is None and nearly else None,
+    )
+
+
+def _turned(members: Told, shown: _Settled, locale: Locale) -> Iterator[tuple[str, str]]:
+    """The dates that are none in the order that nearly all show, and the same day written in it."""
+    if shown.most is None:
+        return
+    padded = _are_padded([each for each in members if shown.most in each[2].readings])
+    for text, _n, written in members:
+        if len(written.readings) == 1 and shown.most not in written.readings:
+            (day,) = written.readings.values()
+            layout = written.layout.removesuffix(time_layout(written.layout))
+            new = written_as(day, layout, shown.most, padded=padded, short_year=written.short_year, locale=locale)
+            kept = text.strip()
+            yield text, new + kept[len(kept) - len(written.time) - 1 :] if written.time else new
 
 
 def _undecided(members: Told, shown: _Settled) -> Told:
@@ -227,9 +257,14 @@ def _plan_for(usual: str, order: Order | None, members: Told) -> ParsedDates:
     """How all dates would be written as most are; ISO where most are or where nothing settles the usual layout."""
     if order is None or usual == "00000000" or usual.startswith(ISO):
         return ParsedDates()
+    padded, short = _are_padded(members), members[0][2].short_year
+    return ParsedDates(layout=usual, write_order=order, padded=padded, short_year=short)
+
+
+def _are_padded(members: Told) -> bool:
+    """Whether no day and month has a digit only."""
     dates = (text[: len(text) - len(written.time)] for text, _n, written in members)
-    padded = not any(re.search(r"(?<![0-9])[0-9](?![0-9])", text) for text in dates)
-    return ParsedDates(layout=usual, write_order=order, padded=padded, short_year=members[0][2].short_year)
+    return not any(re.search(r"(?<![0-9])[0-9](?![0-9])", text) for text in dates)
 
 
 def rewritten(told: Told, plan: ParsedDates) -> dict[str, str]:

@@ -72,16 +72,23 @@ def source_pairs(data: Dataset, settings: ConflictingSourceSettings) -> list[tup
     return [pair for pair in likely[:10] if _only_word(data, pair, least) >= least]
 
 
+_PERIODS = frozenset(
+    ["", *"yqmwdh", "fy", "kw", "wk", "year", "quarter", "month", "week", "day", "visit", "wave", "period"]
+)
+"""What periods are numbered with: 2024-07, W09, Q3, month 3."""
+
+
 def _are_periods(column: ColumnProfile) -> bool:
-    """Whether names are of months, or most one word with other numbers, as 2024-07, W09 or month 3.
+    """Whether names are of months, or most of numbered periods.
 
     >>> from types import SimpleNamespace as Column
-    >>> [_are_periods(Column(top=[(name, 1) for name in names])) for names in (["W08", "W09"], ["orbitz", "travel2"])]
+    >>> [_are_periods(Column(top=[(name, 1) for name in names])) for names in (["W08", "W09"], ["site 1", "site 2"])]
     [True, False]
     """
     names = [name for name, _n in column.top]
-    numbered = [re.sub("[0-9]+", "0", name) for name in names if re.search("[0-9]", name)]
-    return (2 * len(numbered) > len(names) and len(set(numbered)) == 1) or are_month_names(frozenset(names))
+    numbered = [name for name in names if re.search("[0-9]", name)]
+    words = {re.sub(r"[\W\d_]", "", name).casefold() for name in numbered}
+    return (2 * len(numbered) > len(names) and words <= _PERIODS) or are_month_names(frozenset(names))
 
 
 def _only_word(data: Dataset, pair: tuple[str, str], least: float) -> int:

@@ -685,6 +685,18 @@ def test_dates_of_an_unsettled_order_are_no_example_for_others():
         assert "as-most" not in {option.key for option in issue.options}
 
 
+def test_a_few_dates_whose_day_and_month_were_turned_are_told_from_the_others():
+    usual = [f"{n % 28 + 1:02}/{n % 12 + 1:02}/2024 07:15" for n in range(60)]
+    with opened({"due": [*usual, "03/24/2024 07:15", "7/30/2024 23:59"]}) as data:
+        issue = found(data, "turned_dates")
+        assert recommended_values(data, issue, "due") == [*usual, "24/03/2024 07:15", "30/07/2024 23:59"]
+        assert found(data, "mixed_dates", missing_ok=True) is None, "the others show what 03/04/2024 means"
+    many = [f"{n % 12 + 1:02}/{n % 16 + 13}/2024" for n in range(9)]
+    with opened({"due": [*(day[:10] for day in usual), *many]}) as data:
+        assert found(data, "turned_dates", missing_ok=True) is None
+        assert found(data, "mixed_dates").facts["ambiguous"]
+
+
 @pytest.mark.parametrize("text", ["12a", "1950s", "3b"])
 def test_what_is_glued_to_a_number_may_be_its_name(text):
     with opened({"house": [*(str(n % 70 + 1910) for n in range(300)), text]}) as data:

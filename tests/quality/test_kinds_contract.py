@@ -96,6 +96,7 @@ def parcels() -> dict[str, list[str | None]]:
         "weight": [f"{n % 9 + 1}.5" if n % 4 else f"{n % 9 + 1}.5 kg" for n in range(ROWS)],
         "sent on": [f"2024-{n % 12 + 1:02}-{n % 28 + 1:02}" for n in range(ROWS)],
         "due": [f"{n % 12 + 1}/{n % 12 + 1}/2024" for n in range(ROWS)],
+        "paid": [f"{n % 28 + 1:02}/{n % 12 + 1:02}/2024" for n in range(ROWS)],
         "from": [f"{n % 24:02}:{n % 4}5" for n in range(ROWS)],
         "count": [str(n % 13) for n in range(ROWS)],
         "code": [f"AB-{n:03}" for n in range(ROWS)],
@@ -107,7 +108,7 @@ def parcels() -> dict[str, list[str | None]]:
         "state": [None if n % 10 == 3 else states[n % 4] for n in range(ROWS)],
     }
     columns["sent on"][3:5] = ["Jan 5, 2024", "7 Feb 2024"]
-    columns["due"][5] = "3/4/2024"
+    columns["due"][5], columns["paid"][8] = "3/4/2024", "09/24/2024"
     columns["from"][4:6] = ["11:45 PM", "8h05"]
     columns["count"][7] = "twelve"
     columns["code"][9] = "A9B?"
