@@ -245,7 +245,7 @@ class FormulaSettings(KindSettings):
     """
 
     mine: bool = True
-    share: float = Field(0.98, gt=0.5, le=1)
+    share: float = Field(0.95, gt=0.5, le=1)
 
 
 DECIMALS_OF_A_QUOTIENT = 6

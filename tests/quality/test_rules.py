@@ -40,6 +40,18 @@ def test_a_cell_that_all_its_determinants_contradict_is_to_blame():
         assert recommended_values(data, issue, "town") == TOWN
 
 
+def test_a_total_that_one_row_in_thirty_gets_wrong_is_checked():
+    net = [(n * 3719) % 90000 + 5000 for n in range(200)]
+    vat = [round(each * 0.19) for each in net]
+    gross = [a + b + (900 if n % 33 == 9 else 0) for n, (a, b) in enumerate(zip(net, vat, strict=True))]
+    columns = {
+        name: [f"{n / 100:.2f}" for n in cents] for name, cents in (("net", net), ("vat", vat), ("gross", gross))
+    }
+    with opened(columns) as data:
+        issue = found(data, "cross_field_rule")
+        assert (issue.title, issue.count) == ("6 rows in which gross = net + vat does not hold", 6)
+
+
 def test_what_differs_from_a_promised_dependency_is_suspect_whatever_it_is():
     four = ["Berlin", "Hamburg", "Munich", "Cologne"]
     zips = [str(10115 + n % 4) for n in range(400)]
