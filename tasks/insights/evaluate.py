@@ -180,10 +180,11 @@ def _uncomputed(measure: _Measure, problem: str) -> Insight:
 
 def _insight(measure: _Measure) -> Insight:
     goal, table, found = measure.goal, measure.table, measure.over(measure.table)
-    figures = table.agg(value=found.value)
+    figures = found.table.agg(value=found.value)
+    value = _finite(figures.to_pyarrow()["value"][0].as_py())
     used = found.used.fill_null(False).sum()
-    (record,) = table.agg(value=found.value, used=used, rows=table.count()).to_pyarrow().to_pylist()
-    value, rows_used = _finite(record["value"]), int(record["used"] or 0)
+    (record,) = table.agg(used=used, rows=table.count()).to_pyarrow().to_pylist()
+    rows_used = int(record["used"] or 0)
     figure = Figure(value, _sql(figures), measure.snapshot)
     insight = Insight(goal, figure, _status(goal, value), rows_used, record["rows"] - rows_used)
     return replace(
@@ -247,7 +248,7 @@ def _trend(measure: _Measure, grain: Grain) -> Trend:
     )
     dated = measure.table.mutate(_period=moment.truncate(grain.unit).cast("date"))
     found = measure.over(dated)
-    query = dated.group_by("_period").agg(value=found.value, rows=dated.count())
+    query = found.table.group_by("_period").agg(value=found.value, rows=found.table.count())
     query = query.order_by(ibis.desc("_period")).rename(period="_period")
     records = query.to_pyarrow().to_pylist()
     there = [r for r in records if r["period"] is not None]
@@ -303,12 +304,14 @@ def _among(value: Any, labels: Sequence[str | None]) -> Any:
 
 
 def _by_part(measure: _Measure, table: ibis.Table) -> ibis.Table:
-    return table.group_by("_part").agg(value=measure.over(table).value, rows=table.count())
+    found = measure.over(table)
+    return found.table.group_by("_part").agg(value=found.value, rows=found.table.count())
 
 
 def _rest(measure: _Measure, table: ibis.Table, shown: list[str | None], total: float | None, *, adds_up: bool) -> Part:
     rest = table.filter(~_among(table["_part"], shown))
-    (record,) = rest.agg(value=measure.over(rest).value, rows=rest.count()).to_pyarrow().to_pylist()
+    found = measure.over(rest)
+    (record,) = found.table.agg(value=found.value, rows=found.table.count()).to_pyarrow().to_pylist()
     return replace(_part("", record, total, adds_up=adds_up), rest=True)
 
 
@@ -319,7 +322,7 @@ def _part(label: str | None, record: Mapping[str, Any], total: float | None, *, 
 
 
 def _finite(value: float | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
+    return float(value) + 0.0 if value is not None and math.isfinite(value) else None  # no -0.0
 
 
 def _sql(query: ibis.Table) -> str:

@@ -31,6 +31,7 @@ from tasks.quality.translate import (
     build,
     find_column,
     number_of,
+    prepared,
     quoted,
     refuse,
     refuse_function,
@@ -50,12 +51,14 @@ class Metric:
     """A metric over one table.
 
     Attributes:
+        table: what `value` is an expression over: the table, with more columns.
         value: the figure, float64.
         used: per row, whether the figure could take it in; where not, one of the columns it needs cannot be read.
         columns: the columns that the metric names, as the table spells them, with the type that each is read as.
         sums: whether the metric of the whole is the sum of the metrics of its parts.
     """
 
+    table: ibis.Table
     value: Value
     used: Value
     columns: Mapping[str, ColumnType]
@@ -89,17 +92,18 @@ def matching(table: ibis.Table, truth: Value) -> ibis.Table:
 def metric(
     table: ibis.Table, text: str, types: Mapping[str, ColumnType], formats: Mapping[str, str] | None = None
 ) -> Metric:
-    """A figure over all rows; the same expression can be used per group of `table.group_by(…)`.
+    """A figure over all rows; the same expression can be used per group of `metric.table.group_by(…)`.
 
     Raises:
         SpecError: the expression is not understood, or names a column that is not there.
     """
     tree = check_metric(text)
     scope = Scope(table, types, text, formats or {})
-    value = as_number(build(tree, scope), tree, scope).cast("float64")
+    over = prepared(tree, scope)
+    value = as_number(build(tree, over), tree, over).cast("float64")
     used = _used(tree, scope)
     named = {name: scope.reads.get(name, types.get(name, "text")) for name in columns_of(text, table.columns)}
-    return Metric(value, used, named, _sums(tree))
+    return Metric(over.table, value, used, named, _sums(tree))
 
 
 def value_of(

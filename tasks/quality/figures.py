@@ -84,7 +84,7 @@ class Figures:
         if key not in self._known:
             table = _snapshot(each.columns)
             found = metric(table, each.expression, types, date_formats(self._data.contract))
-            self._known[key] = _duckdb(table.agg(value=found.value))
+            self._known[key] = _duckdb(found.table.agg(value=found.value))
         return self._known[key]
 
     def _types_after(self, plan: Plan, columns: Sequence[str], ask: Ask) -> dict[str, ColumnType]:
@@ -132,7 +132,7 @@ def _kinds(column: str) -> str:
 
 
 def _finite(value: Any) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
+    return float(value) + 0.0 if value is not None and math.isfinite(value) else None  # no -0.0
 
 
 def _readable(columns: Sequence[str], metrics: Mapping[str, str]) -> Iterator[_Metric]:

@@ -1,7 +1,8 @@
 """SQL expressions as Ibis expressions, node by node: what has no builder here cannot be written.
 
 Text gives way to what it is used as: where a number, a date or a truth value is needed a text column is read as
-one, and is null where it cannot be. A division by zero is null. Sums do not depend on the order of the rows.
+one, and is null where it cannot be. A division by zero is null. Sums do not depend on the order of the rows. What is
+left between numbers only because a float64 rounds them is no difference.
 """
 
 from __future__ import annotations
@@ -31,7 +32,26 @@ SCALARS = (
 AGGREGATES = ("avg", "count", "count_if", "max", "median", "min", "sum")
 """Functions of all rows' values; only a metric may use them."""
 
-_EXACT_BELOW = 1e15
+_EXACT_FROM, _EXACT_BELOW = 1e-24, 1e15
+"""Between which the largest of the values lies that are summed as decimals; others are summed as they are."""
+
+_DIGITS = 15
+"""Decimal digits that every float64 keeps."""
+
+_UP = 0.5 - 1e-9
+"""Makes of rounding a rounding up, but for what is a power of ten up to the order in which it was added up."""
+
+_TINIEST = 1e-300
+"""Added where a logarithm follows: zero has none."""
+
+_PLACES = 12
+"""Places of the decimals that are summed."""
+
+_ALL_DIGITS_BELOW = 1000
+"""From which on these places are all that a float64 keeps."""
+
+_REST_SCALE = 1e24
+"""What these places leave of a value is below 10^-12; times this it is a decimal again, of 36 places."""
 
 Value: TypeAlias = Any
 """An Ibis value; the library is untyped."""
@@ -48,6 +68,10 @@ class Scope:
     where: Value = None
     reads: dict[str, ColumnType] = field(default_factory=dict)
     """Text columns that the expression turned out to read as something else; filled while it is built."""
+    added: dict[Any, tuple[Value, Value]] = field(default_factory=dict)
+    """Of what is a sum or difference already: what it is with all digits, and the sizes of all that it adds up."""
+    named: Mapping[exp.Expr, str] = field(default_factory=dict)
+    """Parts of the expression that the table has as columns already."""
 
     def column(self, name: str) -> Value:
         """A column by name, read as its type.
@@ -173,7 +197,22 @@ def _plus_minus(node: exp.Add | exp.Sub, scope: Scope) -> Value:
     if isinstance(node, exp.Sub) and (_is_temporal(left) or _is_temporal(right)):
         return _days_between(_as_temporal(right, node.right, scope), _as_temporal(left, node.left, scope))
     left, right = (_as_float(*side, scope) for side in ((left, node.left), (right, node.right)))
-    return left + right if isinstance(node, exp.Add) else left - right
+    return _added(left, right, scope, subtract=isinstance(node, exp.Sub))
+
+
+def _added(left: Value, right: Value, scope: Scope, *, subtract: bool) -> Value:
+    """A sum or difference, as far as the largest of all that is added up in it can tell."""
+    (total, size), (more, its_size) = (scope.added.get(side.op(), (side, side.abs())) for side in (left, right))
+    total, size = total - more if subtract else total + more, size + its_size
+    told = _told(total, size)
+    scope.added[told.op()] = total, size
+    return told
+
+
+def _told(total: Value, size: Value) -> Value:
+    """A total without the digits that are no data, but how the float64s are rounded whose sizes add up to `size`."""
+    digits = ((size + _TINIEST).log10() + _UP).try_cast("int32")  # null for infinity, which stays what it is
+    return total.round(ibis.greatest(_DIGITS - digits, 0).cast("int32"))
 
 
 @_builds(exp.Mul)
@@ -452,12 +491,12 @@ def _count_if(node: exp.CountIf, scope: Scope) -> Value:
 
 @_builds(exp.Sum)
 def _sum(node: exp.Sum, scope: Scope) -> Value:
-    return _exact_sum(number_of(_one(node, scope), scope), scope.where)
+    return _exact_sum(_argument(node, scope), scope.where)
 
 
 @_builds(exp.Avg)
 def _average(node: exp.Avg, scope: Scope) -> Value:
-    value = number_of(_one(node, scope), scope)
+    value = _argument(node, scope)
     return _exact_sum(value, scope.where).cast("float64") / value.count(where=scope.where).nullif(0)
 
 
@@ -472,6 +511,19 @@ def _least_most(node: exp.Min | exp.Max, scope: Scope) -> Value:
     return value.min(where=scope.where) if isinstance(node, exp.Min) else value.max(where=scope.where)
 
 
+def prepared(tree: exp.Expr, scope: Scope) -> Scope:
+    """The scope over a table that has what is summed as columns: a sum names its values often."""
+    nodes = dict.fromkeys(_one(node, scope) for node in tree.find_all(exp.Sum, exp.Avg))
+    names = {node: f"_value_{n}" for n, node in enumerate(nodes, start=1)}
+    values = {name: number_of(node, scope) for node, name in names.items()}
+    return replace(scope, table=scope.table.mutate(**values), named=names) if values else scope
+
+
+def _argument(node: exp.Sum | exp.Avg, scope: Scope) -> Value:
+    what = _one(node, scope)
+    return scope.table[scope.named[what]] if what in scope.named else number_of(what, scope)
+
+
 def _one(node: exp.Expr, scope: Scope) -> exp.Expr:
     if not node.this or isinstance(node.this, exp.Distinct) or node.expressions:
         refuse(node, scope.text, "takes one value per row", "DISTINCT works in count(DISTINCT …) only")
@@ -479,11 +531,15 @@ def _one(node: exp.Expr, scope: Scope) -> exp.Expr:
 
 
 def _exact_sum(value: Value, where: Value) -> Value:
-    """The sum, the same whatever the order of the rows: of decimals, where all values are below 10^15."""
+    """The sum, the same whatever the order of the rows: of decimals, and of what is left of the values beside them."""
     if not value.type().is_floating():
         return value.sum(where=where)
-    exact = value.try_cast("decimal(38, 12)").sum(where=where).cast("float64")
-    return (value.abs().max(where=where) < _EXACT_BELOW).ifelse(exact, value.sum(where=where))
+    size, decimal = value.abs(), f"decimal(38, {_PLACES})"
+    left = (size < _ALL_DIGITS_BELOW).ifelse((value - value.round(_PLACES)) * _REST_SCALE, 0.0)
+    kept, rest = (part.try_cast(decimal).sum(where=where).cast("float64") for part in (value, left))
+    exact = kept + rest / _REST_SCALE
+    found = size.max(where=where).between(_EXACT_FROM, _EXACT_BELOW).ifelse(exact, value.sum(where=where))
+    return _told(found, size.sum(where=where))
 
 
 # --- types ---------------------------------------------------------------------------------------------------
