@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.insights.evaluate import Insight
-from tasks.insights.goals import Goal
+from tasks.insights.goals import Goal, same
 from tasks.quality.wording import plural
 
 
@@ -56,7 +56,8 @@ class Comparison:
     """One goal before and after cleaning.
 
     Attributes:
-        change: after minus before, None where either is undefined.
+        goal: as the user wrote it, with more decimals where figures would look alike that are not.
+        change: after minus before, None where either is undefined; 0 where they differ by rounding only.
         sentence: the outcome in words, from the numbers only.
     """
 
@@ -68,6 +69,11 @@ class Comparison:
     trend: tuple[PeriodChange, ...] = ()
     segments: tuple[SegmentChange, ...] = ()
     unused: tuple[UnusedChange, ...] = ()
+
+    @property
+    def moved(self) -> bool:
+        """Whether cleaning changed the figure."""
+        return self.change != 0 and self.before.figure.value != self.after.figure.value
 
 
 def compare(before: Sequence[Insight], after: Sequence[Insight]) -> tuple[Comparison, ...]:
@@ -81,13 +87,26 @@ def compare(before: Sequence[Insight], after: Sequence[Insight]) -> tuple[Compar
 
 def reading(insight: Insight, before: Insight | None = None) -> str:
     """What an insight says, in one sentence; with what it was before, if that is given."""
-    goal, value = insight.goal, insight.figure.value
+    goal, value = _telling(insight, before), insight.figure.value
     if insight.problem:
         return f"{goal.name} could not be computed: {insight.problem.partition('; ')[0]}."
     if value is None:
         return f"{goal.name} is undefined: {_why_undefined(insight)}."
-    said = f"{goal.name} is {goal.shown(value)}{_against(insight, value)}"
-    return f"{said}; {_moved(insight, before)}." if before is not None else f"{said}."
+    said = f"{goal.name} is {goal.shown(value)}{_against(insight, value, goal)}"
+    return f"{said}; {_moved(insight, before, goal)}." if before is not None else f"{said}."
+
+
+def _telling(insight: Insight, before: Insight | None = None) -> Goal:
+    """The goal with the decimals that it takes to see what is said of its figure: that it misses, that it moved."""
+    goal, value = insight.goal, insight.figure.value
+    if value is None:
+        return goal
+    pairs = []
+    if goal.target and (insight.status == "missed" or goal.target.strict):
+        pairs += [pair for bound in goal.target.bounds for pair in ((value, bound), (value - bound, 0.0))]
+    if before is not None and before.figure.value is not None:
+        pairs += [(value, before.figure.value), (_change(before.figure.value, value) or 0.0, 0.0)]
+    return goal.telling_apart(*pairs)
 
 
 def _why_undefined(insight: Insight) -> str:
@@ -99,35 +118,40 @@ def _why_undefined(insight: Insight) -> str:
     return "its expression has no value, e.g. after a division by zero"
 
 
-def _against(insight: Insight, value: float) -> str:
-    target = insight.goal.target
+def _against(insight: Insight, value: float, goal: Goal) -> str:
+    target = goal.target
     if target is None:
         return ""
-    bounds = " and ".join(insight.goal.shown(bound) for bound in target.bounds)
+    bounds = " and ".join(goal.shown(bound) for bound in target.bounds)
     if insight.status == "met":
         return f" and meets its target ({target.words} {bounds})"
     nearest = min(target.bounds, key=lambda bound: abs(bound - value))
-    return f" and misses its target ({target.words} {bounds}) by {insight.goal.shown(abs(value - nearest))}"
+    return f" and misses its target ({target.words} {bounds}) by {goal.shown(abs(value - nearest))}"
 
 
-def _moved(insight: Insight, before: Insight) -> str:
-    goal, was = insight.goal, before.figure.value
+def _moved(insight: Insight, before: Insight, goal: Goal) -> str:
+    was, value = before.figure.value, insight.figure.value
     if before.problem or was is None:
         return "before cleaning it could not be computed"
-    if was == insight.figure.value:
+    if not _change(was, value):
         return "cleaning did not change it"
     recovered = insight.rows_used - before.rows_used
     rows = f" from {plural(before.rows_used, 'row')} instead of {insight.rows_used:,}" if recovered else ""
     return f"before cleaning it read as {goal.shown(was)}{rows}"
 
 
+def _change(was: float | None, value: float | None) -> float | None:
+    if was is None or value is None:
+        return None
+    return 0.0 if same(was, value) else value - was
+
+
 def _compared(before: Insight, after: Insight) -> Comparison:
-    was, value = before.figure.value, after.figure.value
     return Comparison(
-        after.goal,
+        _telling(after, before),
         before,
         after,
-        None if was is None or value is None else value - was,
+        _change(before.figure.value, after.figure.value),
         reading(after, before),
         _trend(before, after),
         _segments(before, after),

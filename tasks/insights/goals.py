@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -15,6 +17,14 @@ Unit = Literal["day", "week", "month", "quarter", "year"]
 
 _OPERATORS = {">=": "at_least", "<=": "at_most", "=": "equals", "==": "equals", ">": "above", "<": "below"}
 _WRITTEN = re.compile(r"^\s*(>=|<=|==|=|>|<)\s*([+-]?[0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*(%?)\s*$")
+
+MOST_DECIMALS = 12
+"""Digits after the point that can be shown."""
+
+
+def same(value: float, other: float) -> bool:
+    """Whether two figures are one but for the last binary digits of a float64, which arithmetic may move."""
+    return math.isclose(value, other, rel_tol=1e-15)
 
 
 class _Model(BaseModel):
@@ -41,14 +51,25 @@ class Target(_Model):
 
     def met(self, value: float) -> bool:
         """Whether a value is on target; equality is to nine digits."""
-        if self.between:
-            low, high = self.between
-            return low <= value <= high
         if self.equals is not None:
-            return math.isclose(value, self.equals, rel_tol=1e-9, abs_tol=1e-12)
-        if self.at_least is not None or self.at_most is not None:
-            return value >= self.at_least if self.at_least is not None else value <= (self.at_most or 0.0)
-        return value > self.above if self.above is not None else value < (self.below or 0.0)
+            return math.isclose(value, self.equals, rel_tol=1e-9)
+        if any(same(value, bound) for bound in self.bounds):
+            return not self.strict
+        low, high = self.between or (self._lowest, self._highest)
+        return low < value < high
+
+    @property
+    def strict(self) -> bool:
+        """Whether the bound itself is off target."""
+        return self.above is not None or self.below is not None
+
+    @property
+    def _lowest(self) -> float:
+        return next((bound for bound in (self.at_least, self.above) if bound is not None), -math.inf)
+
+    @property
+    def _highest(self) -> float:
+        return next((bound for bound in (self.at_most, self.below) if bound is not None), math.inf)
 
     @property
     def words(self) -> str:
@@ -74,7 +95,7 @@ def _read_target(value: object) -> object:
         return value
     if found := _WRITTEN.match(value):
         operator, number, percent = found.groups()
-        return {_OPERATORS[operator]: float(number.replace("_", "")) / (100 if percent else 1)}
+        return {_OPERATORS[operator]: float(Decimal(number.replace("_", "")) / (100 if percent else 1))}
     if found := re.match(r"^\s*between\s+(\S+)\s+and\s+(\S+)\s*$", value, re.IGNORECASE):
         return {"between": found.groups()}
     raise ValueError(f"'{value}' is no target; write '>= 100000', '<= 5 %', '= 0' or 'between 1 and 3'")
@@ -106,7 +127,7 @@ class Goal(_Model):
     grain: Grain | None = None
     segments: tuple[str, ...] = ()
     unit: str = ""
-    decimals: int | None = Field(default=None, ge=0, le=12)
+    decimals: int | None = Field(default=None, ge=0, le=MOST_DECIMALS)
     description: str = ""
 
     @field_validator("metric")
@@ -130,12 +151,25 @@ class Goal(_Model):
 
     def shown(self, value: float | None) -> str:
         """A value of this goal as people write it: "78,321.50 EUR", "96.1 %", "undefined"."""
-        if value is None:
-            return "undefined"
+        return "undefined" if value is None else f"{self._digits(value, self.decimals)} {self.unit}".strip()
+
+    def telling_apart(self, *pairs: tuple[float, float]) -> Goal:
+        """This goal with as many more decimals as it takes to see in each pair that its values differ, if they do."""
+        different = [pair for pair in pairs if not same(*pair)]
+        fewest = self.decimals if self.decimals is not None else 1 if self.unit == "%" else 2
+        enough = (n for n in (self.decimals, *range(fewest + 1, MOST_DECIMALS + 1)) if self._tell_apart(different, n))
+        return self.model_copy(update={"decimals": next(enough, self.decimals)})
+
+    def _tell_apart(self, pairs: Iterable[tuple[float, float]], decimals: int | None) -> bool:
+        read = [{float(self._digits(value, decimals).replace(",", "")) for value in pair} for pair in pairs]
+        return all(len(values) > 1 for values in read)
+
+    def _digits(self, value: float, decimals: int | None) -> str:
         if self.unit == "%":
-            return f"{value * 100:,.{1 if self.decimals is None else self.decimals}f} %"
-        number = f"{value:,.{self.decimals}f}" if self.decimals is not None else _number(value)
-        return f"{number} {self.unit}".strip()
+            text = f"{value * 100:,.{1 if decimals is None else decimals}f}"
+        else:
+            text = f"{value:,.{decimals}f}" if decimals is not None else _number(value)
+        return text if text.strip("-0.,") else text.removeprefix("-")
 
 
 def _number(value: float) -> str:

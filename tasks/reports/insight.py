@@ -75,7 +75,7 @@ def headline(goals: Sequence[Comparison]) -> str:
 
 def moved(goals: Sequence[Comparison]) -> str:
     """What cleaning did to the figures, in one sentence."""
-    changed = sum(goal.before.figure.value != goal.after.figure.value for goal in goals)
+    changed = sum(goal.moved for goal in goals)
     if not goals:
         return "Name what matters under 'goals' in the pipeline, and it is measured here before and after cleaning."
     if not changed:

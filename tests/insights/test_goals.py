@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.insights.compare import Comparison, compare, reading
-from tasks.insights.evaluate import MOST_PARTS, evaluate
+from tasks.insights.evaluate import MOST_PARTS, Figure, Insight, evaluate
 from tasks.insights.goals import Goal, Target
 
 DIRTY = {
@@ -214,6 +214,70 @@ def test_both_sides_show_the_same_values_of_a_segment(db):
 )
 def test_a_reading_is_one_plain_sentence_of_the_numbers(db, given, said):
     assert reading(insight(table_of(db, DIRTY), **given)) == said
+
+
+def test_an_identity_in_cents_is_met_before_and_after(db):
+    columns = {"a": ["0.30", "4521.37", "x"], "b": ["0.10", "4000.18", "1"], "c": ["0.20", "521.19", "2"]}
+    given = {"name": "Gap", "metric": "sum(a) - sum(b) - sum(c)", "target": "= 0", "decimals": 2}
+    fine = {name: texts[:2] for name, texts in columns.items()}
+    goals = [goal(**given)]
+    after = evaluate(goals, table_of(db, fine, "clean"), {}, "b")
+    (found,) = compare(evaluate(goals, table_of(db, fine, "dirty"), {}, "a"), after)
+    assert found.sentence == "Gap is 0.00 and meets its target (equals 0.00); cleaning did not change it."
+    assert (found.after.status, found.change, found.moved) == ("met", 0, False)
+    (moved,) = compare(evaluate(goals, table_of(db, columns, "mixed"), {}, "a"), after)
+    assert (moved.moved, moved.change) == (True, 3)
+
+
+@pytest.mark.parametrize("tenths", range(1, 1000, 7))
+def test_a_target_in_per_cent_is_met_by_just_that_share(tenths):
+    share = tenths / 1000
+    assert goal(target=f"<= {tenths // 10}.{tenths % 10} %").target.met(share)
+    assert goal(target=f">= {tenths // 10}.{tenths % 10} %").target.met(share)
+    assert not goal(target=f"< {tenths // 10}.{tenths % 10} %").target.met(share)
+
+
+def test_a_small_figure_is_not_taken_for_another():
+    assert not Target(equals=5e-12).met(4.7e-12)
+    assert not Target(equals=0).met(4.7e-12)
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "status", "said"),
+    [
+        (
+            {"target": ">= 1", "decimals": 1},
+            1000 / 1000.4,
+            "missed",
+            "0.9996 and misses its target (at least 1.0000) by 0.0004",
+        ),
+        ({"target": "> 1", "decimals": 1}, 1.004, "met", "1.004 and meets its target (above 1.000)"),
+        ({"target": ">= 1", "decimals": 1}, 1.004, "met", "1.0 and meets its target (at least 1.0)"),
+        ({"target": "<= 1000"}, 1000.004, "missed", "1,000.004 and misses its target (at most 1,000.000) by 0.004"),
+        (
+            {"target": "<= 33.3 %", "unit": "%"},
+            0.33304,
+            "missed",
+            "33.304 % and misses its target (at most 33.300 %) by 0.004 %",
+        ),
+        ({"target": "< 75 %", "unit": "%"}, 0.75, "missed", "75.0 % and misses its target (below 75.0 %) by 0.0 %"),
+    ],
+)
+def test_what_is_said_does_not_contradict_what_is_shown(given, value, status, said):
+    found = Insight(goal(**given), Figure(value, "", "a"), status)
+    assert reading(found) == f"Revenue is {said}."
+
+
+def test_a_small_change_is_shown_as_one():
+    was, now = (Insight(goal(decimals=2), Figure(value, "", "a"), "no target") for value in (52.001, 52.004))
+    (found,) = compare([was], [now])
+    assert found.sentence == "Revenue is 52.004; before cleaning it read as 52.001."
+    assert found.goal.shown(found.change) == "0.003"
+
+
+def test_nothing_has_no_sign():
+    assert [goal(decimals=2).shown(v) for v in (-1e-12, -0.0, -0.004, -0.006)] == ["0.00", "0.00", "0.00", "-0.01"]
+    assert goal(unit="%").shown(-1e-9) == "0.0 %"
 
 
 def test_comparisons_survive_json(db):
