@@ -150,8 +150,7 @@ def _signatures(run: Run) -> Iterator[tuple[str, Signature]]:
 
 
 def _goal(goal: Comparison) -> GoalLine:
-    met = {"met": True, "missed": False}.get(str(goal.after.status))
-    return GoalLine(goal.goal.name, goal.sentence, met)
+    return GoalLine(goal.goal.name, goal.sentence, goal.after.status)
 
 
 def _or_none(run: Run, kind: Any, name: str) -> Any:

@@ -113,8 +113,10 @@ def _why_undefined(insight: Insight) -> str:
     rows = insight.rows_used + insight.rows_unused
     if not rows:
         return "there are no rows"
+    if insight.unmatched:
+        return f"no row matches its filter ({insight.unmatched})"
     if not insight.rows_used:
-        return f"none of {plural(rows, 'row')} could be used"
+        return f"none of {plural(rows, 'row')} could be used{' in full' if insight.in_part else ''}"
     return "its expression has no value, e.g. after a division by zero"
 
 
@@ -135,9 +137,18 @@ def _moved(insight: Insight, before: Insight, goal: Goal) -> str:
         return "before cleaning it could not be computed"
     if not _change(was, value):
         return "cleaning did not change it"
-    recovered = insight.rows_used - before.rows_used
-    rows = f" from {plural(before.rows_used, 'row')} instead of {insight.rows_used:,}" if recovered else ""
-    return f"before cleaning it read as {goal.shown(was)}{rows}"
+    return f"before cleaning it read as {goal.shown(was)}{_from_rows(insight, before)}"
+
+
+def _from_rows(insight: Insight, before: Insight) -> str:
+    """From how many rows a figure was before cleaning, if from others than now."""
+    if not before.in_part:
+        other = insight.rows_used != before.rows_used
+        return f" from {plural(before.rows_used, 'row')} instead of {insight.rows_used:,}" if other else ""
+    rows, now = before.rows_used + before.rows_unused, insight.rows_used + insight.rows_unused
+    unused = f", {before.rows_unused:,} of them not used in full" if before.rows_unused else ""
+    instead = f" instead of {now:,}" if rows != now else ""
+    return f" from {plural(rows, 'row')}{instead}{unused}" if instead or unused else ""
 
 
 def _change(was: float | None, value: float | None) -> float | None:

@@ -114,6 +114,8 @@ class Insight:
         rows_used: rows that the figure took in.
         rows_unused: rows in which something it needs is missing or cannot be read.
         problem: why it could not be computed; the figure is then undefined.
+        in_part: whether a part of the figure may still have taken in rows that count as unused.
+        unmatched: the FILTER that no row matches, where the figure is undefined.
     """
 
     goal: Goal
@@ -125,6 +127,8 @@ class Insight:
     trend: Trend | None = None
     segments: tuple[Segment, ...] = ()
     problem: str = ""
+    in_part: bool = False
+    unmatched: str = ""
 
 
 def evaluate(
@@ -175,7 +179,7 @@ def _evaluated(measure: _Measure) -> Insight:
 
 
 def _uncomputed(measure: _Measure, problem: str) -> Insight:
-    return Insight(measure.goal, Figure(None, "", measure.snapshot), "undefined", problem=problem)
+    return Insight(measure.goal, Figure(None, "", measure.snapshot), _status(measure.goal, None), problem=problem)
 
 
 def _insight(measure: _Measure) -> Insight:
@@ -192,14 +196,22 @@ def _insight(measure: _Measure) -> Insight:
         unused=tuple(_unused(measure, found)) if insight.rows_unused else (),
         trend=_trend(measure, goal.grain) if goal.grain else None,
         segments=tuple(_segment(measure, column, found, value) for column in goal.segments),
+        in_part=found.in_part,
+        unmatched=_unmatched(table, found) if value is None else "",
     )
 
 
+def _unmatched(table: ibis.Table, found: Metric) -> str:
+    """The first FILTER that is true in no row."""
+    matched = ((said, table.filter(truth).count().to_pyarrow().as_py()) for said, truth in found.filters)
+    return next((said for said, rows in matched if not rows), "")
+
+
 def _status(goal: Goal, value: float | None) -> Status:
-    if value is None:
-        return "undefined"
     if goal.target is None:
         return "no target"
+    if value is None:
+        return "undefined"
     return "met" if goal.target.met(value) else "missed"
 
 

@@ -9,7 +9,7 @@ subquery, no statement, no table function, no window, no file and no clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NoReturn
@@ -56,6 +56,8 @@ class Metric:
         used: per row, whether the figure could take it in; where not, one of the columns it needs cannot be read.
         columns: the columns that the metric names, as the table spells them, with the type that each is read as.
         sums: whether the metric of the whole is the sum of the metrics of its parts.
+        in_part: whether a row that is not used may still be in a part of the figure, as with two sums.
+        filters: what each FILTER says, and its truth per row.
     """
 
     table: ibis.Table
@@ -63,6 +65,8 @@ class Metric:
     used: Value
     columns: Mapping[str, ColumnType]
     sums: bool
+    in_part: bool = False
+    filters: tuple[tuple[str, Value], ...] = ()
 
 
 def predicate(
@@ -103,7 +107,7 @@ def metric(
     value = as_number(build(tree, over), tree, over).cast("float64")
     used = _used(tree, scope)
     named = {name: scope.reads.get(name, types.get(name, "text")) for name in columns_of(text, table.columns)}
-    return Metric(over.table, value, used, named, _sums(tree))
+    return Metric(over.table, value, used, named, _sums(tree), _in_part(tree), tuple(_filters(tree, scope)))
 
 
 def value_of(
@@ -231,6 +235,20 @@ def _used(tree: exp.Expr, scope: Scope) -> Value:
     for aggregate in tree.find_all(*AGGREGATE_NODES):
         used = used & _known(aggregate, scope)
     return used
+
+
+def _in_part(tree: exp.Expr) -> bool:
+    """Whether its aggregates look at different values, so that a row may be in one and not in another."""
+    looked_at = {
+        (node.this, node.parent.expression if isinstance(node.parent, exp.Filter) else None)
+        for node in tree.find_all(*AGGREGATE_NODES)
+    }
+    return len(looked_at) > 1
+
+
+def _filters(tree: exp.Expr, scope: Scope) -> Iterator[tuple[str, Value]]:
+    for condition in dict.fromkeys(node.expression.this for node in tree.find_all(exp.Filter)):
+        yield condition.sql("duckdb"), truth_of(condition, scope)
 
 
 def _known(aggregate: exp.Expr, scope: Scope) -> Value:

@@ -10,14 +10,11 @@ from tasks.quality.wording import plural
 from tasks.reports import numbers
 from tasks.reports.charts import Point
 from tasks.reports.page import render
-from tasks.reports.records import Link, Seal
+from tasks.reports.records import TONES, Link, Seal, tally
 
 if TYPE_CHECKING:
     from tasks.insights.compare import Comparison, PartChange
     from tasks.insights.goals import Goal
-
-TONES = {"met": "ok", "missed": "no", "undefined": "held"}
-"""The colour of each status; "no target" is grey."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +59,7 @@ def insight_html(report: InsightReport) -> str:
 
 def headline(goals: Sequence[Comparison]) -> str:
     """How many targets are met, in one line."""
-    judged = [goal for goal in goals if goal.after.status != "no target"]
-    met = sum(goal.after.status == "met" for goal in judged)
-    if not goals:
-        return "No goals were set"
-    if not judged:
-        return f"{plural(len(goals), 'goal')} without a target"
-    if len(judged) == 1:
-        return "The goal is met" if met else "The goal is not met"
-    return f"{met} of {plural(len(judged), 'goal')} met" if met < len(judged) else f"All {met} goals are met"
+    return tally([goal.after.status for goal in goals]) if goals else "No goals were set"
 
 
 def moved(goals: Sequence[Comparison]) -> str:

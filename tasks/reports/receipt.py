@@ -12,16 +12,16 @@ from tasks.quality.wording import plural, score_text
 from tasks.reports import numbers
 from tasks.reports.escape import markdown, visible
 from tasks.reports.page import render
-from tasks.reports.records import Landed, Link, RowAccount, Seal, rows_of
+from tasks.reports.records import TONES, Landed, Link, RowAccount, Seal, rows_of, tally
 
 
 @dataclass(frozen=True)
 class GoalLine:
-    """One goal's outcome; `met` is None where it has no target or could not be computed."""
+    """One goal's outcome: what is to be said of it, and its status against its target."""
 
     name: str
     sentence: str
-    met: bool | None = None
+    status: str = "no target"
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ def receipt_html(receipt: ReceiptReport) -> str:
         totals=totals(receipt.changes),
         loaded=is_loaded(receipt),
         gained=gained(receipt.before, receipt.after),
+        tally=tally([goal.status for goal in receipt.goals]),
+        tones=TONES,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,9 @@ from tasks.quality.model import ChangeSet, Decision
 from tasks.quality.wording import plural
 from tasks.reports import numbers
 from tasks.reports.charts import Part
+
+TONES = {"met": "ok", "missed": "no", "undefined": "held"}
+"""The colour of each status of a goal; "no target" is grey."""
 
 
 @dataclass(frozen=True)
@@ -140,3 +143,18 @@ def rows_of(decisions: tuple[Decision, ...], changes: tuple[ChangeSet, ...]) -> 
     """Each decision with the change set that it made, if it was carried out."""
     made = {change.decision: change for change in changes}
     return [(decision, made.get(decision.number)) for decision in decisions]
+
+
+def tally(statuses: Sequence[str]) -> str:
+    """How many targets are met, from the status of every goal.
+
+    >>> tally(["met", "undefined", "no target"]), tally(["met", "met"]), tally(["missed"])
+    ('1 of 2 targets met', 'All 2 targets are met', 'The target is not met')
+    """
+    judged = [status for status in statuses if status != "no target"]
+    met = judged.count("met")
+    if not judged:
+        return f"{plural(len(statuses), 'goal')} without a target"
+    if len(judged) == 1:
+        return f"The target is {'met' if met else 'not met'}"
+    return f"{met} of {plural(len(judged), 'target')} met" if met < len(judged) else f"All {met} targets are met"

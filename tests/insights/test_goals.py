@@ -155,7 +155,7 @@ def test_shares_are_not_given_where_they_would_mean_nothing(db):
 )
 def test_a_goal_that_cannot_be_computed_says_why_and_stops_no_other(db, given, said):
     broken, fine = evaluate(
-        [goal(**given), goal(name="Orders", metric="count(*)")], table_of(db, DIRTY), {}, "sha256:1"
+        [goal(target="> 0", **given), goal(name="Orders", metric="count(*)")], table_of(db, DIRTY), {}, "sha256:1"
     )
     assert broken.status == "undefined"
     assert said in broken.problem
@@ -179,6 +179,29 @@ def test_before_and_after_are_compared_value_by_value(db):
         "Revenue is 80 EUR and meets its target (at least 75 EUR); "
         "before cleaning it read as 52 EUR from 4 rows instead of 6."
     )
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("sum(price)", "52 from 4 rows instead of 6"),
+        ("sum(price) / count(*)", "8.67 from 6 rows, 2 of them not used in full"),
+        ("max(price) - min(price) + 0 * count(city)", None),
+        ("max(price) + sum(price)", "82 from 4 rows instead of 6"),
+    ],
+)
+def test_rows_are_said_to_be_used_only_where_the_whole_figure_uses_them(db, metric, said):
+    goals = [goal(metric=metric)]
+    before, after = (evaluate(goals, table_of(db, each, n), {}, n) for n, each in (("a", DIRTY), ("b", CLEAN)))
+    (found,) = compare(before, after)
+    assert found.sentence.endswith(f"; before cleaning it read as {said}." if said else "; cleaning did not change it.")
+
+
+def test_a_goal_without_a_target_has_no_status_even_if_it_is_undefined(db):
+    table = table_of(db, DIRTY)
+    assert insight(table, metric="sum(city)").status == "no target"
+    assert insight(table, metric="sum(nope)").status == "no target"
+    assert insight(table, metric="sum(nope)", target="> 0").status == "undefined"
 
 
 def test_both_sides_show_the_same_values_of_a_segment(db):
@@ -207,6 +230,14 @@ def test_both_sides_show_the_same_values_of_a_segment(db):
         ),
         (
             {"metric": "sum(price) FILTER (WHERE price > 99)"},
+            "Revenue is undefined: no row matches its filter (price > 99).",
+        ),
+        (
+            {"metric": "sum(price) / count(*) FILTER (WHERE city = 'Rome')"},
+            "Revenue is undefined: no row matches its filter (city = 'Rome').",
+        ),
+        (
+            {"metric": "sum(price) FILTER (WHERE price > 9) / (count(*) - 6)"},
             "Revenue is undefined: its expression has no value, e.g. after a division by zero.",
         ),
         ({"metric": "sum(city)"}, "Revenue is undefined: none of 6 rows could be used."),

@@ -592,7 +592,7 @@ def receipt(**changed):
         "changes": CHANGES,
         "links": LINKS,
         "seal": SEAL,
-        "goals": (GoalLine("Revenue", GOALS[0].sentence, True), GoalLine("Returns", GOALS[1].sentence, False)),
+        "goals": (GoalLine("Revenue", GOALS[0].sentence, "met"), GoalLine("Returns", GOALS[1].sentence, "missed")),
     }
     return ReceiptReport(**(given | changed))
 
@@ -651,7 +651,7 @@ def hostile_receipt():
         landed=Landed(text, 1, 2, 3, text, 0.01, HOSTILE, tuple((value, 1) for value in HOSTILE)),
         decisions=(decision,),
         changes=(changes(1, 3),),
-        goals=tuple(GoalLine(v, text, None) for v in HOSTILE),
+        goals=tuple(GoalLine(v, text, v) for v in HOSTILE),
         links=tuple(Link(v, v) for v in HOSTILE),
         seal=Seal(text, {text: text}),
     )

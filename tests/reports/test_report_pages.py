@@ -340,7 +340,22 @@ def test_a_goal_that_could_not_be_computed_says_why(shop):
     text = insight_html(shop.insight(shop.compare((shop.REVENUE_BEFORE,), (gone,))))
     assert '<p class="notice bad">no column &#39;price&#39;</p>' in text
     assert "undefined" in text
-    assert "<h1>The goal is not met</h1>" in text
+    assert "<h1>The target is not met</h1>" in text
+
+
+def test_the_receipt_counts_targets_as_the_insight_page_does(shop):
+    undefined = replace(shop.GOALS[1], after=replace(shop.GOALS[1].after, status="undefined"))
+    untargeted = replace(shop.GOALS[1], after=replace(shop.GOALS[1].after, status="no target"))
+    goals = (shop.GOALS[0], undefined, untargeted)
+    lines = tuple(shop.GoalLine(goal.goal.name, goal.sentence, goal.after.status) for goal in goals)
+    receipt = receipt_html(shop.receipt(goals=lines))
+    assert "<h1>1 of 2 targets met</h1>" in insight_html(shop.insight(goals))
+    assert "<p>1 of 2 targets met</p>" in receipt
+    assert [status for status in ("met", "undefined", "no target") if f">{status}</span>" in receipt] == [
+        "met",
+        "undefined",
+        "no target",
+    ]
 
 
 def test_without_goals_the_page_says_how_to_name_one(shop):
