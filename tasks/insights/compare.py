@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice, pairwise
 
-from tasks.insights.evaluate import Insight
+from tasks.insights.evaluate import MOST_PERIODS, Insight, Period, days_between, label_of
 from tasks.insights.goals import Goal, same
 from tasks.quality.wording import plural
 
 
 @dataclass(frozen=True)
 class PeriodChange:
-    """One period of a trend, before and after cleaning."""
+    """One period of a trend, before and after cleaning; `absent` where neither has rows of it."""
 
     label: str
     before: float | None
     after: float | None
+    absent: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,13 @@ class Comparison:
     def moved(self) -> bool:
         """Whether cleaning changed the figure."""
         return self.change != 0 and self.before.figure.value != self.after.figure.value
+
+    @property
+    def older(self) -> int:
+        """Periods that are older than those of the trend, which shows the latest of both sides."""
+        shown = {period.label for period in self.trend}
+        trends = [insight.trend for insight in (self.before, self.after) if insight.trend]
+        return max((t.older + sum(p.label not in shown for p in t.periods) for t in trends), default=0)
 
 
 def compare(before: Sequence[Insight], after: Sequence[Insight]) -> tuple[Comparison, ...]:
@@ -171,17 +180,29 @@ def _compared(before: Insight, after: Insight) -> Comparison:
 
 
 def _trend(before: Insight, after: Insight) -> tuple[PeriodChange, ...]:
-    """Every period that either has, oldest first."""
-    was = {p.start: p for p in before.trend.periods} if before.trend else {}
-    now = {p.start: p for p in after.trend.periods} if after.trend else {}
+    """The latest periods that either has, oldest first: each side knows its own value of all of them."""
+    was, now = ({p.start: p for p in insight.trend.periods} if insight.trend else {} for insight in (before, after))
+    trend = after.trend or before.trend
+    starts = sorted({*was, *now})[-MOST_PERIODS:]
+    gaps = [_absent(*ends, trend.unit) for ends in pairwise(starts)] if trend else []
+    if len(starts) + sum(len(gap) for gap in gaps) > MOST_PERIODS:
+        gaps = [gap and (PeriodChange("…", None, None, absent=True),) for gap in gaps]
     return tuple(
-        PeriodChange(
-            (now.get(start) or was[start]).label,
-            was[start].value if start in was else None,
-            now[start].value if start in now else None,
-        )
-        for start in sorted({*was, *now})
+        period
+        for gap, start in zip(((), *gaps), starts, strict=False)
+        for period in (*gap, _period(was.get(start), now.get(start)))
     )
+
+
+def _absent(first: str, last: str, unit: str) -> tuple[PeriodChange, ...]:
+    """The periods between two that neither side has, as many as could be shown at most."""
+    days = islice(days_between(first, last, unit), MOST_PERIODS)
+    return tuple(PeriodChange(label_of(day, unit), None, None, absent=True) for day in days)
+
+
+def _period(was: Period | None, now: Period | None) -> PeriodChange:
+    label = next(period.label for period in (now, was) if period)
+    return PeriodChange(label, was.value if was else None, now.value if now else None)
 
 
 def _segments(before: Insight, after: Insight) -> tuple[SegmentChange, ...]:

@@ -271,10 +271,33 @@ def _trend(measure: _Measure, grain: Grain) -> Trend:
 
 def _period(record: Mapping[str, Any], unit: str) -> Period:
     day = record["period"]
-    return Period(day.isoformat(), _label(day, unit), _finite(record["value"]), record["rows"])
+    return Period(day.isoformat(), label_of(day, unit), _finite(record["value"]), record["rows"])
 
 
-def _label(day: dt.date, unit: str) -> str:
+def days_between(first: str, last: str, unit: str) -> Iterator[dt.date]:
+    """The first days of the periods between two, which are given by theirs.
+
+    >>> [str(day) for day in days_between("2025-10-01", "2026-04-01", "quarter")]
+    ['2026-01-01']
+    """
+    day, end = dt.date.fromisoformat(first), dt.date.fromisoformat(last)
+    while (day := _following(day, unit)) < end:
+        yield day
+
+
+def _following(day: dt.date, unit: str) -> dt.date:
+    if unit in _DAYS:
+        return day + dt.timedelta(days=_DAYS[unit])
+    months = day.month - 1 + _MONTHS[unit]
+    return dt.date(day.year + months // 12, months % 12 + 1, 1)
+
+
+_DAYS = {"day": 1, "week": 7}
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
+def label_of(day: dt.date, unit: str) -> str:
+    """What the period of a unit is called that begins on a day, e.g. "2026-Q1"."""
     year, week, _weekday = day.isocalendar()
     labels: dict[str, str] = {
         "day": day.isoformat(),

@@ -1,5 +1,6 @@
 """Goals: value against target, by period and by segment, with the rows that could not be used; before and after."""
 
+import datetime as dt
 import math
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.insights.compare import Comparison, compare, reading
-from tasks.insights.evaluate import MOST_PARTS, Figure, Insight, evaluate
+from tasks.insights.evaluate import MOST_PARTS, MOST_PERIODS, Figure, Insight, evaluate
 from tasks.insights.goals import Goal, Target
 
 DIRTY = {
@@ -202,6 +203,43 @@ def test_a_goal_without_a_target_has_no_status_even_if_it_is_undefined(db):
     assert insight(table, metric="sum(city)").status == "no target"
     assert insight(table, metric="sum(nope)").status == "no target"
     assert insight(table, metric="sum(nope)", target="> 0").status == "undefined"
+
+
+def trends(db, before, after, unit="day"):
+    """The trends of sum(v) of two tables that have one row on each of some days, and what they come to side by side."""
+    goals = [goal(metric="sum(v)", grain={"column": "day", "unit": unit})]
+    tables = (table_of(db, {"day": days, "v": ["1"] * len(days)}, f"days-{len(days)}") for days in (before, after))
+    (found,) = compare(*(evaluate(goals, table, {}, "a") for table in tables))
+    return found
+
+
+def test_both_sides_show_the_same_periods(db):
+    days = [str(dt.date(2024, 1, 1) + dt.timedelta(days=n)) for n in range(MOST_PERIODS + 50)]
+    found = trends(db, days, days[:-30])
+    assert len(found.trend) == MOST_PERIODS
+    assert all(period.before == 1 for period in found.trend)
+    assert [period.after for period in found.trend] == [1] * (MOST_PERIODS - 30) + [None] * 30
+    assert found.older == 50
+
+
+def test_periods_without_rows_keep_their_place(db):
+    found = trends(db, ["2026-01-26", "2026-02-17"], ["2026-01-26"], unit="week")
+    assert [(p.label, p.before, p.absent) for p in found.trend] == [
+        ("2026-W05", 1, False),
+        ("2026-W06", None, True),
+        ("2026-W07", None, True),
+        ("2026-W08", 1, False),
+    ]
+
+
+def test_a_gap_too_long_to_be_shown_is_one_place(db):
+    found = trends(db, ["0001-01-01", "2026-01-01", "2026-01-02"], ["2026-01-01"])
+    assert [(p.label, p.absent) for p in found.trend] == [
+        ("0001-01-01", False),
+        ("…", True),
+        ("2026-01-01", False),
+        ("2026-01-02", False),
+    ]
 
 
 def test_both_sides_show_the_same_values_of_a_segment(db):

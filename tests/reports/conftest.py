@@ -503,7 +503,10 @@ NOW = (6880.0, 7010.5, 6900.0, 7150.0, 7600.0, 7911.0, 8420.0, 8300.0, 8800.0, 9
 
 def measured(goal, value, used, unused, *, status, sql="", months=(), parts=(), missing=(), problem=""):
     """One goal on one snapshot, as `tasks.insights.evaluate` gives it."""
-    periods = tuple(Period(f"{label}-01", label, v, 300) for label, v in months)
+    periods = tuple(
+        Period(f"{label}-01" if label in MONTHS else f"2026-01-{day:02}", label, v, 300)
+        for day, (label, v) in enumerate(months, start=1)
+    )
     trend = Trend("ordered_at", "month", periods, 14, "SELECT 1", "sha256:data") if months else None
     segments = (
         (Segment("city", tuple(Part(*part) for part in parts), len(parts), "SELECT 2", "sha256:data"),) if parts else ()

@@ -358,6 +358,16 @@ def test_the_receipt_counts_targets_as_the_insight_page_does(shop):
     ]
 
 
+def test_the_line_of_a_trend_is_broken_where_periods_are_absent(shop):
+    months = (("2026-01", 4.0), ("2026-02", 5.0), ("2026-08", 6.0), ("2026-09", 7.0))
+    now = shop.measured(shop.REVENUE_GOAL, 22.0, 4, 0, status="missed", months=months)
+    text = insight_html(shop.insight(shop.compare((now,), (now,))))
+    (path,) = re.findall(r'<path class="line" d="([^"]+)"', text)
+    assert (path.count("M"), path.count("L")) == (2, 2)
+    assert ">2026-05</text>" in text
+    assert '<th scope="row">2026-05</th>' not in text
+
+
 def test_without_goals_the_page_says_how_to_name_one(shop):
     assert "Name what matters under &#39;goals&#39;" in insight_html(shop.insight(()))
 
