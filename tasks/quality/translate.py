@@ -68,8 +68,8 @@ class Scope:
     where: Value = None
     reads: dict[str, ColumnType] = field(default_factory=dict)
     """Text columns that the expression turned out to read as something else; filled while it is built."""
-    added: dict[Any, tuple[Value, Value]] = field(default_factory=dict)
-    """Of what is a sum or difference already: what it is with all digits, and the sizes of all that it adds up."""
+    computed: dict[Any, tuple[Value, Value]] = field(default_factory=dict)
+    """What is computed already → with all its digits, and how large it would be if nothing cancelled out."""
     named: Mapping[exp.Expr, str] = field(default_factory=dict)
     """Parts of the expression that the table has as columns already."""
 
@@ -201,11 +201,19 @@ def _plus_minus(node: exp.Add | exp.Sub, scope: Scope) -> Value:
 
 
 def _added(left: Value, right: Value, scope: Scope, *, subtract: bool) -> Value:
-    """A sum or difference, as far as the largest of all that is added up in it can tell."""
-    (total, size), (more, its_size) = (scope.added.get(side.op(), (side, side.abs())) for side in (left, right))
-    total, size = total - more if subtract else total + more, size + its_size
+    (total, size), (more, its_size) = _in_full(left, scope), _in_full(right, scope)
+    return _computed(total - more if subtract else total + more, size + its_size, scope)
+
+
+def _in_full(value: Value, scope: Scope) -> tuple[Value, Value]:
+    """A value with all digits that were computed, and how large it would be if nothing cancelled out."""
+    return scope.computed.get(value.op(), (value, value.abs()))
+
+
+def _computed(total: Value, size: Value, scope: Scope) -> Value:
+    """What arithmetic comes to, as far as the largest of all that goes into it can tell."""
     told = _told(total, size)
-    scope.added[told.op()] = total, size
+    scope.computed[told.op()] = total, size
     return told
 
 
@@ -217,7 +225,8 @@ def _told(total: Value, size: Value) -> Value:
 
 @_builds(exp.Mul)
 def _times(node: exp.Mul, scope: Scope) -> Value:
-    return _float(node.left, scope) * _float(node.right, scope)
+    (left, size), (right, its_size) = (_in_full(_float(side, scope), scope) for side in (node.left, node.right))
+    return _computed(left * right, size * its_size, scope)
 
 
 @_builds(exp.Div)

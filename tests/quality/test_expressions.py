@@ -205,6 +205,23 @@ def test_a_difference_of_what_is_alike_to_the_cent_is_none(split, text):
     assert figure(split, "sum(a) - sum(b) - sum(c) + 0.01", numbers) == 0.01
 
 
+@pytest.mark.parametrize(
+    "text", ["count_if(t <> p * q)", "sum(p * q) - sum(t)", "sum(t - q * p)", "avg(q * p) - avg(t)"]
+)
+@pytest.mark.parametrize("top", [10**4, 10**6, 10**8])
+def test_a_product_is_what_it_is_to_the_cent(top, text):
+    chance = random.Random(top)
+    factors = [(chance.randint(1, top), chance.randint(1, 5000)) for _ in range(300)]
+    texts = {"p": [cents(p) for p, _ in factors], "q": [str(q) for _, q in factors]}
+    table = table_of(texts | {"t": [cents(p * q) for p, q in factors]})
+    assert figure(table, text, dict.fromkeys("pqt", "number")) == 0
+
+
+def test_a_long_chain_stays_a_short_query(table):
+    found = metric(table, f"sum({' * '.join(['price'] * 9)} + {' - '.join(['qty'] * 40)})", TYPES)
+    assert len(ibis.to_sql(found.table.agg(v=found.value))) < 100_000
+
+
 @pytest.mark.parametrize("top", [10**5, 10**7, 10**9])
 def test_what_is_booked_and_booked_back_comes_to_nothing(top):
     booked = [random.Random(top).randint(1, top) for _ in range(500)]
