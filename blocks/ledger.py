@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from blocks.ledger_database import LedgerDatabase
 from tasks.quality.approval import Signature
 from tasks.quality.errors import PilotMustDecide, did_you_mean
+from tasks.quality.history import taken_back
 from tasks.quality.ledger import Entry, canonical, link
 from tasks.quality.model import Action, Answer, Remember, Verdict
 from tasks.quality.secrets import redact
@@ -163,18 +164,18 @@ class Ledger(LedgerDatabase):
         return tuple(sorted(summaries, key=lambda s: s.opened_at, reverse=True))
 
     def last_loaded(self, pipeline: str, before: str) -> str | None:
-        """The id of the pipeline's last run that was loaded before a moment (ISO 8601, UTC), if there is one."""
+        """The id of the pipeline's last run that was loaded before a moment (ISO 8601, UTC) and not taken back."""
         from sqlalchemy import select
 
         table = _table()
         ended = select(table).where(table.c.kind == "outcome", table.c.at < before).order_by(table.c.at.desc())
         with self._transaction(write=False) as connection:
             outcomes = [_entry(row) for row in connection.execute(ended).mappings()]
-            for outcome in outcomes:
-                opened = self._find(connection, outcome.run_id, "opened")
-                loaded = outcome.payload["outcome"] == "loaded"
-                if loaded and opened is not None and opened.payload.get("pipeline") == pipeline:
-                    return outcome.run_id
+        for run_id in (each.run_id for each in outcomes if each.payload["outcome"] == "loaded"):
+            opened = self.find(run_id, "opened")
+            mine = opened is not None and opened.payload.get("pipeline") == pipeline
+            if mine and not taken_back(self.entries(run_id)):
+                return run_id
         return None
 
     def loads_of(self, snapshot: str) -> tuple[str, ...]:

@@ -19,9 +19,10 @@ from urllib.parse import quote, urlencode
 
 from blocks.ledger import Ledger, RunSummary
 from blocks.links import COOKIE, EVERYTHING, allows
+from tasks.quality.chronicle import outcome_of
 from tasks.quality.errors import GonogoError
 from tasks.quality.guide import guide
-from tasks.quality.history import REVISIONS
+from tasks.quality.history import REVISIONS, taken_back
 from tasks.quality.secrets import mask
 from tasks.reports.escape import printable
 from tasks.reports.index import RunLine, index_html
@@ -246,14 +247,13 @@ def _auth() -> tuple[str, str] | None:
 def _line(settings: Settings, run: RunSummary, entries: Sequence[Entry], prefect: str) -> RunLine:
     assessed = [e.payload for e in entries if e.kind == "stage" and e.payload.get("stage") == "assess"]
     scores = [float(payload["score"]) for payload in assessed if "score" in payload]
-    rows = [int(e.payload["rows"]) for e in entries if isinstance(e.payload.get("rows"), int)]
     state, note = _state(entries)
     return RunLine(
         run=run.name,
         pipeline=run.pipeline,
         state=prefect if prefect in _STATES and state in ("running", "held") else state,
         started=_moment(run.opened_at),
-        rows=rows[-1] if rows else None,
+        rows=_rows(entries),
         before=scores[0] if scores else None,
         after=scores[-1] if len(scores) > 1 else None,
         note=note,
@@ -261,8 +261,19 @@ def _line(settings: Settings, run: RunSummary, entries: Sequence[Entry], prefect
     )
 
 
+def _rows(entries: Sequence[Entry]) -> int | None:
+    """Rows of the run's last table, as far as the ledger tells."""
+    rows: int | None = None
+    for entry in entries:
+        if isinstance(told := entry.payload.get("rows"), int):
+            rows = (rows or 0) + told if entry.kind == "returned" else told
+    return rows
+
+
 def _state(entries: Sequence[Entry]) -> tuple[str, str]:
     """What the ledger says of a run, and what it waits for or why it ended."""
+    if taken_back(entries):
+        return outcome_of(entries)
     ended = [e for e in entries if e.kind == "outcome"]
     if ended:
         return str(ended[-1].payload.get("outcome", "ended")), str(ended[-1].payload.get("note", ""))

@@ -11,12 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.home import Home
-from tasks.quality.chronicle import Chronicle, chronicle
+from tasks.quality.chronicle import TAKEN_BACK, Chronicle, chronicle
 from tasks.quality.errors import PilotMustDecide, did_you_mean
 from tasks.quality.wording import score_text
 from tasks.reports import numbers
 
-_COLOURS = {"loaded": "green", "no-go": "red", "nothing new": "default"}
+_COLOURS = {"loaded": "green", "no-go": "red", TAKEN_BACK: "yellow", "nothing new": "default"}
 
 
 def list_history(pipeline: str, limit: int, *, as_json: bool) -> None:

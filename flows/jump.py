@@ -14,8 +14,9 @@ from flows.commands import answer_with, cockpit, run_id_of, run_pipeline
 from flows.home import Home
 from flows.revise import METHOD, revise
 from tasks.branch import branch
+from tasks.quality.chronicle import outcome_of
 from tasks.quality.errors import AnswerError, PilotMustDecide, Unavailable
-from tasks.quality.history import ROWS_GONE
+from tasks.quality.history import returned_unmeasured, rows_there
 from tasks.quality.model import Answer
 from tasks.quality.question import Question, answer_of
 from tasks.quality.wording import plural, score_text
@@ -113,20 +114,22 @@ def _figures(run: Run) -> Iterator[tuple[str, str]]:
     from tasks.insights.compare import Comparison
 
     entries, stands = run.entries(), run.history()
-    outcome = next((str(e.payload["outcome"]) for e in entries if e.kind == "outcome"), "under way")
-    yield "outcome", outcome
+    yield "outcome", outcome_of(entries)[0]
     assessed = [e.payload for e in entries if e.kind == "stage" and e.payload["stage"] == "assess"]
     if assessed:
-        rows = run.snapshots()[0].rows, run.assessment(run.rounds()).snapshot.rows
-        yield "rows", f"{rows[0]:,} → {rows[1]:,}"
+        staged = run.snapshots()[0].rows
+        yield "rows", f"{staged:,} → {staged - sum(stands.gone.values()):,}"
         yield "score", " → ".join(score_text(look["score"]) for look in (assessed[0], assessed[-1]))
         yield "issues", f"{len(assessed[0]['issues'])} → {len(assessed[-1]['issues'])}"
         yield "contract checks that fail", f"{assessed[0]['checks_failed']} → {assessed[-1]['checks_failed']}"
+    if (there := rows_there(entries)) is not None:
+        yield "rows in the destination", f"{there:,}"
     yield "decisions", str(len(stands.decisions))
     yield "cells changed", f"{sum(made['cells_changed'] for made in stands.changes):,}"
-    yield from ((f"rows {name}", f"{sum(made[name] for made in stands.changes):,}") for name in ROWS_GONE)
+    yield from ((f"rows {name}", f"{rows:,}") for name, rows in stands.gone.items())
     try:
         goals = run.recall_all(Comparison, "goals")
     except Unavailable:
         goals = ()
-    yield from ((f"goal {goal.goal.name}", goal.goal.shown(goal.after.figure.value)) for goal in goals)
+    old = f" (before {plural(back, 'row')} came back)" if (back := returned_unmeasured(entries)) else ""
+    yield from ((f"goal {goal.goal.name}", goal.goal.shown(goal.after.figure.value) + old) for goal in goals)

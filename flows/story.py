@@ -12,9 +12,9 @@ from rich.panel import Panel
 from rich.table import Table
 
 from flows.home import Home
-from tasks.quality.chronicle import open_gate
+from tasks.quality.chronicle import TAKEN_BACK, outcome_of
 from tasks.quality.errors import Unavailable
-from tasks.quality.history import ROWS_GONE, History
+from tasks.quality.history import History, deliveries, returned_unmeasured
 from tasks.quality.ledger import Entry
 from tasks.quality.wording import plural, score_text
 from tasks.reports.records import landed
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
     from tasks.quality.guide import Entry as GuideEntry
 
-_DONE = {"loaded": "[green]loaded[/]", "no-go": "[red]no-go, nothing was loaded[/]", "nothing new": "nothing new"}
+_DONE = {
+    "loaded": "[green]loaded[/]",
+    TAKEN_BACK: "[yellow]loaded, and taken back[/]",
+    "no-go": "[red]no-go, nothing was loaded[/]",
+    "nothing new": "nothing new",
+}
 
 
 def conclude(console: Console, home: Home, run: FlowRun) -> None:
@@ -59,7 +64,9 @@ def tell_story(console: Console, home: Home, run_id: str) -> None:
     for entry in entries:
         by_kind.setdefault(entry.kind, []).append(entry)
     console.print()
-    console.print(Panel("\n".join(_summary(run, by_kind)), title=f"[bold]{escape(run.name)}", title_align="left"))
+    console.print(
+        Panel("\n".join(_summary(run, entries, by_kind)), title=f"[bold]{escape(run.name)}", title_align="left")
+    )
     if decisions := by_kind.get("decision"):
         console.print(_decisions(decisions, run.history(), by_kind))
     for line in _places(run, entries):
@@ -92,19 +99,16 @@ def _entries(console: Console, entries: Sequence[GuideEntry], indent: int) -> No
         console.print(Padding(told, (0, 0, 0, indent)))
 
 
-def _summary(run: Run, by_kind: dict[str, list[Entry]]) -> Iterator[str]:
-    outcome = by_kind["outcome"][-1].payload if "outcome" in by_kind else None
-    asked = open_gate(run.entries())
-    now = f"waits at {escape(str(asked.payload['gate']))}" if asked else "under way"
-    yield f"{escape(run.source)}  →  {_DONE.get(str(outcome['outcome']), '') if outcome else f'[yellow]{now}[/]'}"
-    if outcome and outcome.get("note"):
-        yield escape(str(outcome["note"]))
+def _summary(run: Run, entries: Sequence[Entry], by_kind: dict[str, list[Entry]]) -> Iterator[str]:
+    outcome, note = outcome_of(entries)
+    yield f"{escape(run.source)}  →  {_DONE.get(outcome) or f'[yellow]{escape(outcome)}[/]'}"
+    if note and outcome != TAKEN_BACK:  # that is told of every load that was
+        yield escape(note)
     scores = [e.payload["score"] for e in by_kind.get("stage", []) if e.payload["stage"] == "assess"]
     if scores:
         yield f"quality score   {score_text(scores[0])} → [bold]{score_text(scores[-1])}[/]"
     stands = run.history()
-    gone = {name: sum(made[name] for made in stands.changes) for name in ROWS_GONE}
-    gone["quarantined"] -= stands.rows_returned
+    gone = stands.gone
     read = next((e.payload for e in by_kind.get("stage", []) if e.payload["stage"] == "extract"), None)
     if read and "rows_staged" in read:  # without, there was nothing new
         left = read["rows_staged"] - sum(gone.values())
@@ -115,13 +119,15 @@ def _summary(run: Run, by_kind: dict[str, list[Entry]]) -> Iterator[str]:
         yield f"came back       {plural(stands.rows_returned, 'row')} from quarantine"
     yield f"cells changed   {sum(made['cells_changed'] for made in stands.changes):,}"
     yield from (f"goal            {escape(sentence)}" for sentence in _goals(run))
-    for commit in by_kind.get("commit", []):
-        receipt = landed(run.committed(commit))
-        yield f"loaded          {plural(receipt.rows_written, 'row')} in {escape(str(commit.payload['destination']))}"
+    if _goals(run) and (back := returned_unmeasured(entries)):
+        yield f"                measured before {plural(back, 'row')} came back, and not since"
+    for load in deliveries(entries):
+        receipt = landed(run.committed(load.receipt))
+        yield f"loaded          {plural(receipt.rows_written, 'row')} in {escape(str(load.receipt['destination']))}"
         yield from (f"{name:<15} {escape(value)}" for name, value in receipt.facts if name != "fingerprint")
     for taken in by_kind.get("unloaded", []):
-        gone, back = (taken.payload[name] for name in ("rows_removed", "rows_restored"))
-        told = f"{plural(gone, 'row')}, {plural(back, 'former one is', 'former ones are')} back"
+        removed, restored = (taken.payload[name] for name in ("rows_removed", "rows_restored"))
+        told = f"{plural(removed, 'row')}, {plural(restored, 'former one is', 'former ones are')} back"
         comment = f": {taken.payload['comment']}" if taken.payload["comment"] else ""
         yield f"taken back      {told}; by {escape(taken.actor + comment)}"
 
@@ -175,8 +181,8 @@ def _places(run: Run, entries: Sequence[Entry]) -> Iterator[str]:
     for round in dict.fromkeys((1, rounds)) if rounds else ():
         yield f"[dim]{f'Quality {round}':15}[/] {escape(run.page(f'quality-{round}.html'))}"
         yield f"[dim]{f'Profile {round}':15}[/] {escape(run.page(f'profile-{round}.html'))}"
-    for commit in [e for e in entries if e.kind == "commit"]:
-        yield f"[dim]{'Fingerprint':15}[/] {escape(str(commit.payload['fingerprint']))}, read back from the destination"
+    for load in deliveries(entries):
+        yield f"[dim]{'Fingerprint':15}[/] {escape(str(load.receipt['fingerprint']))}, read back from the destination"
     yield f"[dim]{'Ledger head':15}[/] {entries[-1].hash if entries else 'none'}"
     yield f"[dim]{'Check it all':15}[/] gonogo verify {escape(run.name)}"
     yield f"[dim]{'Open the UI':15}[/] gonogo up"

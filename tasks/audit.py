@@ -12,7 +12,7 @@ from blocks.staging import connected, fingerprint_of
 from tasks.quality.approval import signature_of
 from tasks.quality.chronicle import chronicle
 from tasks.quality.errors import Unavailable
-from tasks.quality.history import ROWS_GONE
+from tasks.quality.history import ROWS_GONE, deliveries
 from tasks.quality.ledger import Entry, canonical
 from tasks.quality.verify import Check
 from tasks.report import now
@@ -130,11 +130,9 @@ def _pages(folder: Path) -> Iterator[Kept]:
 
 
 def _receipts(run: Run, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
-    for entry in entries:
-        if entry.kind == "commit":
-            yield {**run.committed(entry), "at": entry.at}
-        elif entry.kind == "returned" and entry.payload["loaded"]:
-            yield {**entry.payload["loaded"], "at": entry.at}
+    """What the destination holds of the run."""
+    for load in deliveries(entries):
+        yield {**run.committed(load.receipt), "at": load.at}
 
 
 def _versions() -> Iterator[tuple[str, str]]:

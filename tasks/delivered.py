@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tasks.quality.errors import GonogoError
-from tasks.quality.history import Load, loads
+from tasks.quality.history import Load, deliveries, loads
 from tasks.quality.ledger import Entry
 from tasks.quality.verify import Unknown
 from tasks.quality.wording import plural
 from tasks.recount import Compared
 from tasks.run import Run
-
-
-def deliveries(entries: Sequence[Entry]) -> tuple[Load, ...]:
-    """What a destination should hold of a run: of loads that replace each other, the last one."""
-    standing = loads(entries)
-    last = max((n for n, load in enumerate(standing) if load.receipt["mode"] == "replace"), default=0)
-    return standing[last:]
 
 
 def delivered(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:

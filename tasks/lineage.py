@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from tasks.quality.checks import ContractCheck
 from tasks.quality.errors import GonogoError, Unavailable
+from tasks.quality.history import rows_there
 from tasks.quality.ledger import Entry
 from tasks.quality.secrets import mask
 from tasks.quality.trace import column_path
@@ -105,17 +106,17 @@ def _told(run: Run, namespace: str, moment: Moment, note: str) -> Told:
 def _measured(run: Run, entries: Sequence[Entry]) -> dict[str, Any]:
     """Profiles, checks and columns of the first and last look, as far as the run got."""
     last = run.rounds()
-    loaded = [e.payload["rows_written"] for e in entries if e.kind == "commit"]
+    loaded = rows_there(entries)
     if not last:
         return {}
     try:
         return {
             "before": run.profile(1),
-            "after": run.profile(last) if loaded else None,
+            "after": None if loaded is None else run.profile(last),
             "checks_before": run.recall_all(ContractCheck, "checks-1"),
-            "checks_after": run.recall_all(ContractCheck, f"checks-{last}") if loaded else (),
+            "checks_after": () if loaded is None else run.recall_all(ContractCheck, f"checks-{last}"),
             "columns": tuple(_columns(run, last)),
-            "rows_loaded": loaded[-1] if loaded else None,
+            "rows_loaded": loaded,
         }
     except Unavailable:
         return {}

@@ -210,8 +210,8 @@ def _loaded(run: Run, whole: ibis.Table, came: ibis.Table, snapshot: Snapshot) -
 def _check_not_replaced(run: Run, destination: str, at: str) -> None:
     with run.open_ledger() as ledger:
         for other in ledger.runs():
-            loads = [e for e in ledger.entries(other.run_id) if e.kind == "commit" and e.at > at]
-            if other.run_id != run.id and any(e.payload["destination"] == destination for e in loads):
+            since = [load for load in loads(ledger.entries(other.run_id)) if load.at > at]
+            if other.run_id != run.id and any(load.receipt["destination"] == destination for load in since):
                 raise PilotMustDecide(
                     f"{other.name} has replaced what {run.name} had loaded into {destination}",
                     todo="correct the rows in the source, and run the pipeline again; nothing was changed",

@@ -227,17 +227,17 @@ class Run:
         with self.open_ledger() as ledger:
             return ledger.entries(self.id)
 
-    def committed(self, entry: Entry) -> dict[str, Any]:
-        """What a load's entry in the ledger says, and how long the load took where its receipt is kept.
+    def committed(self, receipt: Mapping[str, Any]) -> dict[str, Any]:
+        """A load's receipt as the ledger has it, and how long the load took where that is kept.
 
         The same input and answers give the same ledger, so a measured time is not in it.
         """
         try:
             kept = self.recall(dict, "receipt")
         except Unavailable:
-            return dict(entry.payload)
-        same = kept["fingerprint"] == entry.payload["fingerprint"]
-        return {**entry.payload, **({"seconds": kept["seconds"]} if same else {})}
+            return dict(receipt)
+        same = kept["fingerprint"] == receipt["fingerprint"]
+        return {**receipt, **({"seconds": kept["seconds"]} if same else {})}
 
     @staticmethod
     def _records(payloads: Sequence[Mapping[str, Any]], record: type[T]) -> tuple[T, ...]:

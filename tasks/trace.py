@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from blocks.sources import Batch
 from tasks.quality.errors import GonogoError, PilotMustDecide, did_you_mean
+from tasks.quality.history import loads
 from tasks.quality.ledger import Entry
 from tasks.quality.model import ROW, ChangeSet, Issue, Snapshot
 from tasks.quality.trace import Delivered, Place, Step, Story, Who, column_path
@@ -225,18 +226,28 @@ class _Teller:
     # --- where it went ----------------------------------------------------------------------------------------------
 
     def _delivered(self, tables: Backend) -> Iterator[Delivered]:
-        by_print = {snapshot.fingerprint: snapshot for snapshot in self.run.snapshots()}
-        for entry, receipt, fingerprint in self._loads():
-            if self._cells(tables, by_print[fingerprint], []) is not None:
+        taken = {e.payload["load"]: e for e in self.entries if e.kind == "unloaded"}
+        standing = {load.key for load in loads(self.entries)}
+        for entry, receipt, uri in self._loads():
+            if tables.read_parquet(uri).filter(_row_is(self.row)).count().to_pyarrow().as_py():
                 who = self._let_go(entry) if entry.kind == "commit" else None
-                yield Delivered(receipt["destination"], entry.at, who, entry.hash)
+                back = None if entry.key in standing else self._took_back(taken[entry.key])
+                yield Delivered(receipt["destination"], entry.at, who, entry.hash, back)
 
     def _loads(self) -> Iterator[tuple[Entry, Mapping[str, Any], str]]:
+        """Each load, those that were taken back as well: its entry, its receipt, and the file of the rows that went."""
+        by_print = {snapshot.fingerprint: snapshot.uri for snapshot in self.run.snapshots()}
         for entry in self.entries:
+            said = entry.payload
             if entry.kind == "commit":
-                yield entry, entry.payload, entry.payload["snapshot"]
-            elif entry.kind == "returned" and entry.payload["loaded"]:
-                yield entry, entry.payload["loaded"], entry.payload["fingerprint"]
+                yield entry, said, by_print[said["snapshot"]]
+            elif entry.kind == "returned" and said["loaded"]:
+                whole = said["loaded"]["mode"] == "replace"
+                yield entry, said["loaded"], by_print[said["fingerprint"]] if whole else said["rows_uri"]
+
+    @staticmethod
+    def _took_back(entry: Entry) -> Who:
+        return Who(entry.actor, entry.method, entry.at, "", "", entry.payload["comment"])
 
     def _let_go(self, commit: Entry) -> Who | None:
         """Who said go at the last load gate before the commit."""

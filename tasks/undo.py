@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from tasks.quality.errors import PilotMustDecide
-from tasks.quality.history import REVISIONS
+from tasks.quality.history import REVISIONS, loads
 from tasks.quality.ledger import Entry, digest
 from tasks.quality.model import ChangeSet, Decision, Snapshot
 from tasks.run import Run
@@ -98,8 +98,8 @@ def _undoable(run: Run, entries: Sequence[Entry], number: int) -> Decision:
     """
     standing = {decision.number: decision for decision in run.decisions()}
     if any(entry.kind == "commit" for entry in entries):
-        where = run.spec().destination.describe()
-        todo = f"gonogo unload {run.name} takes the load back; then run the pipeline again, and decide otherwise"
+        where, again = run.spec().destination.describe(), "run the pipeline again, and decide otherwise"
+        todo = f"gonogo unload {run.name} takes the load back; then {again}" if loads(entries) else again
         raise PilotMustDecide(f"{run.name} was loaded into {where}, and its decisions with it", todo=todo)
     if number in (undone := run.history().undone):
         raise PilotMustDecide(f"decision {number} does not stand any more: {undone[number]}", where=run.name)

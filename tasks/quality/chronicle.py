@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tasks.quality.history import REVISIONS, history
+from tasks.quality.history import REVISIONS, history, rows_there, taken_back
 from tasks.quality.ledger import Entry
 
 T = TypeVar("T")
+
+TAKEN_BACK = "taken back"
+"""The outcome of a run that was loaded and of which the destination has nothing any more."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +22,14 @@ class Chronicle:
     Attributes:
         opened, ended: UTC, ISO 8601; `ended` is empty while it is under way.
         rows_read: records of the source, None before anything was read.
-        rows_loaded: None when nothing was loaded.
+        rows_loaded: that the destination has, 0 after they were taken back; None when nothing was loaded.
         before, after: the quality score of the first and of the last look; None without one.
         issues_before, issues_after: how many were found.
         decisions: how many stand; `undone` do not.
         cells_changed, rows_left: what the decisions that stand did; rows that came back are not counted.
         people: who answered, with the method, in the order of their first answer.
-        outcome: "loaded", "no-go", "nothing new", or what it waits for.
+        outcome: "loaded", "taken back", "no-go", "nothing new", or what it waits for.
+        note: why it ended so.
     """
 
     run_id: str
@@ -57,7 +61,7 @@ def chronicle(entries: Sequence[Entry]) -> Chronicle:
     read = next((e.payload for e in entries if e.key == "stage-extract"), {})
     scores, issues = [look["score"] for look in looks], [len(look["issues"]) for look in looks]
     stands = history(entries)
-    gone = sum(made["dropped"] + made["quarantined"] + made["merged"] for made in stands.changes)
+    outcome, note = outcome_of(entries)
     return Chronicle(
         run_id=opened.run_id,
         run=str(opened.payload.get("name", opened.run_id)),
@@ -65,7 +69,7 @@ def chronicle(entries: Sequence[Entry]) -> Chronicle:
         opened=opened.at,
         ended=ended.at if ended else "",
         rows_read=read.get("rows_read"),
-        rows_loaded=_loaded(entries),
+        rows_loaded=rows_there(entries),
         before=_first(scores),
         after=_first(reversed(scores)),
         issues_before=_first(issues),
@@ -73,12 +77,24 @@ def chronicle(entries: Sequence[Entry]) -> Chronicle:
         decisions=len(stands.decisions),
         undone=len(stands.undone),
         cells_changed=sum(made["cells_changed"] for made in stands.changes),
-        rows_left=gone - stands.rows_returned,
+        rows_left=sum(stands.gone.values()),
         people=_people(entries),
-        outcome=str(ended.payload["outcome"]) if ended else _waiting(entries),
-        note=str(ended.payload["note"]) if ended else "",
+        outcome=outcome,
+        note=note,
         head=entries[-1].hash,
     )
+
+
+def outcome_of(entries: Sequence[Entry]) -> tuple[str, str]:
+    """What came of a run, or what it waits for; and why, if that was said."""
+    if back := taken_back(entries):
+        comment = f": {back.payload['comment']}" if back.payload["comment"] else ""
+        return TAKEN_BACK, f"by {back.actor}{comment}"
+    ended = next((e.payload for e in reversed(entries) if e.kind == "outcome"), None)
+    if ended:
+        return str(ended["outcome"]), str(ended["note"])
+    asked = open_gate(entries)
+    return f"waits at {asked.payload['gate']}" if asked else "under way", ""
 
 
 def open_gate(entries: Sequence[Entry]) -> Entry | None:
@@ -93,11 +109,6 @@ def open_gate(entries: Sequence[Entry]) -> Entry | None:
     return None
 
 
-def _loaded(entries: Iterable[Entry]) -> int | None:
-    found = [e.payload["rows_written"] for e in entries if e.kind == "commit"]
-    return int(found[-1]) if found else None
-
-
 def _people(entries: Iterable[Entry]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(person for e in entries if e.kind == "answer" for person in _answered(e)))
 
@@ -105,11 +116,6 @@ def _people(entries: Iterable[Entry]) -> tuple[str, ...]:
 def _answered(answer: Entry) -> list[str]:
     signed = answer.payload.get("signatures") or ({"name": answer.actor, "method": answer.method},)
     return [f"{each['name']} ({each['method']})" for each in signed]
-
-
-def _waiting(entries: Sequence[Entry]) -> str:
-    asked = open_gate(entries)
-    return f"waits at {asked.payload['gate']}" if asked else "under way"
 
 
 def _first(found: Iterable[T]) -> T | None:

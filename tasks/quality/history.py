@@ -47,6 +47,12 @@ class History:
         """Rows that came back from quarantine."""
         return sum(self.returned.values())
 
+    @property
+    def gone(self) -> dict[str, int]:
+        """Rows that are not in the table, by where they are; what came back is no longer in quarantine."""
+        gone = {name: sum(made[name] for made in self.changes) for name in ROWS_GONE}
+        return gone | {"quarantined": gone["quarantined"] - self.rows_returned}
+
 
 def history(entries: Sequence[Entry]) -> History:
     """What stands after these entries of one run."""
@@ -101,6 +107,31 @@ def loads(entries: Sequence[Entry]) -> tuple[Load, ...]:
         elif entry.kind == "unloaded":
             standing.pop(str(entry.payload["load"]), None)
     return tuple(standing.values())
+
+
+def deliveries(entries: Sequence[Entry]) -> tuple[Load, ...]:
+    """What a destination should hold of a run: of loads that replace each other, the last one."""
+    standing = loads(entries)
+    last = max((n for n, load in enumerate(standing) if load.receipt["mode"] == "replace"), default=0)
+    return standing[last:]
+
+
+def rows_there(entries: Sequence[Entry]) -> int | None:
+    """Rows that the destination took of a run and still has; None when it never took any."""
+    there = [int(load.receipt["rows_written"]) for load in deliveries(entries)]
+    return sum(there) if there or taken_back(entries) else None
+
+
+def taken_back(entries: Sequence[Entry]) -> Entry | None:
+    """The entry of the take-back after which the destination has nothing of a run, if it has nothing for that."""
+    last = next((entry for entry in reversed(entries) if entry.kind == "unloaded"), None)
+    return None if loads(entries) else last
+
+
+def returned_unmeasured(entries: Sequence[Entry]) -> int:
+    """Rows that came back from quarantine after the goals were measured last."""
+    measured = max((e.seq for e in entries if e.kind == "stage" and e.payload["stage"] == "insight"), default=0)
+    return sum(int(e.payload["rows"]) for e in entries if e.kind == "returned" and e.seq > measured > 0)
 
 
 def load_id(run_id: str, snapshot: str) -> str:

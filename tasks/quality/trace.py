@@ -66,12 +66,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Delivered:
-    """What the destination was given of a row, and who let it go."""
+    """What the destination was given of a row, and who let it go; and who took it back, if somebody did."""
 
     destination: str
     at: str
     who: Who | None
     receipt: str
+    taken_back: Who | None = None
 
 
 @dataclass(frozen=True)

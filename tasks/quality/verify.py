@@ -89,7 +89,7 @@ def conservation(entries: Sequence[Entry]) -> Check:
         if written != due:
             faults.append(f"{plural(written, 'row was', 'rows were')} loaded, {due} should have been")
     faults += _never_loaded(entries)
-    gone, left = _gone(stands), _left(read["rows_staged"], stands)
+    gone, left = stands.gone, _left(read["rows_staged"], stands)
     where = "loaded" if loads(entries) else "in the last snapshot"
     where += "; the load was taken back;" if commits and not loads(entries) else ""
     parts = " + ".join(f"{n:,} {name}" for name, n in gone.items())
@@ -99,14 +99,8 @@ def conservation(entries: Sequence[Entry]) -> Check:
     return _check("conservation of rows", faults, len(steps) + 1, detail)
 
 
-def _gone(stands: History) -> dict[str, int]:
-    """Rows that are not in the table, by where they are; what came back is no longer in quarantine."""
-    gone = {name: sum(step[name] for step in stands.changes) for name in ROWS_GONE}
-    return gone | {"quarantined": gone["quarantined"] - stands.rows_returned}
-
-
 def _left(staged: int, stands: History) -> int:
-    return staged - sum(_gone(stands).values())
+    return staged - sum(stands.gone.values())
 
 
 def _receipt(entry: Entry) -> Mapping[str, Any] | None:

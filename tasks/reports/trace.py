@@ -129,11 +129,10 @@ def _end(story: Story) -> TraceLine:
 def _loads(story: Story) -> Iterator[TraceLine]:
     for load in story.delivered:
         by = f"; go by {told(load.who)}" if load.who else ""
-        yield TraceLine(
-            "loaded",
-            f"{visible(mask(load.destination), 300)}, {moment(load.at)}{by}",
-            f"ledger entry {brief(load.receipt)}",
-            "ok",
-        )
+        text = f"{visible(mask(load.destination), 300)}, {moment(load.at)}{by}"
+        back = load.taken_back
+        yield TraceLine("loaded", text, f"ledger entry {brief(load.receipt)}", "" if back else "ok", bool(back))
+        if back:
+            yield TraceLine("taken back", told(back), tone="held")
     if not story.delivered:
         yield TraceLine("loaded", "nowhere")

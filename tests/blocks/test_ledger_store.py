@@ -143,3 +143,5 @@ def test_the_last_loaded_run_of_a_pipeline_before_a_moment(url):
         assert ledger.last_loaded("orders", "9999") == "r2"
         assert ledger.last_loaded("orders", second) == "r1"
         assert ledger.last_loaded("nothing", "9999") is None
+        ledger.append("r2", "unloaded-1", "unloaded", {"load": "commit"})
+        assert ledger.last_loaded("orders", "9999") == "r1", "what was taken back is not what the last run was like"

@@ -7,8 +7,10 @@ import sqlite3
 
 import pytest
 
+from tasks.quality.chronicle import chronicle
 from tasks.quality.errors import AnswerError, DestinationError, PilotMustDecide
 from tasks.replay import replay
+from tasks.trace import trace
 from tasks.verify import verify
 
 ORDERS = """id,city,quantity,reason
@@ -210,6 +212,35 @@ def test_a_destination_that_has_the_others_takes_the_rows_as_it_takes_rows(start
     assert give_back(pilot, path, gate="").rows == 0
     assert len(pilot.loaded()) == 5
     assert failing(pilot) == []
+    assert chronicle(pilot.entries()).rows_loaded == 5
+    loads = {row: len(trace(pilot.record(), row).delivered) for row in (0, 3)}
+    assert loads == {0: 2 if mode == "replace" else 1, 3: 1}
+
+
+def test_the_story_tells_what_is_there_since_rows_came_back_and_that_the_goals_are_older(start, tmp_path, capsys):
+    from flows.commands import show_run
+    from flows.jump import _figures
+
+    pilot = start(goals=[{"name": "Pieces", "metric": "sum(quantity)"}])
+    pilot.answer()
+    show_run(str(pilot.id))
+    assert "not since" not in capsys.readouterr().out
+    assert _said_of(pilot) == ("6 → 4", "4", "7")
+    receipt = give_back(pilot, corrected(exported(pilot, tmp_path), id4="7"), gate="").receipt
+    show_run(str(pilot.id))
+    told = capsys.readouterr().out
+    assert all(words in told for words in ("measured before 1 row came back, and not since", "loaded          5 rows"))
+    assert f"{receipt.fingerprint}, read back" in told
+    assert told.count("read back from the destination") == 1, "what was replaced is there no more"
+    assert _said_of(pilot) == ("6 → 5", "5", "7 (before 1 row came back)")
+    assert dict(_figures(pilot.record()))["rows quarantined"] == "1"
+
+
+def _said_of(pilot):
+    from flows.jump import _figures
+
+    figures = dict(_figures(pilot.record()))
+    return figures["rows"], figures["rows in the destination"], figures["goal Pieces"]
 
 
 def test_a_destination_that_refuses_leaves_the_rows_in_quarantine(start, tmp_path):

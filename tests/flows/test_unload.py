@@ -1,5 +1,6 @@
 """A load is taken back, and a table that lacks columns gets them only when the pilot says so."""
 
+import json
 from html import escape
 
 import pytest
@@ -7,12 +8,26 @@ import pytest
 from tasks.announce import Happened, listening
 from tasks.quality.errors import PilotMustDecide
 from tasks.reports.records import landed
+from tasks.reports.trace import trace_lines
+from tasks.trace import trace
 from tasks.unload import unload
 from tasks.verify import verify
 
 
+def shown_again(run, capsys):
+    from flows.commands import show_run
+
+    show_run(run.name)
+    shown = capsys.readouterr().out
+    assert "\nloaded " not in shown, "what the destination has no more is not told as loaded"
+    assert "Fingerprint" not in shown
+    return shown
+
+
 def test_columns_are_asked_about_and_a_load_is_taken_back(pilot, tmp_path, capsys):
     from flows.commands import show_run
+    from flows.history import list_history
+    from flows.jump import _figures
     from flows.revise import unload_run
 
     data, to = tmp_path / "cities.csv", {"kind": "database", "url": f"sqlite:///{tmp_path / 'out.db'}", "table": "t"}
@@ -30,7 +45,7 @@ def test_columns_are_asked_about_and_a_load_is_taken_back(pilot, tmp_path, capsy
     assert second["loaded"]
     assert "the table lacks land" in first["problem"]
     assert pilot.loaded("t") == [(1, "Ulm", None), (2, "Bonn", None), (3, "Kiel", "SH")]
-    (commit,) = map(pilot.record().committed, pilot.entries("commit"))
+    (commit,) = (pilot.record().committed(entry.payload) for entry in pilot.entries("commit"))
     assert (commit["added"], commit["rows_before"], commit["rows_after"]) == (["land"], 2, 3)
     assert commit["seconds"] > 0
 
@@ -49,6 +64,14 @@ def test_columns_are_asked_about_and_a_load_is_taken_back(pilot, tmp_path, capsy
     assert pilot.loaded("t") == [(1, "Ulm"), (2, "Bonn")]
     (entry,) = pilot.entries("unloaded")
     assert (entry.payload["load"], entry.payload["comment"]) == ("commit", "wrong file")
+    assert " ".join(shown_again(run, capsys).split()).count("loaded, and taken back") == 1
+    list_history("", 1, as_json=True)
+    (line,) = json.loads(capsys.readouterr().out)
+    assert (line["rows_loaded"], line["outcome"]) == (0, "taken back")
+    assert dict(_figures(run))["outcome"] == "taken back"
+    assert dict(_figures(run))["rows in the destination"] == "0"
+    lines = [(line.what, line.undone) for line in trace_lines(trace(run, 0))]
+    assert lines[-2:] == [("loaded", True), ("taken back", False)]
     checks = verify(run)
     assert [check.name for check in checks if not check.ok] == []
     assert "the load was taken back" in next(c for c in checks if c.name == "conservation of rows").detail

@@ -7,6 +7,8 @@ import pytest
 from tasks.quality.chronicle import chronicle, open_gate
 from tasks.quality.ledger import link
 
+COMMIT = ("commit", "commit", {"rows_written": 7, "mode": "replace"})
+LOADED = ("outcome", "outcome", {"outcome": "loaded", "note": ""})
 HOLD = ("hold-load-1", "hold", {"gate": "load-1"})
 
 
@@ -35,13 +37,33 @@ def told(*steps, actor="ann"):
 
 
 def test_a_loaded_run_tells_rows_scores_issues_people_and_outcome():
-    loaded = ("commit", "commit", {"rows_written": 7}), ("outcome", "outcome", {"outcome": "loaded", "note": ""})
-    line = chronicle(told(HOLD, ("answer-load-1", "answer", {"gate": "load-1"}), *loaded))
+    line = chronicle(told(HOLD, ("answer-load-1", "answer", {"gate": "load-1"}), COMMIT, LOADED))
     assert (line.run, line.pipeline, line.rows_read, line.rows_loaded) == ("orders-1", "orders", 12, 7)
     assert (line.before, line.after, line.issues_before, line.issues_after) == (71.0, 98.0, 2, 0)
     assert (line.decisions, line.undone, line.cells_changed, line.rows_left) == (1, 0, 4, 3)
     assert (line.people, line.outcome) == (("ann (test)",), "loaded")
     assert line.ended > line.opened
+
+
+def returned(rows, **loaded):
+    payload = {"rows": rows, "rows_by_decision": {"1": rows}, "gate": "", "snapshot": "returned-1-abc"}
+    return "returned-1", "returned", payload | {"loaded": loaded}
+
+
+def test_what_was_taken_back_is_in_the_destination_no_more():
+    back = ("unloaded-1", "unloaded", {"load": "commit", "comment": "wrong file"})
+    line = chronicle(told(COMMIT, LOADED, back))
+    assert (line.rows_loaded, line.outcome, line.note) == (0, "taken back", "by ann: wrong file")
+
+
+@pytest.mark.parametrize(("mode", "written"), [("replace", 9), ("append", 2)])
+def test_rows_that_came_back_after_the_load_are_in_the_destination_too(mode, written):
+    loaded = ("commit", "commit", {"rows_written": 7, "mode": mode})
+    steps = loaded, LOADED, returned(2, rows_written=written, mode=mode)
+    line = chronicle(told(*steps))
+    assert (line.rows_loaded, line.rows_left) == (9, 1)
+    partly = chronicle(told(*steps, ("unloaded-1", "unloaded", {"load": "returned-1", "comment": ""})))
+    assert (partly.rows_loaded, partly.outcome) == (7, "loaded"), "the rest is still there"
 
 
 def test_a_run_under_way_tells_what_it_waits_for():

@@ -293,6 +293,16 @@ def test_the_start_page_tells_ended_runs_from_those_under_way(client, settings):
     assert "running" in page
 
 
+def test_the_start_page_tells_what_became_of_a_load_afterwards(client, settings):
+    back = {"rows": 2, "rows_by_decision": {"1": 2}, "loaded": None, "gate": "load-1"}
+    tell_the_story(settings, ("undone-1", "undone", {"rows": 1200, "gate": ""}), ("returned-1", "returned", back))
+    assert "1,202" in client.get("/").text.replace("\u202f", ",")
+    tell_the_story(settings, ("unloaded-1", "unloaded", {"load": "commit", "comment": "wrong file"}))
+    page = client.get("/").text
+    assert "taken back" in page
+    assert "wrong file" in page
+
+
 def test_what_came_with_data_is_shown_and_not_run(client, settings):
     with Ledger(settings.ledger) as ledger:
         ledger.append(RUN, "opened", "opened", {"name": "<script>alert(1)</script>", "pipeline": "orders"})
