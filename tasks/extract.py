@@ -29,7 +29,8 @@ def _says(batch: Batch | Nothing) -> str:
     )
 
 
-def _records(batch: Batch | Nothing) -> Mapping[str, Any]:
+def records(batch: Batch | Nothing) -> Mapping[str, Any]:
+    """What the ledger is told of a batch."""
     if isinstance(batch, Nothing):
         return {"rows_read": 0, "why": batch.why}
     return {
@@ -46,7 +47,7 @@ def _records(batch: Batch | Nothing) -> Mapping[str, Any]:
     }
 
 
-@stage("extract", doing="reading the source", says=_says, records=_records)
+@stage("extract", doing="reading the source", says=_says, records=records)
 def extract(run: Run) -> Batch | Nothing:
     """Read one bounded batch of the source into staging.
 

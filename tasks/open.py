@@ -55,7 +55,8 @@ def open_run(pipeline: str, home: str) -> Run:
     write_opened(spec, run.spec_uri)
     run.keep("run", run)
     with run.open_ledger() as ledger:
-        ledger.append(id, "opened", "opened", {"name": run.name, "pipeline": spec.name, "spec": spec.to_public()})
+        told = {"name": run.name, "pipeline": spec.name, "source": run.source, "spec": spec.to_public()}
+        ledger.append(id, "opened", "opened", told)
     tell_begin(run)
     tell(run, Happened.RUN_OPENED, "opened", f"{run.name}: {run.source}")
     return run

@@ -125,12 +125,13 @@ def stages(entries: Sequence[Entry], stage: str) -> Iterator[Mapping[str, Any]]:
 def _found(tables: Backend, claim: Claim) -> object:
     """What a claim comes to: as told, when only the last digits differ, which the order of a sum may move."""
     found = claim.find(tables)
-    return claim.told if _close(claim.told, found) else found
+    return claim.told if close(claim.told, found) else found
 
 
-def _close(told: object, found: object) -> bool:
+def close(told: object, found: object) -> bool:
+    """Whether two values are the same, but for the last digits of their numbers."""
     if isinstance(told, Mapping) and isinstance(found, Mapping):
-        return told.keys() == found.keys() and all(_close(told[name], found[name]) for name in told)
+        return told.keys() == found.keys() and all(close(told[name], found[name]) for name in told)
     if isinstance(told, float | int) and isinstance(found, float | int):
         return math.isclose(told, found, rel_tol=1e-9)
     return told == found

@@ -9,9 +9,11 @@ from pathlib import Path
 from blocks.staging import LOOKUPS, fingerprint_of
 from tasks.delivered import delivered
 from tasks.evidence import evidence, identities, signatures
+from tasks.kept import goals, kept
 from tasks.quality.errors import GonogoError
 from tasks.quality.ledger import Entry
-from tasks.quality.verify import Check, chain, change_sets, conservation, decided, lineage, printed, same
+from tasks.quality.model import ROW, Snapshot
+from tasks.quality.verify import Check, Unknown, chain, change_sets, conservation, decided, lineage, printed, same
 from tasks.recount import FAMILIES, Compared, recounted, stages
 from tasks.run import Run
 
@@ -48,7 +50,9 @@ def verify(run: Run, head: str | None = None) -> tuple[Check, ...]:
         same("evidence", evidence(run, entries), "hashes, sealed again"),
         same("snapshot fingerprints", _snapshots(run, entries), "snapshots", "snapshot"),
         same("change set fingerprints", _change_sets(entries), "files", "file"),
+        same("kept records", kept(run, entries), "values"),
         *(same(name, recounted(run, claims(run, entries)), "computed again") for name, claims in FAMILIES.items()),
+        same("goals before and after", goals(run, entries), "values computed again"),
         same("destination", delivered(run, entries), "loads read back", "load read back"),
     )
 
@@ -64,6 +68,7 @@ def _printed_heads(run: Run) -> Iterator[tuple[str, str]]:
 def _snapshots(run: Run, entries: tuple[Entry, ...]) -> Iterator[Compared]:
     for snapshot in run.snapshots():
         yield snapshot.id, snapshot.fingerprint, _fingerprint(snapshot.uri)
+        yield f"rows and columns of {snapshot.id}", (snapshot.rows, snapshot.columns), _shape(snapshot)
     recorded = {str(e.payload["snapshot"]): e.payload["fingerprint"] for e in entries if "fingerprint" in e.payload}
     for snapshot in run.snapshots()[1:]:
         yield f"record of {snapshot.id}", recorded.get(snapshot.id), snapshot.fingerprint
@@ -80,6 +85,18 @@ def _change_sets(entries: tuple[Entry, ...]) -> Iterator[Compared]:
     for entry in (e for e in entries if e.kind == "returned"):
         yield f"rows of {entry.key}", entry.payload["rows_fingerprint"], _fingerprint(entry.payload["rows_uri"])
         yield f"cells of {entry.key}", entry.payload["cells_fingerprint"], _fingerprint(entry.payload["cells_uri"])
+
+
+def _shape(snapshot: Snapshot) -> object:
+    """How many rows and which columns a snapshot's file has."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.read_metadata(snapshot.uri)
+    except (OSError, pa.ArrowInvalid) as error:
+        return Unknown(f"unreadable ({type(error).__name__})")
+    return file.num_rows, tuple(name for name in file.schema.to_arrow_schema().names if name != ROW)
 
 
 def _fingerprint(uri: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import uuid
+from pathlib import Path
 
 import pytest
 import typer
@@ -188,6 +189,13 @@ def test_a_run_goes_back_looks_again_under_another_contract_and_branches_off(pil
     assert pilot.gate == "load-1"
     run = pilot.record()
     assert [c.name for c in verify(run) if not c.ok] == [redone.name for redone in replay(run) if not redone.same] == []
+
+    kept = Path(run.spec_uri).with_name(pilot.entries("rewound")[-1].payload["spec"])
+    written = kept.read_text()
+    kept.write_text(written.replace('"maximum": 11', '"maximum": 12'))
+    assert kept.read_text() != written
+    assert f"hash of {kept.name}" in next(c for c in verify(run) if not c.ok).detail
+    kept.write_text(written)
 
     what_if = branch(run, "source", tmp_path / "what-if", {})
     assert pilot.answer() == "Completed"

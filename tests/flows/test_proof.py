@@ -20,7 +20,10 @@ from tests.flows.conftest import ORDERS
 from tests.flows.piloting import Pilot
 
 CONTRACT = {"key": "id", "columns": {"quantity": {"type": "integer", "minimum": 0}}}
-GOALS = [{"name": "Revenue", "metric": "sum(total)", "target": {"at_least": 10}}]
+GOALS = [
+    {"name": "Revenue", "metric": "sum(total)", "target": {"at_least": 10}, "grain": "day", "segments": ["quantity"]}
+]
+DATED = "".join(f"{line},{'2026-01-0' + line[0] if line[0].isdigit() else 'day'}\n" for line in ORDERS.splitlines())
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def finished(prefect_server, tmp_path_factory):
         patch.delenv("GONOGO_REPORTS_URL", raising=False)
         pilot = Pilot(folder, folder / "home")
         data = folder / "orders.csv"
-        data.write_text(ORDERS)
+        data.write_text(DATED)
         pilot.start(pilot.pipeline(data, contract=CONTRACT, goals=GOALS))
         pilot.go()
         assert pilot.answer(actions={"exact-duplicate-rows-id-customer-price": "keep-first"}) == "Suspended"
@@ -121,11 +124,31 @@ def test_a_ledger_that_was_cut_off_or_written_anew_does_not_hold_the_heads_that_
         ("assessment-1", lambda a: a["issues"][0].update(recommended="keep"), "evidence"),
         ("question-quality-1", lambda q: q["choices"][0].update(recommended="drop"), "evidence"),
         ("checks-1", lambda checks: checks[0].update(failures=7), "contract checks"),
+        ("assessment-2", lambda a: a["issues"][0].update(count=99), "kept records"),
+        ("pipeline", lambda spec: spec["goals"][0]["target"].update(at_least=5), "kept records"),
+        ("pipeline", lambda spec: spec["contract"]["columns"]["quantity"].update(minimum=-9), "kept records"),
+        ("run", lambda run: run.update(source="file other.csv"), "kept records"),
+        ("receipt", lambda receipt: receipt.update(rows_before=7), "kept records"),
+        ("batch", lambda batch: batch["origins"][0].update(name="other.csv"), "kept records"),
+        ("snapshot-missing-1", lambda snapshot: snapshot.update(rows=99), "snapshot fingerprints"),
+        ("goals", lambda goals: goals[0].update(sentence="Revenue is 104."), "goals before and after"),
+        ("goals", lambda goals: goals[0]["after"].update(status="missed"), "goals before and after"),
+        ("goals", lambda goals: goals[0]["before"]["figure"].update(value=1.0), "goals before and after"),
+        ("goals", lambda goals: _told_otherwise(goals[0]), "goals before and after"),
+        ("goals", lambda goals: goals[0]["segments"][0]["parts"][0].update(after=1.0), "goals before and after"),
+        ("goals", lambda goals: goals[0]["trend"][0].update(before=1.0), "goals before and after"),
+        ("goals", lambda goals: goals.clear(), "goals before and after"),
     ],
 )
 def test_a_record_that_was_changed_no_longer_agrees_with_what_is_computed_from_the_data(proven, record, change, named):
     rewritten(proven, record, change)
     assert named in [told.partition(":")[0] for told in check(proven).broken]
+
+
+def _told_otherwise(goal):
+    """The figure before, and all that is made of it, in agreement."""
+    goal["before"]["figure"]["value"], goal["change"] = 100.0, 3.0
+    goal["sentence"] = goal["sentence"].replace("112", "100")
 
 
 def test_a_changed_destination_is_told_with_when_it_was_loaded(proven):
