@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from blocks.sources import Batch, Outcome
-from blocks.staging import write_text
 from tasks.announce import Happened
 from tasks.insights.compare import Comparison
 from tasks.lineage import tell_end
 from tasks.quality.approval import Signature, signature_of
 from tasks.quality.errors import GonogoError, Unavailable
-from tasks.record import once, tell
+from tasks.record import once, tell, write_page
 from tasks.report import now, seal
 from tasks.reports.receipt import GoalLine, ReceiptReport, receipt_html, receipt_markdown, receipt_text
 from tasks.reports.records import Link, account, landed
@@ -81,7 +80,7 @@ def _end(
     _settle(run, loaded, again=again)
     tell_end(run, outcome)
     receipt = _receipt(run, seen, outcome, loaded, note)
-    write_text(run.page_file("receipt.html"), receipt_html(receipt))
+    write_page(run, "receipt.html", receipt_html(receipt))
     _show(receipt)
     return {**payload, "run": run.name, "destination": loaded.destination, "text": receipt_text(receipt)}
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from blocks.staging import write_text
 from tasks.insights.compare import Comparison, compare
 from tasks.insights.evaluate import Insight, evaluate
 from tasks.quality.typed import column_types, date_formats
 from tasks.quality.wording import plural
-from tasks.record import stage
+from tasks.record import stage, write_page
 from tasks.report import now, seal
 from tasks.reports.insight import InsightReport, insight_html
 from tasks.reports.records import Link
@@ -33,13 +32,13 @@ def _records(goals: Goals) -> Mapping[str, Any]:
 
 
 @stage("insight", doing="measuring the business goals, before and after", says=_says, records=_records)
-def insight(run: Run, first: Examined, last: Examined, *, round: int) -> Goals:  # noqa: ARG001  (one stage per round)
+def insight(run: Run, first: Examined, last: Examined, *, round: int) -> Goals:
     """Measure every goal on the first and the last snapshot, and write the insight report."""
     goals = compared(run, run.spec(), first.round, last.round)
     run.keep_all("goals", goals)
     links = (Link("Quality report", f"quality-{last.round}.html"), Link("Column profile", f"profile-{last.round}.html"))
     told = InsightReport(run.name, run.pipeline, run.source, now(), goals, links, seal(run))
-    write_text(run.page_file("insight.html"), insight_html(told))
+    write_page(run, "insight.html", insight_html(told), round=round)
     return Goals(
         goals=len(goals),
         targets=sum(goal.goal.target is not None for goal in goals),

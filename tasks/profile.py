@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
-from blocks.staging import write_text
 from tasks.quality.detect import issues_of
 from tasks.quality.model import ROW, Dataset, Snapshot
 from tasks.quality.privacy import TALLIES
 from tasks.quality.profile import domains
 from tasks.quality.profile import profile as statistics
 from tasks.quality.wording import plural
-from tasks.record import stage
+from tasks.record import stage, write_page
 from tasks.reports.discreet import PERSONAL, alike
 from tasks.reports.profile_page import profile_html, sample_step
 from tasks.run import Profiled, Run
@@ -47,7 +46,7 @@ def profile(run: Run, snapshot: Snapshot, *, round: int) -> Profiled:
         hidden = _hidden(run, data)
         if TALLIES in data.kept:
             run.keep(f"personal-{round}", data.kept[TALLIES])
-        write_text(run.page_file(page), _ydata(run, table, snapshot, round, hidden))
+        write_page(run, page, _ydata(run, table, snapshot, round, hidden))
     return Profiled(snapshot, round, fingerprint, run.page(page))
 
 

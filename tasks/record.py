@@ -17,6 +17,7 @@ from prefect.cache_policies import INPUTS, RUN_ID, CacheKeyFnPolicy
 from prefect.serializers import JSONSerializer
 from prefect.tasks import Task
 
+from blocks.staging import fingerprint_of, write_text
 from tasks.announce import HEARD_HERE_ONLY, Announcement, Happened, announce
 from tasks.quality.question import Question
 from tasks.quality.secrets import mask
@@ -80,6 +81,23 @@ def stage(
         return once(name)(staged)
 
     return wrap
+
+
+def write_page(run: Run, name: str, text: str, *, round: int = 0) -> None:
+    """Write a report page and its hash in the ledger, once, however often the stage that does it begins.
+
+    Args:
+        run: whose page it is.
+        name: its file's name.
+        text: what it says.
+        round: of a page that is made anew in later rounds.
+    """
+    key = f"page-{name}" + (f"-{round}" if round else "")
+    with run.open_ledger() as ledger:
+        if ledger.find(run.id, key):
+            return
+        write_text(run.page_file(name), text)
+        ledger.append(run.id, key, "page", {"page": name, "hash": fingerprint_of(run.page_file(name))})
 
 
 def tell(run: Run, happened: Happened, key: str, title: str, **more: Any) -> None:

@@ -8,11 +8,10 @@ from importlib.metadata import version
 from typing import Any
 
 from blocks.sources import Batch
-from blocks.staging import write_text
 from tasks.quality.checks import ContractCheck
 from tasks.quality.detect import expired, without_column
 from tasks.quality.model import Assessment
-from tasks.record import stage
+from tasks.record import stage, write_page
 from tasks.reports.discreet import decided, discreet, retold
 from tasks.reports.quality import QualityReport, issues_table, quality_html, quality_json, quality_markdown
 from tasks.reports.records import BadLine, Link, Seal
@@ -33,8 +32,8 @@ def _records(examined: Examined) -> Mapping[str, Any]:
 def report(run: Run, examined: Examined, *, round: int) -> Examined:
     """Write the report's page and JSON, and show it in the Prefect UI."""
     told = quality_report(run, examined)
-    write_text(run.page_file(f"quality-{round}.html"), quality_html(told))
-    write_text(run.page_file(f"quality-{round}.json"), quality_json(told))
+    write_page(run, f"quality-{round}.html", quality_html(told))
+    write_page(run, f"quality-{round}.json", quality_json(told))
     _show(told, round)
     return examined
 

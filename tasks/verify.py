@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from blocks.staging import LOOKUPS, fingerprint_of
@@ -37,6 +37,7 @@ def verify(run: Run, head: str | None = None) -> tuple[Check, ...]:
     of_ledger = (
         sound,
         printed(entries, _printed_heads(run)),
+        same("pages", _pages(run, entries), "pages as they were written", "page as it was written"),
         decided(entries),
         same("identities", identities(run, entries), "answers and decisions"),
         same("signatures", signatures(run, entries), "seals, questions and answers that were signed"),
@@ -59,10 +60,29 @@ def verify(run: Run, head: str | None = None) -> tuple[Check, ...]:
 
 def _printed_heads(run: Run) -> Iterator[tuple[str, str]]:
     """The ledger heads in the footers of the run's report pages."""
-    folder = Path(run.reports)
-    for page in sorted([*folder.glob("*.html"), *folder.glob("*.json")]):
+    for page in _page_files(run):
         for found in _HEAD.findall(page.read_text("utf-8", "replace")):
             yield page.name, found
+
+
+def _pages(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:
+    """The hash of every page of the run, as the ledger was told it when the page was written."""
+    written = [entry for entry in entries if entry.kind == "page"]
+    told = {str(entry.payload["page"]): entry.payload["hash"] for entry in written}
+    since = {entry.hash for entry in entries if written and entry.seq >= written[0].seq}
+    newer = {name for name, head in _printed_heads(run) if head in since}
+    there = {page.name for page in _page_files(run)}
+    for name in sorted({*told, *there}):
+        found = _fingerprint(str(run.page_file(name)))
+        if name in told or name in newer:
+            yield name, told.get(name, "no hash of it"), found
+        else:
+            yield name, "", Unknown("the ledger holds no hash of it, as none of pages that older versions wrote")
+
+
+def _page_files(run: Run) -> list[Path]:
+    folder = Path(run.reports)
+    return sorted([*folder.glob("*.html"), *folder.glob("*.json")])
 
 
 def _snapshots(run: Run, entries: tuple[Entry, ...]) -> Iterator[Compared]:

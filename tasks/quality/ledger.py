@@ -22,6 +22,7 @@ GENESIS = "sha256:" + "0" * 64
 KINDS = {
     "opened": "a run began, with this pipeline",
     "stage": "a stage was done, with these numbers",
+    "page": "a report page was written, with this hash",
     "hold": "a gate asked, on this evidence",
     "submission": "an identified person handed in an answer",
     "refused": "an answer could not be taken",

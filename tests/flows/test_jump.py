@@ -148,7 +148,7 @@ def test_an_answer_can_say_that_the_run_holds_again_before_its_next_stage(pilot,
 
 
 def test_a_run_goes_back_looks_again_under_another_contract_and_branches_off(pilot, orders, tmp_path, capsys):
-    from flows.drive import question_of
+    from flows.drive import question_of, reopen
     from flows.jump import compare, sections
     from flows.revise import _gate
     from tasks.branch import branch
@@ -163,8 +163,6 @@ def test_a_run_goes_back_looks_again_under_another_contract_and_branches_off(pil
     def back(to, **parts):
         run = pilot.record()
         done = rewind(run, to, parts, gate=_gate(pilot.run), who=getpass.getuser(), method="test")
-        from flows.drive import reopen
-
         with pilot._client() as client:
             reopen(client, pilot.run)
         assert pilot.go() == "Suspended"
@@ -190,12 +188,7 @@ def test_a_run_goes_back_looks_again_under_another_contract_and_branches_off(pil
     run = pilot.record()
     assert [c.name for c in verify(run) if not c.ok] == [redone.name for redone in replay(run) if not redone.same] == []
 
-    kept = Path(run.spec_uri).with_name(pilot.entries("rewound")[-1].payload["spec"])
-    written = kept.read_text()
-    kept.write_text(written.replace('"maximum": 11', '"maximum": 12'))
-    assert kept.read_text() != written
-    assert f"hash of {kept.name}" in next(c for c in verify(run) if not c.ok).detail
-    kept.write_text(written)
+    _check_that_a_changed_pipeline_shows(run, pilot.entries("rewound")[-1].payload["spec"])
 
     what_if = branch(run, "source", tmp_path / "what-if", {})
     assert pilot.answer() == "Completed"
@@ -212,3 +205,12 @@ def test_a_run_goes_back_looks_again_under_another_contract_and_branches_off(pil
     assert run.name in told
     assert f"9 → {loaded}" in told
     assert "goal Revenue" in told
+
+
+def _check_that_a_changed_pipeline_shows(run, name):
+    kept = Path(run.spec_uri).with_name(name)
+    written = kept.read_text()
+    kept.write_text(written.replace('"maximum": 11', '"maximum": 12'))
+    assert kept.read_text() != written
+    assert f"hash of {name}" in next(c for c in verify(run) if not c.ok).detail
+    kept.write_text(written)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import typer
 
+from blocks.ledger import Ledger
 from blocks.staging import fingerprint_of
 from tasks.quality.errors import PilotMustDecide, Unavailable
 from tasks.replay import replay
@@ -111,9 +112,28 @@ def test_a_removed_entry_is_named(proven):
 
 
 def test_a_ledger_that_was_cut_off_or_written_anew_does_not_hold_the_heads_that_the_pages_print(proven):
-    last = len(proven.entries())
-    in_ledger(proven, f"DELETE FROM gonogo_ledger WHERE seq = {last}")
-    assert any("receipt.html prints" in told for told in check(proven).broken)
+    for last, told in ((len(proven.entries()), "receipt.html: recorded no hash of it"), (0, "receipt.html prints")):
+        in_ledger(proven, f"DELETE FROM gonogo_ledger WHERE seq = {last or len(proven.entries())}")
+        assert any(told in broken for broken in check(proven).broken)
+
+
+@pytest.mark.parametrize("page", ["receipt.html", "insight.html", "quality-2.html", "quality-1.json", "profile-1.html"])
+def test_a_page_on_which_a_number_was_changed_is_named(proven, page):
+    file = proven.record().page_file(page)
+    file.write_text(file.read_text().replace("9", "8", 1))
+    (told,) = check(proven).broken
+    assert told.startswith(f"pages: {page}: recorded sha256:")
+    file.unlink()
+    assert f"pages: {page}: " in check(proven).broken[0]
+
+
+def test_pages_of_runs_whose_ledger_holds_no_hashes_of_them_could_not_be_checked(proven):
+    with Ledger(proven.home.ledger_url) as ledger:
+        ledger.append("older", "opened", "opened", {"name": "orders-older", "pipeline": "orders"})
+        run = replace(proven.record(), id="older", name="orders-older")
+        told = {check.name: check for check in verify(run)}["pages"]
+    assert (told.ok, told.checked) == (True, 0)
+    assert told.unchecked.startswith("insight.html: the ledger holds no hash of it")
 
 
 @pytest.mark.parametrize(
@@ -175,8 +195,6 @@ def test_a_destination_that_is_gone_is_broken_and_one_that_cannot_be_reached_cou
 
 
 def test_a_table_that_a_later_run_has_replaced_could_not_be_checked(proven):
-    from blocks.ledger import Ledger
-
     in_destination(proven, "DELETE FROM orders")
     with Ledger(proven.home.ledger_url) as ledger:
         ledger.append("later", "opened", "opened", {"name": "orders-later", "pipeline": "orders"})
