@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tasks.quality.errors import GonogoError
+from tasks.quality.errors import ChangedSince, GonogoError
 from tasks.quality.history import Load, deliveries, loads
 from tasks.quality.ledger import Entry
 from tasks.quality.verify import Unknown
@@ -20,6 +20,9 @@ def delivered(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:
         what, told = _told(load), str(load.receipt["fingerprint"])
         try:
             found = spec.destination.read_back(load.id, spec.base())
+        except ChangedSince as error:
+            yield what, told, error.message
+            continue
         except GonogoError as error:
             yield what, told, Unknown(error.message)
             continue
@@ -37,7 +40,7 @@ def _told(load: Load) -> str:
 
 def _loaded_since(run: Run, load: Load) -> str:
     """The name of another run that loaded into the same destination later, if one did."""
-    if load.receipt["mode"] == "append":
+    if load.receipt["mode"] in ("append", "history"):  # what a load brought, the later ones leave as it is
         return ""
     with run.open_ledger() as ledger:
         for other in ledger.runs():

@@ -209,6 +209,7 @@ class Destination(Protocol):
         """The fingerprint of what a run loaded, from what the destination holds now; None when it is gone.
 
         Raises:
+            ChangedSince: a fingerprint does not tell it, but it is not as the run left it.
             DestinationError: what the run loaded cannot be told from the rest.
             Unavailable: the destination cannot be reached.
         """

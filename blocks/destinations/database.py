@@ -155,6 +155,7 @@ key: [order_id]
         """The fingerprint of the rows that a run brought, as the table holds them now; None when they are gone.
 
         Raises:
+            ChangedSince: what they began or ended in a history is not as the run left it.
             DestinationError: they cannot be told from the others any more.
             Unavailable: the database cannot be reached.
         """

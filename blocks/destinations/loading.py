@@ -358,7 +358,8 @@ class TableLoad:
         self._check_moment(since)
         if self._undo.get("how") is None:
             self._undo = {"how": "history", "added": list(self._added)}
-        self._undo |= {"at": at.isoformat()}
+        ended = select(*(target.c[name] for name in self._ready.types)).where(until == at)
+        self._undo |= {"at": at.isoformat(), "ended": tables.fingerprint(self._connection, ended)}
         return self._written
 
     def _check_moment(self, since: Any) -> None:

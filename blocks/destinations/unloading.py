@@ -16,7 +16,7 @@ from blocks.destinations.base import Receipt, TakenBack, changed_since, loaded_s
 from blocks.destinations.markers import DONE, MARKERS, PENDING, UNDOING, UNDONE, Markers, receipt_in
 from blocks.destinations.tables import DDL_COMMITS, FORMER, KEYS, beside
 from blocks.destinations.target import Target
-from tasks.quality.errors import DestinationError
+from tasks.quality.errors import ChangedSince, DestinationError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -42,6 +42,7 @@ def fingerprint_now(of: Target, connection: Connection, run_id: str) -> str | No
     """The fingerprint of what a run loaded, as the table holds it now; None when it is gone.
 
     Raises:
+        ChangedSince: what it began or ended in a history is not as it left it.
         DestinationError: it cannot be told from the rest any more.
     """
     if tables.present(connection, MARKERS, of.schema_name) is None:
@@ -73,6 +74,8 @@ class _Loaded:
         if (mine := self._mine(table)) is None:
             todo = "compare them by hand"
             raise DestinationError("its rows cannot be told from others any more", where=self._of.describe(), todo=todo)
+        if "at" in self._undo:
+            self._check_versions(table)
         return tables.fingerprint(self._connection, self._data(table).where(mine))
 
     def taken_back(self) -> TakenBack:
@@ -180,6 +183,26 @@ class _Loaded:
         self._markers.change(self._run_id, state=UNDONE)
         self._connection.commit()
         return taken
+
+    def _check_versions(self, table: Table) -> None:
+        """Check that the versions that the load ended are as it left them, and that what it began is current alone.
+
+        Raises:
+            ChangedSince: not so.
+        """
+        from sqlalchemy import and_, exists, select
+
+        other, validity, at = table.alias("other"), self._of.validity, self._at()
+        alike = and_(*(other.c[name] == table.c[name] for name in self._of.key))
+        beside_it = exists().where(alike, other.c[validity.until].is_(None), other.c[validity.since] != at)
+        current = and_(table.c[validity.since] == at, table.c[validity.until].is_(None))
+        keys = select(*(table.c[name] for name in self._of.key)).where(current, beside_it).limit(1)
+        if twice := self._connection.execute(keys).first():
+            named = ", ".join(f"{name}={value}" for name, value in zip(self._of.key, twice, strict=True))
+            raise ChangedSince(f"two versions of {named} are current", where=self._of.describe())
+        ended = self._data(table).where(table.c[validity.until] == at)
+        if "ended" in self._undo and tables.fingerprint(self._connection, ended) != self._undo["ended"]:
+            raise ChangedSince("the versions that it ended are not as it left them", where=self._of.describe())
 
     def _table(self) -> Table:
         """The table as it is now; the columns that came with the load have the types that they came with."""

@@ -72,6 +72,10 @@ class DestinationError(PilotMustDecide):
     """The destination refused the data; it was left as it was."""
 
 
+class ChangedSince(DestinationError):
+    """What the destination took is there no more as it was left."""
+
+
 class Unavailable(TryAgain):
     """A service or file could not be reached."""
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from blocks.destinations import DatabaseDestination, NewColumns
-from tasks.quality.errors import DestinationError
+from tasks.quality.errors import ChangedSince, DestinationError
 from tests.destinations.places import batch
 
 INTEGER = {"id": "integer"}
@@ -66,6 +66,30 @@ def test_a_load_of_history_is_taken_back_version_by_version(database):
     taken = database.undo("run-2", mode="history", key="id")
     assert (taken.rows_removed, taken.rows_restored, taken.rows_after) == (2, 1, 2)
     assert database.rows() == before
+
+
+@pytest.mark.parametrize(
+    ("run", "change", "why"),
+    [
+        ("run-1", "UPDATE {out} SET valid_to = NULL WHERE id = 2", "two versions of id=2 are current"),
+        ("run-2", "UPDATE {out} SET valid_to = NULL WHERE id = 2", "two versions of id=2 are current"),
+        ("run-2", "UPDATE {out} SET valid_to = NULL WHERE id = 1", "the versions that it ended are not as it left"),
+        ("run-2", "UPDATE {out} SET name = 'x' WHERE id = 2 AND valid_to IS NOT NULL", "the versions that it ended"),
+        ("run-2", "DELETE FROM {out} WHERE id = 1", "the versions that it ended are not as it left them"),
+    ],
+)
+def test_a_history_that_somebody_wrote_to_is_told_from_what_loads_left(database, run, change, why):
+    given = {"mode": "history", "key": "id", "validity": {"absent": "end"}}
+    told = {}
+    for number, (ids, name) in enumerate((("12", "old"), ("23", "new"), ("234", "later")), start=1):
+        told[f"run-{number}"] = database.load(people(ids, name, f"run-{number}"), **given).fingerprint
+    place = database.destination(**given)
+    assert told == {each: place.read_back(each, database.folder) for each in told}
+    database.undo("run-3", **given)
+    assert place.read_back("run-2", database.folder) == told["run-2"]
+    database.execute(change)
+    with pytest.raises(ChangedSince, match=why):
+        place.read_back(run, database.folder)
 
 
 def test_history_needs_a_key_and_columns_of_its_own(database):

@@ -1,6 +1,7 @@
 """A load is taken back, and a table that lacks columns gets them only when the pilot says so."""
 
 import json
+import sqlite3
 from html import escape
 
 import pytest
@@ -95,3 +96,27 @@ def test_rows_that_are_there_already_are_not_added_again_without_a_word(pilot, o
     assert "The same rows are there already, from first: they would be added again." in asked("second")
     unload_run("first", comment="wrong file")
     assert "already" not in asked("third")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE t SET valid_to = NULL WHERE id = 1", ["two versions of id=1 are current"] * 2),
+        ("UPDATE t SET city = 'Trier' WHERE id = 1 AND valid_to IS NOT NULL", ["rows:", "the versions that it ended"]),
+    ],
+)
+def test_a_history_that_somebody_wrote_to_fits_no_run_that_has_a_part_in_it(pilot, tmp_path, change, told):
+    to = {"kind": "database", "url": f"sqlite:///{tmp_path / 'out.db'}", "table": "t", "mode": "history", "key": "id"}
+    spec = {"destination": to, "gates": {"quality": {"ask": "never"}, "load": {"ask": "never"}}}
+    data, runs = tmp_path / "cities.csv", []
+    for city in ("Ulm", "Kiel"):
+        data.write_text(f"id,city\n1,{city}\n2,Bonn\n")
+        pilot.start(pilot.pipeline(data, **spec))
+        assert pilot.to_the_end() == "Completed"
+        runs.append(pilot.record())
+    assert [check.name for run in runs for check in verify(run) if not check.ok or check.unchecked] == []
+    with sqlite3.connect(tmp_path / "out.db") as connection:
+        connection.execute(change)
+    for run, words in zip(runs, told, strict=True):
+        (broken,) = [check for check in verify(run) if not check.ok]
+        assert (broken.name, words in broken.detail.partition("found")[2]) == ("destination", True)
