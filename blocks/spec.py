@@ -20,7 +20,7 @@ from blocks.spec_file import Document, Fault, Where, dotted, missing_file, read_
 from tasks.insights.goals import Goal
 from tasks.quality.approval import ANYBODY, Meaning, Who
 from tasks.quality.contract import Contract
-from tasks.quality.errors import SpecError, did_you_mean
+from tasks.quality.errors import SpecError, TamperError, Unavailable, did_you_mean
 from tasks.quality.policy import Memory
 from tasks.quality.secrets import redact
 from tasks.quality.timing import Quiet, Times, duration
@@ -419,8 +419,18 @@ def write_opened(spec: PipelineSpec, path: str | Path) -> None:
 
 
 def read_opened(path: str | Path) -> PipelineSpec:
-    """A run's spec as it was when the run was opened."""
-    return PipelineSpec.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    """A run's spec as it was when the run was opened.
+
+    Raises:
+        Unavailable: the file is not there.
+        TamperError: it holds no spec.
+    """
+    try:
+        return PipelineSpec.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise Unavailable(f"{path} is not in staging", todo="restore it, or run the pipeline again") from error
+    except ValueError as error:
+        raise TamperError(f"{path} was changed: it is no pipeline any more", todo="restore it") from error
 
 
 def editor_schema() -> dict[str, Any]:

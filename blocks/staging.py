@@ -192,12 +192,15 @@ class Staging:
 
         Raises:
             Unavailable: there is none.
+            TamperError: the file holds something else.
         """
         path = self._root / run_id / f"{name}.json"
         try:
             return json.loads(path.read_text("utf-8", "surrogatepass"))
         except FileNotFoundError as error:
             raise Unavailable(f"{path} is not in staging", todo="restore it, or run the pipeline again") from error
+        except ValueError as error:
+            raise TamperError(f"{path} was changed: it is no JSON any more", todo="restore it") from error
 
     def forget(self, run_id: str, name: str) -> None:
         """Remove a snapshot that lives on in another one, and what lies beside it."""

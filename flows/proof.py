@@ -96,8 +96,8 @@ def _all_runs(home: Home) -> Iterator[str]:
 
 
 def _verified(home: Home, run_id: str, head: str | None) -> tuple[str, tuple[Check, ...]]:
-    """The run's name and its checks; a run whose staging is gone cannot be checked."""
-    from tasks.quality.errors import Unavailable
+    """The run's name and its checks; a run whose staging is gone or unreadable cannot be checked."""
+    from tasks.quality.errors import TamperError, Unavailable
     from tasks.verify import verify
 
     try:
@@ -106,6 +106,8 @@ def _verified(home: Home, run_id: str, head: str | None) -> tuple[str, tuple[Che
             return run.name, verify(run, head)
     except Unavailable as error:
         return run_id, (Check("staging", True, 0, "", error.message),)
+    except TamperError as error:
+        return run_id, (Check("staging", False, 0, error.message),)
 
 
 def blocks_of(run: Run) -> AbstractContextManager[object]:

@@ -11,7 +11,7 @@ from typing import Any
 from blocks.sources import Batch
 from blocks.sources.base import Progress
 from blocks.spec import PipelineSpec
-from blocks.staging import LOOKUPS, connected, distinct_values
+from blocks.staging import LOOKUPS, connected, distinct_values, fingerprint_of
 from tasks.announce import Happened
 from tasks.quality.errors import NothingNew, SourceError, SpecError, Unavailable, did_you_mean
 from tasks.quality.wording import plural
@@ -44,6 +44,8 @@ def records(batch: Batch | Nothing) -> Mapping[str, Any]:
         "since": batch.since,
         "position": batch.position,
         "lookups": batch.lookups,
+        "malformed": fingerprint_of(Path(batch.quarantine)) if batch.quarantine else "",
+        "places": fingerprint_of(Path(batch.places)) if batch.places else "",
     }
 
 

@@ -11,7 +11,8 @@ from blocks.sources import Batch
 from tasks.extract import records
 from tasks.insight import compared
 from tasks.insights.compare import Comparison, compare
-from tasks.quality.errors import GonogoError, Unavailable
+from tasks.quality.checks import ContractCheck
+from tasks.quality.errors import GonogoError, TamperError, Unavailable
 from tasks.quality.ledger import Entry, canonical, digest
 from tasks.quality.secrets import redact
 from tasks.quality.verify import Unknown
@@ -44,11 +45,11 @@ def goals(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:
     try:
         told = run.recall_all(Comparison, "goals")
         found = compared(run, run.spec(measured.seq), 1, int(measured.key.rpartition("-")[2]))
-    except (GonogoError, duckdb.Error, OSError) as error:
-        yield "goals", "readable", Unknown(f"unreadable ({type(error).__name__})")
+    except TamperError as error:
+        yield "goals.json", "whole", error.message
         return
-    except ValueError:  # what pydantic says of a record that is none
-        yield "goals", "records of goals", "something else"
+    except (GonogoError, duckdb.Error, OSError) as error:
+        yield "goals.json", "whole", Unknown(f"unreadable ({type(error).__name__})")
         return
     retold = compare([goal.before for goal in told], [goal.after for goal in told])
     for sort, again in (("before", found), ("after", found), ("", retold)):
@@ -59,7 +60,7 @@ def _same_goals(sort: str, told: Sequence[Comparison], again: Sequence[Compariso
     """One side of every goal, or with no side named the whole of it."""
     sides = [[(goal.goal.name, getattr(goal, sort) if sort else goal) for goal in goals] for goals in (told, again)]
     plain = [{name: adapter(type(each)).dump_python(each, mode="json") for name, each in side} for side in sides]
-    yield from each_value(sort or "told", *plain)
+    yield from each_value(f"goals.json, {sort or 'told'}", *plain)
 
 
 def each_value(what: str, told: object, found: object) -> Iterator[Compared]:
@@ -93,23 +94,25 @@ def _rewound(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:
 
 
 def _batch(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:
-    """What was read, and from where."""
+    """What was read, from where, and the files beside it: of records that were none, and of the rows' places."""
     for extracted in (each for each in stages(entries, "extract") if "why" not in each):
         told = {name: value for name, value in extracted.items() if name != "stage"}
         try:
             found = redact(json.loads(canonical(records(run.recall(Batch, "batch")))))
         except Unavailable as error:
-            yield "batch.json", "readable", Unknown(error.message)
+            yield "batch.json", "whole", error.message
         else:
             yield from each_value("batch.json", told, {name: found.get(name, MISSING) for name in told})
 
 
 def _assessed(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:
-    """What every round found: each issue with its count and its query."""
+    """What every round found: each issue with its count and its query, and how many checks of the contract fail."""
     for round, look in enumerate(stages(entries, "assess"), start=1):
         issues = [{"id": i.id, "count": i.count, "sql": i.sql} for i in run.assessment(round).issues]
         told = [{name: issue[name] for name in ("id", "count", "sql")} for issue in look["issues"]]
         yield from each_value(f"assessment-{round}.json, issue", told, redact(issues))
+        failed = sum(not check.passed for check in run.recall_all(ContractCheck, f"checks-{round}"))
+        yield f"checks-{round}.json, failed", look["checks_failed"], failed
 
 
 def _receipt(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:
@@ -119,7 +122,7 @@ def _receipt(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:
         try:
             found = redact(run.recall(dict, "receipt"))
         except Unavailable as error:
-            yield "receipt.json", "readable", Unknown(error.message)
+            yield "receipt.json", "whole", Unknown(error.message)
         else:
             yield from each_value("receipt.json", told, {name: found.get(name, MISSING) for name in told})
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from tasks.quality.errors import PilotMustDecide, Unavailable
+from tasks.quality.errors import PilotMustDecide, TamperError, Unavailable
 from tasks.quality.history import History, history, revision_at, snapshots
 from tasks.quality.model import Assessment, ChangeSet, Decision, Profile, Snapshot
 from tasks.reports.discreet import personal_columns
@@ -110,8 +110,13 @@ class Run:
         return Reading(self.open_staging(), self.id, self.pipeline, self.spec().base(), progress or no_progress)
 
     def recall(self, kind: type[T], name: str) -> T:
-        """A record of this kind that an earlier stage kept under this name."""
-        return adapter(kind).validate_python(self.open_staging().read_json(self.id, name))
+        """A record of this kind that an earlier stage kept under this name.
+
+        Raises:
+            Unavailable: there is none.
+            TamperError: it is another kind of record.
+        """
+        return _read(kind, self.open_staging().read_json(self.id, name), name)
 
     def keep(self, name: str, record: Any) -> None:
         """Keep a record for later stages and for whoever looks."""
@@ -124,7 +129,7 @@ class Run:
 
     def recall_all(self, kind: type[T], name: str) -> tuple[T, ...]:
         """Records of this kind that an earlier stage kept under this name."""
-        return tuple(adapter(kind).validate_python(plain) for plain in self.open_staging().read_json(self.id, name))
+        return _read(tuple[kind, ...], self.open_staging().read_json(self.id, name), name)  # type: ignore[valid-type]
 
     def assessment(self, round: int) -> Assessment:
         """What was found in this round."""
@@ -252,10 +257,18 @@ def recall_run(staging: str, run_id: str) -> Run:
 
     Raises:
         Unavailable: staging doesn't know it.
+        TamperError: what staging has of it is no record of a run.
     """
     from blocks.staging import Staging
 
-    return adapter(Run).validate_python(Staging(staging).read_json(run_id, "run"))
+    return _read(Run, Staging(staging).read_json(run_id, "run"), "run")
+
+
+def _read(kind: type[T], plain: object, name: str) -> T:
+    try:
+        return adapter(kind).validate_python(plain)
+    except ValidationError as error:
+        raise TamperError(f"{name}.json was changed: it is no such record any more", todo="restore it") from error
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,11 @@ def _snapshots(run: Run, entries: tuple[Entry, ...]) -> Iterator[Compared]:
     recorded = {str(e.payload["snapshot"]): e.payload["fingerprint"] for e in entries if "fingerprint" in e.payload}
     for snapshot in run.snapshots()[1:]:
         yield f"record of {snapshot.id}", recorded.get(snapshot.id), snapshot.fingerprint
+    by_print = {snapshot.fingerprint: snapshot for snapshot in run.snapshots()}
+    for profiled in stages(entries, "profile"):
+        if about := by_print.get(profiled["snapshot"]):
+            domains = Path(about.uri).with_name(f"{about.id}.domains.parquet")
+            yield f"values of {about.id}", profiled["domains"], _fingerprint(str(domains))
     for extracted in stages(entries, "extract"):
         yield "record of the source", extracted.get("snapshot"), run.snapshots()[0].fingerprint
         if extracted.get("lookups"):

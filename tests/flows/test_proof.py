@@ -144,6 +144,8 @@ def test_pages_of_runs_whose_ledger_holds_no_hashes_of_them_could_not_be_checked
         ("assessment-1", lambda a: a["issues"][0].update(recommended="keep"), "evidence"),
         ("question-quality-1", lambda q: q["choices"][0].update(recommended="drop"), "evidence"),
         ("checks-1", lambda checks: checks[0].update(failures=7), "contract checks"),
+        ("checks-2", lambda checks: checks[0].update(failures=1, sql=f"{checks[0]['sql']} LIMIT 0"), "contract checks"),
+        ("checks-1", lambda checks: [c.update(failures=0, sql=f"{c['sql']} LIMIT 0") for c in checks], "kept records"),
         ("assessment-2", lambda a: a["issues"][0].update(count=99), "kept records"),
         ("pipeline", lambda spec: spec["goals"][0]["target"].update(at_least=5), "kept records"),
         ("pipeline", lambda spec: spec["contract"]["columns"]["quantity"].update(minimum=-9), "kept records"),
@@ -163,6 +165,22 @@ def test_pages_of_runs_whose_ledger_holds_no_hashes_of_them_could_not_be_checked
 def test_a_record_that_was_changed_no_longer_agrees_with_what_is_computed_from_the_data(proven, record, change, named):
     rewritten(proven, record, change)
     assert named in [told.partition(":")[0] for told in check(proven).broken]
+
+
+@pytest.mark.parametrize("record", ["run", "pipeline", "goals", "batch", "assessment-1"])
+@pytest.mark.parametrize("content", ["[]", "{", '{"name": 1}'])
+def test_a_record_that_is_none_any_more_is_broken_whatever_is_made_of_it(proven, record, content, capsys):
+    from flows.proof import verify_runs
+
+    (proven.home.staging / str(proven.id) / f"{record}.json").write_text(content)
+    assert status(verify_runs, "latest", None, every=True, as_json=False) == 1
+    assert f"{record}.json" in capsys.readouterr().out
+
+
+def test_the_values_that_were_counted_are_as_they_were(proven):
+    staging = proven.home.staging / str(proven.id)
+    (staging / "duplicates-1.domains.parquet").write_bytes((staging / "missing-1.parquet").read_bytes())
+    assert any("snapshot fingerprints: values of duplicates-1" in told for told in check(proven).broken)
 
 
 def _told_otherwise(goal):

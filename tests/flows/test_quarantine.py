@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import sqlite3
+from pathlib import Path
 
 import pytest
 
+from blocks.sources import Batch
 from tasks.quality.chronicle import chronicle
 from tasks.quality.errors import AnswerError, DestinationError, PilotMustDecide
 from tasks.replay import replay
@@ -234,6 +236,7 @@ def test_the_story_tells_what_is_there_since_rows_came_back_and_that_the_goals_a
     assert told.count("read back from the destination") == 1, "what was replaced is there no more"
     assert _said_of(pilot) == ("6 → 5", "5", "7 (before 1 row came back)")
     assert dict(_figures(pilot.record()))["rows quarantined"] == "1"
+    assert failing(pilot) == [], "the goals are as they were measured"
 
 
 def _said_of(pilot):
@@ -305,3 +308,7 @@ def test_malformed_records_are_listed_and_written_too(pilot, tmp_path, capsys):
     lines = list(csv.DictReader((tmp_path / "malformed.csv").open()))
     assert [line["line"] for line in lines] == ["3"]
     assert "2,Ulm,too,much" in lines[0]["text"]
+    assert failing(pilot) == []
+    kept = Path(pilot.record().recall(Batch, "batch").quarantine)
+    kept.write_bytes(kept.read_bytes()[:-1] + b"?")
+    assert failing(pilot)[0].startswith("kept records: batch.json: malformed: recorded sha256:")
