@@ -76,10 +76,11 @@ def each_value(what: str, told: object, found: object) -> Iterator[Compared]:
 
 
 def _opened(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:
-    """Who the run is, and its pipeline as it was opened."""
+    """Who the run is, and its pipeline as it was opened; earlier versions told the ledger less of it."""
     opened = next((e.payload for e in entries if e.kind == "opened"), {})
-    mine = redact({"name": run.name, "pipeline": run.pipeline, "source": run.source})
-    yield from each_value("run.json", {name: opened[name] for name in mine if name in opened}, mine)
+    for name in ("name", "pipeline", "source"):
+        if name in opened:
+            yield f"run.json: {name}", opened[name], redact(getattr(run, name))
     if "spec" in opened:
         file = Path(run.spec_uri)
         yield from each_value(file.name, opened["spec"], redact(_plain(file), exact=_AS_WRITTEN))

@@ -49,7 +49,7 @@ def verify(run: Run, head: str | None = None) -> tuple[Check, ...]:
     return (
         *of_ledger,
         same("evidence", evidence(run, entries), "hashes, sealed again"),
-        same("snapshot fingerprints", _snapshots(run, entries), "snapshots", "snapshot"),
+        same("snapshot fingerprints", _snapshots(run, entries), "facts of snapshots", "fact of snapshots"),
         same("change set fingerprints", _change_sets(entries), "files", "file"),
         same("kept records", kept(run, entries), "values"),
         *(same(name, recounted(run, claims(run, entries)), "computed again") for name, claims in FAMILIES.items()),
@@ -77,7 +77,7 @@ def _pages(run: Run, entries: Sequence[Entry]) -> Iterator[Compared]:
         if name in told or name in newer:
             yield name, told.get(name, "no hash of it"), found
         else:
-            yield name, "", Unknown("the ledger holds no hash of it, as none of pages that older versions wrote")
+            yield name, "", Unknown("the ledger holds no hash of it: an earlier version wrote it")
 
 
 def _page_files(run: Run) -> list[Path]:

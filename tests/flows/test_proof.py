@@ -13,6 +13,7 @@ import typer
 
 from blocks.ledger import Ledger
 from blocks.staging import fingerprint_of
+from tasks.kept import kept
 from tasks.quality.errors import PilotMustDecide, Unavailable
 from tasks.replay import replay
 from tasks.trace import rows_of_key, trace
@@ -165,6 +166,14 @@ def test_pages_of_runs_whose_ledger_holds_no_hashes_of_them_could_not_be_checked
 def test_a_record_that_was_changed_no_longer_agrees_with_what_is_computed_from_the_data(proven, record, change, named):
     rewritten(proven, record, change)
     assert named in [told.partition(":")[0] for told in check(proven).broken]
+
+
+def test_what_earlier_versions_did_not_tell_the_ledger_is_not_missed(proven):
+    opened, *rest = proven.entries()
+    less = {name: told for name, told in opened.payload.items() if name != "source"}
+    values = list(kept(proven.record(), [replace(opened, payload=less), *rest]))
+    assert [what for what, told, found in values if told != found] == []
+    assert "run.json: source" not in [what for what, _told, _found in values]
 
 
 @pytest.mark.parametrize("record", ["run", "pipeline", "goals", "batch", "assessment-1"])
