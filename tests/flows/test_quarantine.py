@@ -13,6 +13,7 @@ from tasks.quality.chronicle import chronicle
 from tasks.quality.errors import AnswerError, DestinationError, PilotMustDecide
 from tasks.replay import replay
 from tasks.trace import trace
+from tasks.unload import unload
 from tasks.verify import verify
 
 ORDERS = """id,city,quantity,reason
@@ -267,9 +268,15 @@ def test_what_another_run_has_replaced_since_is_not_overwritten(start, tmp_path)
     from flows.quarantine import read_rows
     from tasks.restore import restore
 
-    with pytest.raises(PilotMustDecide, match=r"has replaced what .* had loaded"):
+    def back():
         restore(run, read_rows(path, run.snapshots()[0].columns), file="rows.csv", who="ann", method="test")
+
+    with pytest.raises(PilotMustDecide, match=r"has replaced what .* had loaded"):
+        back()
     assert len(first.loaded()) == 4
+    unload(first.record(), who="ann", method="test")
+    back()
+    assert len(first.loaded()) == 5, "what the other run had loaded was taken back"
 
 
 def test_a_decision_before_rows_came_back_is_not_undone(start, tmp_path):

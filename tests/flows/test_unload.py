@@ -7,10 +7,12 @@ from html import escape
 import pytest
 
 from tasks.announce import Happened, listening
+from tasks.audit import audit
 from tasks.quality.errors import PilotMustDecide
 from tasks.reports.records import landed
 from tasks.reports.trace import trace_lines
 from tasks.trace import trace
+from tasks.undo import undo
 from tasks.unload import unload
 from tasks.verify import verify
 
@@ -74,6 +76,9 @@ def test_columns_are_asked_about_and_a_load_is_taken_back(pilot, tmp_path, capsy
     lines = [(line.what, line.undone) for line in trace_lines(trace(run, 0))]
     assert lines[-2:] == [("loaded", True), ("taken back", False)]
     checks = verify(run)
+    assert audit(run, checks, "holds").receipts == ()
+    with pytest.raises(PilotMustDecide, match="and its decisions with it; run the pipeline again"):
+        undo(run, 1, lambda doubt: False, who="ann", method="test")
     assert [check.name for check in checks if not check.ok] == []
     assert "the load was taken back" in next(c for c in checks if c.name == "conservation of rows").detail
     with pytest.raises(PilotMustDecide, match="was taken back already"):
