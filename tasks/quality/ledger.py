@@ -1,8 +1,8 @@
 """The ledger's entries: a chain in which every entry carries the hash of the one before.
 
 An entry's hash covers everything in it, so a changed, removed or inserted entry breaks the chain. What repeats
-from run to run (the payload) holds no time and no id, those are in the envelope; but for signatures, and the hash of
-what exactly was shown, which are one run's.
+from run to run (the payload) holds no time and no id, those are in the envelope; but for signatures, and the hashes of
+what exactly was shown: a question, a page. Those are one run's.
 """
 
 from __future__ import annotations

@@ -311,13 +311,18 @@ def test_same_input_and_answers_give_the_same_bytes_and_the_same_ledger(pilot, o
     for _ in range(2):
         pilot.start(pilot.pipeline(orders))
         assert pilot.to_the_end() == "Completed"
-        entries = [(e.key, e.kind, _without_ids(canonical(e.payload), pilot)) for e in pilot.entries()]
+        entries = [(e.key, e.kind, _without_ids(canonical(_repeating(e)), pilot)) for e in pilot.entries()]
         (pilot.folder / "out.db").unlink()
         told.append(([s.fingerprint for s in pilot.record().snapshots()], entries))
     (prints, entries), (prints_again, entries_again) = told
     assert prints == prints_again
     for entry, again in zip(entries, entries_again, strict=True):
         assert entry == again
+
+
+def _repeating(entry):
+    """What repeats from run to run: a page prints when it was written, so its hash is one run's."""
+    return {name: told for name, told in entry.payload.items() if (entry.kind, name) != ("page", "hash")}
 
 
 def test_a_held_run_has_no_process_and_no_thread_of_its_own(pilot, orders):
