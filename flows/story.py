@@ -53,6 +53,7 @@ def conclude(console: Console, home: Home, run: FlowRun) -> None:
         why = run.state.message if run.state else ""
         console.print(f"\n[red]{escape(run.name)}: {run.state_name}.[/] {escape(why or '')}", soft_wrap=True)
         console.print(f"Nothing is lost; when the cause is mended: [bold]gonogo resume {escape(run.name)}[/]")
+        console.print("It goes on with the pipeline as it was read; what you change in the YAML holds for a new run.")
 
 
 def tell_story(console: Console, home: Home, run_id: str) -> None:
