@@ -30,7 +30,8 @@ def recased(values: Counts, share: float, rows: int = 0) -> dict[str, str]:
     """Values in capitals or small letters where few are, and the same as the other values write their words.
 
     Every word must be known from others, and one letter alone is none: WALL·E is a film. Where all others are in one
-    case, one known word is enough, or the pattern that most have: 10X20 amid 12x30.
+    case, one known word is enough, or the pattern that most have around single letters: 10X20 amid 12x30, not 2 IU amid
+    5 mg.
 
     Args:
         values: of one column.
@@ -58,7 +59,9 @@ def recased(values: Counts, share: float, rows: int = 0) -> dict[str, str]:
         lengths = [len(word[0]) for word in words]
         if len(sure) == len(words) > 1 and min(lengths) > 1 and max(lengths) >= SHORTEST_WORD:
             pairs[value] = _WORD.sub(lambda word: known[_key(word)], value)
-        elif one and (any(len(word[0]) > 1 for word in sure) or pattern_of(one(value)) == form):
+        elif one and (
+            any(len(word[0]) > 1 for word in sure) or (max(lengths, default=0) == 1 and pattern_of(one(value)) == form)
+        ):
             pairs[value] = one(value)
     if locked and _capitalised(usual):
         pairs |= {value: value.swapcase() for value in locked}

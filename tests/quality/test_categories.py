@@ -399,3 +399,11 @@ def test_what_makes_another_word_of_one_is_no_slip(common, rare):
     slip = common[0][:2] + common[0][3:]
     with opened({"status": [*values, slip]}) as data:
         assert recommended_values(data, found(data, "typo"), "status") == [*values, common[0]]
+
+
+def test_a_unit_in_capitals_is_not_the_others_in_small_letters():
+    doses = [f"{100 + 50 * (n % 5)} mg" for n in range(60)]
+    with opened({"dose": [*doses, "2 IU", "5 IU"]}) as data:
+        assert found(data, "unusual_case", missing_ok=True) is None
+    with opened({"dose": [*doses, "225 MG"]}) as data:
+        assert recommended_values(data, found(data, "unusual_case"), "dose")[-1] == "225 mg"
