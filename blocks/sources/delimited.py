@@ -27,7 +27,7 @@ LONGEST_RECORD_CHARACTERS = 64 << 20
 DELIMITERS = ",;\t|"
 
 _CHUNK_BYTES = 1 << 22
-_CLOSE = re.compile(r'([^"]*+(?:""[^"]*+)*+)"')
+_CLOSE = re.compile(r'([^"]*+(?:""[^"]*+)*)"(?!")')
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _YEAR = re.compile(r"(19|20)\d\d")
 _SEPARATOR_LINE = re.compile(r'"?sep=.?"?')
@@ -229,10 +229,14 @@ def lines_of(path: Path, newline: str) -> io.TextIOWrapper:
 
 @cache
 def _patterns(delimiter: str, width: int | None = None) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """A record that is one line with nothing odd about it, of `width` values if given; and one value of it."""
+    """A record that is one line with nothing odd about it, of `width` values if given; and one value of it.
+
+    No group in it is possessive: before Python 3.11.5 the search goes on amid what such a group has not matched
+    (CPython's issue 106052).
+    """
     mark = re.escape(delimiter)
-    value = rf'(?:"[^"]*+(?:""[^"]*+)*+"|(?!")[^{mark}\r\n]*+)'
-    times = "*+" if width is None else f"{{{width - 1}}}"
+    value = rf'(?:"[^"]*+(?:""[^"]*+)*"(?!")|(?!")[^{mark}\r\n]*+)'
+    times = "*" if width is None else f"{{{width - 1}}}"
     return re.compile(rf"{value}(?:{mark}{value}){times}(?:\r?\n)?"), re.compile(rf"(?:^|{mark})({value})")
 
 

@@ -334,6 +334,11 @@ ALPHABET = st.sampled_from(["a", "b", "é", ",", '"', "\n", " ", "\r", "\t", "\0
 VALUE = st.lists(ALPHABET, max_size=5).map("".join)
 
 
+def test_a_value_may_begin_with_the_end_of_a_line_in_a_file_that_is_read_with_care(files):
+    batch = files.read(content='a,b\n,"\nx\0"\n"""","\n"\n', delimiter=",", header=True, encoding="utf-8")
+    assert ([tuple(row) for row in cells(batch)], batch.quarantined) == ([(None, "\nx\0"), ('"', "\n")], 0)
+
+
 @settings(max_examples=150)
 @given(
     rows=st.integers(1, 4).flatmap(
