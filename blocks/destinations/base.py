@@ -409,9 +409,14 @@ def _failing(batch: LoadBatch, types: Mapping[str, ColumnType]) -> dict[str, tup
         return {}
     table = batch.table
     lost = {name: _lost(table[name], type, batch.formats.get(name)) for name, type in types.items()}
-    counts = table.agg(**{f"n{i}": flag.sum() for i, flag in enumerate(lost.values())}).to_pyarrow().to_pylist()[0]
+    return flagged(table, lost)
+
+
+def flagged(table: ibis.Table, flags: Mapping[str, Any]) -> dict[str, tuple[int, int, str]]:
+    """Per column whose flag is true anywhere: in how many rows, the first one, and the beginning of its text."""
+    counts = table.agg(**{f"n{i}": flag.sum() for i, flag in enumerate(flags.values())}).to_pyarrow().to_pylist()[0]
     found = {}
-    for i, (name, flag) in enumerate(lost.items()):
+    for i, (name, flag) in enumerate(flags.items()):
         if counts[f"n{i}"]:
             picked = table.filter(flag).order_by(ROW).limit(1).select(ROW, value=table[name])
             (first,) = picked.to_pyarrow().to_pylist()

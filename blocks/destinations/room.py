@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from blocks.destinations.base import LoadBatch, flagged
 from tasks.quality.errors import DestinationError
-from tasks.quality.model import ROW
 from tasks.quality.typed import ColumnType, read
 from tasks.quality.wording import plural
-
-if TYPE_CHECKING:
-    from blocks.destinations.base import LoadBatch
 
 SINGLE_DIGITS, DOUBLE_DIGITS = 6, 15
 """Digits that a float of four bytes, and one of eight, keeps always."""
@@ -37,16 +34,11 @@ def check_room(batch: LoadBatch, there: Mapping[str, Any], types: Mapping[str, C
         name: test(table[name], read(table[name], types[name], batch.formats.get(name))).fill_null(False)
         for name, test in finer.items()
     }
-    counts = table.agg(**{f"n{i}": flag.sum() for i, flag in enumerate(flags.values())}).to_pyarrow().to_pylist()[0]
-    for i, (name, flag) in enumerate(flags.items()):
-        if count := counts[f"n{i}"]:
-            picked = table.filter(flag).order_by(ROW).limit(1).select(ROW, value=table[name]).to_pyarrow()
-            (first,) = picked.to_pylist()
-            values = plural(int(count), f"value of '{name}' is", f"values of '{name}' are")
-            example = f"e.g. '{first['value'][:60]}' in row {first[ROW]:,}"
-            what = f"{values} finer than its column holds, {there[name]}, {example}"
-            todo = "round them, widen the column, or load with mode replace; nothing was changed"
-            raise DestinationError(what, where=where, todo=todo)
+    for name, (count, row, value) in flagged(table, flags).items():
+        values = plural(count, f"value of '{name}' is", f"values of '{name}' are")
+        what = f"{values} finer than its column holds, {there[name]}, e.g. '{value}' in row {row:,}"
+        todo = "round them, widen the column, or load with mode replace; nothing was changed"
+        raise DestinationError(what, where=where, todo=todo)
 
 
 def _too_fine(type: Any, ours: ColumnType) -> Callable[[Any, Any], Any] | None:

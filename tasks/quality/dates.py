@@ -188,22 +188,17 @@ def _year(text: str) -> int:
     return year if len(text) > 2 else year + (1900 if year >= PIVOT else 2000)  # noqa: PLR2004
 
 
-def shown_order(written: Iterable[tuple[Written, int]]) -> tuple[Order | None, int]:
-    """The one order that a layout's unambiguous dates show, and how many rows show one; None when they disagree.
+def shown_order(written: Iterable[tuple[Written, int]]) -> Order | None:
+    """The one order that a layout's unambiguous dates show; None when they disagree."""
+    shown = shown_orders(written)
+    return next(iter(shown)) if len(shown) == 1 else None
+
+
+def shown_orders(written: Iterable[tuple[Written, int]]) -> Counter[Order]:
+    """The orders that a layout's unambiguous dates show, with the rows that do.
 
     A date shows the order of day and month when its other readings are no dates.
     """
-    shown = _shown(written)
-    return next(iter(shown)) if len(shown) == 1 else None, shown.total()
-
-
-def most_shown(written: Iterable[tuple[Written, int]]) -> tuple[Order | None, int]:
-    """The order that most of a layout's unambiguous dates show, and how many rows show it."""
-    shown = _shown(written)
-    return min(shown.items(), key=lambda each: (-each[1], each[0])) if shown else (None, 0)
-
-
-def _shown(written: Iterable[tuple[Written, int]]) -> Counter[Order]:
     shown: Counter[Order] = Counter()
     for each, rows in written:
         if len(each.readings) == 1:

@@ -209,15 +209,17 @@ def mixed_dates(data: Dataset, settings: Settings[MixedDateSettings]) -> Iterabl
 
 def _dated(data: Dataset, settings: Settings[MixedDateSettings]) -> Iterator[tuple[str, Mapping[str, int], Layouts]]:
     """The columns of dates that may be written in several ways, with their values; they are read once."""
-    known: dict[str, tuple[Mapping[str, int], layouts.Told]] | None = data.kept.get(_DATED)
+    known: dict[str, tuple[Mapping[str, int], int, Layouts]] | None = data.kept.get(_DATED)
     if known is None:
+        known = data.kept[_DATED] = {}
         likely = [c.name for c in data.profile.columns if not too_few(c) and layouts.mixes(c)]
-        told = ((name, values) for name, values in telling_values(data, likely).items() if len(values) <= MOST_VALUES)
-        known = {name: (values, layouts.dates_in(values, layouts.language_of(values))) for name, values in told}
-        data.kept[_DATED] = known
-    for name, (values, dates) in known.items():
-        if dates and rows_of(dates) >= settings.of(name).share * sum(values.values()):
-            yield name, values, layouts.layouts_of(dates, layouts.language_of(values))
+        for name, values in telling_values(data, likely).items():
+            locale = layouts.language_of(values) if len(values) <= MOST_VALUES else None
+            if locale and (dates := layouts.dates_in(values, locale)):
+                known[name] = values, rows_of(dates), layouts.layouts_of(dates, locale)
+    for name, (told, rows, found) in known.items():
+        if rows >= settings.of(name).share * sum(told.values()):
+            yield name, told, found
 
 
 _DATED = "columns of dates"

@@ -17,10 +17,9 @@ from tasks.quality.dates import (
     Written,
     dated,
     month_word,
-    most_shown,
     read_date,
     read_serial,
-    shown_order,
+    shown_orders,
     time_layout,
     written_as,
 )
@@ -211,14 +210,15 @@ def _settled(members: Told) -> _Settled:
     Where a two-digit year stands is settled when a fifth of the dates show it: fewer may have come from elsewhere.
     """
     total = rows_of(members)
-    order, rows = shown_order((written, n) for _t, n, written in members)
+    shown = shown_orders((written, n) for _t, n, written in members)
     last = sum(n for _t, n, written in members if "ymd" not in written.readings)
-    most, often = most_shown((written, n) for _t, n, written in members)
+    most, often = min(shown.items(), key=lambda each: (-each[1], each[0]), default=(None, 0))
+    rows = shown.total()
     nearly = often >= SHOWING and rows - often <= TURNED * rows
     return _Settled(
-        order if rows >= min(SHOWING, SETTLED * total) else None,
+        most if often == rows >= min(SHOWING, SETTLED * total) else None,
         last >= SETTLED * total,
-        most if order is None and nearly else None,
+        most if often < rows and nearly else None,
     )
 
 

@@ -160,7 +160,7 @@ def date_format(data: Dataset, column: ColumnProfile) -> str | None:
     own = data.domains.filter(data.domains.column == column.name)
     top = own.order_by(ibis.desc("n"), "value").limit(MOST_VALUES).to_pyarrow().to_pylist()
     told = [(d, r["n"]) for r in top if (d := read_date(r["value"])) is not None]
-    order, _rows = shown_order(told)
+    order = shown_order(told)
     layouts = {d.layout for d, _n in told}
     if order is None or len(layouts) != 1 or sum(n for _d, n in told) < READ * sum(r["n"] for r in top):
         return None

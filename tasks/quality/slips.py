@@ -265,24 +265,8 @@ _ROMAN = re.compile("[ivxlcdm]+")
 
 
 _NEGATIONS = (
-    "un",
-    "in",
-    "im",
-    "il",
-    "ir",
-    "non",
-    "dis",
-    "mis",
-    "a",
-    "an",
-    "de",
-    "re",
-    "nicht",
-    "on",
-    "niet",
-    "nie",
-    "ne",
-)
+    "un", "in", "im", "il", "ir", "non", "dis", "mis", "a", "an", "de", "re", "nicht", "on", "niet", "nie", "ne",
+)  # fmt: skip
 """What words begin with that say another thing than the rest, in English, German, French, Spanish, Dutch and Polish."""
 
 _BEGINNINGS = (
