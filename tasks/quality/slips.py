@@ -187,7 +187,7 @@ def reread(counts: Mapping[str, int], times: int) -> dict[str, str]:
     most = DIGITS_STRAY * sum(counts.values())
     pairs = {}
     if sum(counts[old] for old in digits if _NO_LETTER.search(old)) <= most:
-        told = {old: _seen_as(old, words) for old in digits}
+        told = {old: _seen_as(old, words) for old in sorted(digits)}
         pairs = {old: new for old, new in told.items() if new and counts[new] >= REREAD * counts[old]}
     if sum(counts[old] for old in digits - pairs.keys()) > most:
         pairs = {}
